@@ -364,6 +364,15 @@ def test_mermaid_shows_whatever_a_label_holds_as_text() -> None:
     ElementTree.fromstring(svg)
 
 
+def test_a_label_with_the_text_of_an_attribute_stays_as_it_is() -> None:
+    """Text that looks like the attribute of the small line is text; only that line has the attribute."""
+    label = "class=small"
+    node = block_boxes.Node((label,), (label,), "", (), "plain")
+    svg = ElementTree.fromstring(diagrams.to_svg(layout.arrange([node]), label, ENGLISH))
+    texts = [each for each in svg.iter() if each.tag.endswith("text")]
+    assert [(each.text, each.get("class")) for each in texts] == [(label, None), (label, "small")]
+
+
 def test_the_command_gives_the_same_settings_again() -> None:
     asked = Settings(
         architectures=("resnet*", "vgg16"), metrics=("size", "latency"), preset="quick", weights="random", steps=7,

@@ -273,7 +273,7 @@ def test_what_later_rounds_took_holds_for_all_of_them() -> None:
 
 def test_a_point_that_is_known_is_not_part_of_what_a_curve_took() -> None:
     known = CurvePoint(mode="eager", device="cpu", batch=1, size="32", status="oom", reason="because")
-    resumed, swept = (of_curve(*batches, sweep=not batches, known=Curves(batch=(known,))) for batches in ((1, 2), ()))
+    resumed, swept = (of_curve(*batches, sweep=not batches, settled=Curves(batch=(known,))) for batches in ((1, 2), ()))
     assert stored_as(resumed) == stored_as(of_curve(2)) == "curves cpu (batches 2)"
     assert stored_as(swept) == "curves cpu (batches from 2)"
 
@@ -289,9 +289,9 @@ def test_each_point_of_a_curve_in_an_engine_is_prepared(mode: str, seconds: floa
 @pytest.mark.parametrize("mode", ["eager", "openvino"])
 def test_known_points_of_a_curve_cost_nothing(mode: str) -> None:
     costs = Costs({}, USUAL_SPEED, blank)
-    known = Curves(batch=(CurvePoint(mode=mode, device="cpu", batch=1, size="32", status="oom", reason="because"),))
-    assert costs(of_curve(1, 2, mode=mode, known=known)) == pytest.approx(costs(of_curve(2, mode=mode)))
-    assert costs(of_curve(sweep=True, mode=mode, known=known)) < costs(of_curve(sweep=True, mode=mode)) - 0.5
+    settled = Curves(batch=(CurvePoint(mode=mode, device="cpu", batch=1, size="32", status="oom", reason="because"),))
+    assert costs(of_curve(1, 2, mode=mode, settled=settled)) == pytest.approx(costs(of_curve(2, mode=mode)))
+    assert costs(of_curve(sweep=True, mode=mode, settled=settled)) < costs(of_curve(sweep=True, mode=mode)) - 0.5
 
 
 def test_a_run_stores_what_its_jobs_in_modes_took(tmp_path: Path) -> None:

@@ -185,8 +185,8 @@ def test_a_sweep_ends_at_the_largest_batch() -> None:
 
 
 def test_a_sweep_measures_what_an_earlier_list_of_batches_left_out() -> None:
-    known = Curves(batch=(point(30, 6.0), point(32, 6.1), point(2**20, None, "oom", predicted=1)))
-    asked = CurveJob(mode="eager", sweep=True, known=known)
+    settled = Curves(batch=(point(30, 6.0), point(32, 6.1), point(2**20, None, "oom", predicted=1)))
+    asked = CurveJob(mode="eager", sweep=True, settled=settled)
     found = [each.batch for _, each in CurveTiming(subject(own(), seconds=0.01), CPU, asked).run()]
     assert found[:2] == [1, 2]
 
@@ -220,7 +220,7 @@ def test_a_curve_of_a_small_network() -> None:
         network.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape)))
         return network
 
-    asked = CurveJob(mode="eager", batches=(1, 2, 4), sizes=("16x24",), known=Curves(batch=(point(2, 5.0),)))
+    asked = CurveJob(mode="eager", batches=(1, 2, 4), sizes=("16x24",), settled=Curves(batch=(point(2, 5.0),)))
     found = list(CurveTiming(subject(own(watching), seconds=0.01), CPU, asked).run())
     assert [(axis, each.batch, each.size, each.status) for axis, each in found] == [
         ("batch", 1, "32", "ok"),

@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,10 +36,13 @@ LAYERS = (
 """Lowest first: a module imports from its own folder and from lower layers."""
 PARENT = ("host", "registry", "store", "compare", "report", "run", "nightly", "cli", "api", "charts", "tables")
 """Folders whose code runs in the parent process, or in both."""
+EXTENSIONS = ("architectures", "engines", "datasets", "metrics", "claims")
+"""Folders of extensions: the parent loads their files, and the worker calls their functions."""
 SHIMS = ("types", "telling", "telling.judging")
 """Deprecated names of modules."""
 HEAVY = {"torch", "torchvision", "fvcore", "sklearn", "timm"}
 LONGEST = 300
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def name_of(path: Path) -> str:
@@ -55,14 +58,21 @@ MODULES = {name: path for name, path in FILES.items() if name not in SHIMS}
 class Module:
     """What these tests look at in a module: its docstring, imports, classes and functions, wherever they are.
 
-    `loaded` are the packages that it imports while it is loaded, outside of functions and `if TYPE_CHECKING`.
+    `at_load` are the imports that are run while it is loaded, outside of functions and `if TYPE_CHECKING`. `names` are
+    those of the parameters of each function and of the fields and attributes of each class.
     """
 
     docstring: str
     imports: tuple[ast.Import | ast.ImportFrom, ...]
-    loaded: frozenset[str]
+    at_load: tuple[ast.Import | ast.ImportFrom, ...]
     classes: tuple[str, ...]
     functions: tuple[str, ...]
+    names: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def loaded(self) -> set[str]:
+        """The packages that it imports while it is loaded."""
+        return {package for each in self.at_load for package in packages(each)}
 
 
 @cache
@@ -76,10 +86,39 @@ def parsed(name: str) -> Module:
     return Module(
         docstring=ast.get_docstring(tree) or "",
         imports=tuple(each for each in inside if isinstance(each, ast.Import | ast.ImportFrom)),
-        loaded=frozenset(package for each in when_loaded(tree.body) for package in packages(each)),
+        at_load=tuple(each for each in when_loaded(tree.body) if isinstance(each, ast.Import | ast.ImportFrom)),
         classes=tuple(each.name for each in inside if isinstance(each, ast.ClassDef)),
-        functions=tuple(each.name for each in inside if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)),
+        functions=tuple(each.name for each in inside if isinstance(each, Function)),
+        names=(
+            *((each.name, parameters(each.args)) for each in inside if isinstance(each, Function)),
+            *((each.name, attributes(each)) for each in inside if isinstance(each, ast.ClassDef)),
+        ),
     )
+
+
+def parameters(found: ast.arguments) -> tuple[str, ...]:
+    """The names of all parameters."""
+    others = [each for each in (found.vararg, found.kwarg) if each]
+    return tuple(each.arg for each in (*found.posonlyargs, *found.args, *found.kwonlyargs, *others))
+
+
+def attributes(found: ast.ClassDef) -> tuple[str, ...]:
+    """The names that the body of a class assigns, and the attributes of `self` that its methods assign."""
+    fields = [each.id for each in targets(found.body) if isinstance(each, ast.Name)]
+    of_self = [
+        each.attr
+        for each in targets(statements(found.body))
+        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "self"
+    ]
+    return (*fields, *of_self)
+
+
+def targets(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """What statements assign to, with the parts of tuples."""
+    for each in body:
+        if isinstance(each, ast.Assign | ast.AnnAssign):
+            for target in each.targets if isinstance(each, ast.Assign) else [each.target]:
+                yield from ast.walk(target)
 
 
 def statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
@@ -93,7 +132,7 @@ def statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
 def when_loaded(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
     """The statements that are run while a module is loaded."""
     for each in body:
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(each, Function):
             continue
         if isinstance(each, ast.If) and "TYPE_CHECKING" in ast.dump(each.test):
             continue
@@ -112,9 +151,14 @@ def packages(statement: ast.AST) -> set[str]:
 @cache
 def imported(name: str) -> set[str]:
     """All modules of this package that a module imports: in functions, for type checkers and relatively, too."""
+    return modules(name, parsed(name).imports)
+
+
+def modules(name: str, imports: Iterable[ast.Import | ast.ImportFrom]) -> set[str]:
+    """The modules of this package that some imports of a module name."""
     package = name.split(".") if FILES[name].name == "__init__.py" else name.split(".")[:-1]
     found: set[str] = set()
-    for node in parsed(name).imports:
+    for node in imports:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         else:
@@ -173,6 +217,18 @@ def test_what_the_parent_loads_imports_no_worker_module() -> None:
         if name.split(".")[0] in PARENT and name not in ("run.executors.local", "run.paired.side")
     }
     assert not wrong, "these imports would load torch: " + ", ".join(sorted(wrong))
+
+
+def test_extensions_import_worker_modules_in_functions_only() -> None:
+    """The parent loads extensions, and a worker module may load torch; imports for type checkers are not run."""
+    wrong = [
+        f"{name} -> {other}"
+        for name in MODULES
+        if name.split(".")[0] in EXTENSIONS
+        for other in sorted(modules(name, parsed(name).at_load))
+        if other.split(".")[0] == "worker"
+    ]
+    assert not wrong, "import these in functions, as they may load torch: " + ", ".join(wrong)
 
 
 def test_ray_is_imported_by_its_executor_only() -> None:
@@ -269,13 +325,32 @@ def test_no_two_modules_have_one_name() -> None:
     assert not {name: modules for name, modules in places.items() if len(modules) > 1}
 
 
-UNCLEAR = {"judge", "told", "tell", "known", "begin", "end", "hold", "held", "hear", "heard", "post"}
+UNCLEAR = {"judge", "judged", "told", "tell", "known", "begin", "end", "hold", "held", "hear", "heard", "post"}
 """Names that have had several meanings; the glossary of the project has a word for each."""
 
 
 def test_no_function_has_an_unclear_name() -> None:
     found = {f"{name}.{each}" for name in MODULES for each in parsed(name).functions if each.strip("_") in UNCLEAR}
     assert not found
+
+
+PUBLIC = {
+    "documents.reference_verdicts.ReferenceVerdict.known": "a key of `against` in summary.json",
+    "documents.reference_verdicts.ReferenceChange.known": "a key of `against` in summary.json",
+}
+"""Parameters and fields that keep such a name, because users see it, with the reason."""
+
+
+def test_no_parameter_or_field_has_an_unclear_name() -> None:
+    """Attributes of `self`, too. An `end` beside a `start` is the end of a range."""
+    found = {
+        f"{name}.{place}.{each}"
+        for name in MODULES
+        for place, names in parsed(name).names
+        for each in names
+        if each.strip("_") in UNCLEAR and not (each == "end" and "start" in names)
+    }
+    assert found == set(PUBLIC), "rename these, or take them out of PUBLIC where they are no longer there"
 
 
 def test_every_module_of_statistics_has_unit_tests() -> None:

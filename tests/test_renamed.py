@@ -51,11 +51,11 @@ def test_a_renamed_module_still_works_and_warns(name: str) -> None:
 
 
 def test_the_warning_names_the_line_that_imports() -> None:
-    code = "import reporter.types\n"
+    code = "\n\nimport reporter.types\n"
     done = subprocess.run(
         [sys.executable, "-W", "always::DeprecationWarning", "-c", code], capture_output=True, text=True, check=True
     )
-    assert "reporter.types is deprecated, use reporter.model" in done.stderr
+    assert "<string>:3: DeprecationWarning: reporter.types is deprecated, use reporter.model\n" in done.stderr
 
 
 @pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.stem)

@@ -22,7 +22,7 @@ class Heartbeat:
     def __init__(self, beat: Callable[[], None], interval: float = INTERVAL) -> None:
         self._beat, self._interval = beat, interval * EARLY
         self._last = monotonic()
-        self._end = Event()
+        self._stopped = Event()
         self._thread = Thread(target=self._run, name="progress", daemon=True)
         self._thread.start()
 
@@ -32,11 +32,11 @@ class Heartbeat:
 
     def stop(self) -> None:
         """No line follows."""
-        self._end.set()
+        self._stopped.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._end.wait(max(0.0, self._last + self._interval - monotonic())):
+        while not self._stopped.wait(max(0.0, self._last + self._interval - monotonic())):
             if monotonic() >= self._last + self._interval:
                 self._beat()
                 self.printed()

@@ -23,13 +23,13 @@ from reporter.compare.differences import (
 )
 from reporter.compare.matching import NO_NUMBER, pairs
 from reporter.documents import comparisons, metric_part
-from reporter.documents.comparisons import ComparedRun, Sides, StillFailing, Verdict
+from reporter.documents.comparisons import ComparedRun, Sides, SpeedVerdict, StillFailing
 from reporter.model import Number, Reading, Record
 from reporter.model.settings import FailOn
 from reporter.store.history import PastRun
 from reporter.version import __version__
 
-VERDICTS: dict[TimeVerdict, Verdict] = {
+VERDICTS: dict[TimeVerdict, SpeedVerdict] = {
     "regressed": "slower",
     "improved": "faster",
     "unchanged": "unchanged",
@@ -143,7 +143,7 @@ def factor(growth: float | None) -> float | None:
 def _counts(found: Differences, failing: Sequence[StillFailing]) -> dict[str, int]:
     counts = Counter[str](change.kind for change in found.changes)
     counts.update(VERDICTS[row.verdict] for row in found.timings)
-    kinds = (*get_args(Kind), *get_args(Verdict))
+    kinds = (*get_args(Kind), *get_args(SpeedVerdict))
     above = {"above_level": len(found.above_level())}
     return (
         {kind: counts[kind] for kind in kinds}

@@ -61,7 +61,7 @@ NONE: Sides = (no_ledgers, no_ledgers)
 
 def compare(pairs: Iterable[Pair], timings: Iterable[Timing], ledgers: Sides = NONE) -> tuple[list[Change], list[Gap]]:
     """The changed kernels of all pairs, eager first, and what could not be compared."""
-    judged = {(row.architecture, row.machine, row.mode, row.quantity.key): row for row in timings}
+    by_place = {(row.architecture, row.machine, row.mode, row.quantity.key): row for row in timings}
     here = [(pair, of_pair) for pair in pairs if pair.one_machine and (of_pair := settings(pair))]
     changes: list[Change] = []
     gaps: dict[tuple[str, str, str], tuple[Quantity, list[str]]] = {}
@@ -69,7 +69,7 @@ def compare(pairs: Iterable[Pair], timings: Iterable[Timing], ledgers: Sides = N
         opened = _Opened(ledgers)
         for pair, of_pair in group:
             for setting in of_pair:
-                found = _compared(pair, setting, opened, judged)
+                found = _compared(pair, setting, opened, by_place)
                 if isinstance(found, Change):
                     changes.append(found)
                 elif found:
@@ -145,7 +145,7 @@ def _place(found: tuple[Pair, list[str]]) -> tuple[str, str]:
     return pair.new.architecture, pair.new.machine
 
 
-def _compared(pair: Pair, setting: str, opened: _Opened, judged: Mapping[Place, Timing]) -> Change | str:
+def _compared(pair: Pair, setting: str, opened: _Opened, timings: Mapping[Place, Timing]) -> Change | str:
     """The changed kernels of a pair; else why they could not be compared, empty if they are equal."""
     base, new = (opened.source(pair, side, setting) for side in range(2))
     if base is None or new is None:
@@ -159,7 +159,7 @@ def _compared(pair: Pair, setting: str, opened: _Opened, judged: Mapping[Place, 
     swaps, compared, other = opened.changed(pair, setting)
     if not swaps:
         return "the layers differ in their shapes, or only one side has them" if other else ""
-    effect, ratio = _effect(pair, setting, judged)
+    effect, ratio = _effect(pair, setting, timings)
     versions = kernel_digests.changed_versions(base, new)
     found = KernelChange(setting, swaps, compared, effect, ratio, _differing(base, new), versions)
     place = pair.new.architecture, pair.new.machine
@@ -213,10 +213,10 @@ def layers_in_words(layers: Sequence[str]) -> str:
     return ", ".join(layers[:NAMED]) + more
 
 
-def _effect(pair: Pair, setting: str, judged: Mapping[Place, Timing]) -> tuple[TimeEffect, float | None]:
+def _effect(pair: Pair, setting: str, timings: Mapping[Place, Timing]) -> tuple[TimeEffect, float | None]:
     """Whether the latency changed, and new over old; None where it was not measured on both sides."""
     key = f"latency_{setting}"
-    if row := judged.get((pair.new.architecture, pair.new.machine, pair.new.mode, key)):
+    if row := timings.get((pair.new.architecture, pair.new.machine, pair.new.mode, key)):
         return EFFECTS.get(row.verdict, "not resolved"), row.ratio
     base, new = (side.readings.get(key) for side in (pair.base, pair.new))
     if not base or not new or not base.value or not new.value:

@@ -39,11 +39,12 @@ class RatioCurve:
 
 @dataclass
 class _Machine:
-    """A kind of machine; its number of threads is None if no time depends on it. `known`: a line has its full name."""
+    """A kind of machine; its number of threads is None if no time depends on it."""
 
     kind: str
     threads: int | None
-    known: bool
+    has_full_name: bool
+    """Whether `kind` is a full name; those of development versions before 0.2.0 are shorter."""
 
     @property
     def name(self) -> str:
@@ -90,13 +91,13 @@ class _RowHistory:
         """The kind of machine of a line: for an older line, the latest one that has had its name."""
         is_older, kind = line.threads is None, line.machine_kind
         for each in reversed(self.machines):
-            if not is_older and each.known and (each.kind, each.threads) == (kind, threads):
+            if not is_older and each.has_full_name and (each.kind, each.threads) == (kind, threads):
                 return each
             if is_older and reference_names.former(each.kind) == kind:
                 return each
         for each in self.machines:
-            if not is_older and not each.known and each.kind == reference_names.former(kind):
-                each.kind, each.threads, each.known = kind, threads, True
+            if not is_older and not each.has_full_name and each.kind == reference_names.former(kind):
+                each.kind, each.threads, each.has_full_name = kind, threads, True
                 return each
         made = _Machine(kind, threads, not is_older)
         self.machines.append(made)
@@ -152,7 +153,7 @@ class _RowHistory:
             tuple(
                 index for index in range(1, len(points)) if points[index].reference is not points[index - 1].reference
             ),
-            sum(point.line.threads is None for point in points) if machine.known else 0,
+            sum(point.line.threads is None for point in points) if machine.has_full_name else 0,
         )
 
 

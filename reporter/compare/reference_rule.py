@@ -28,7 +28,7 @@ import numpy as np
 
 from reporter.compare.paired import ratios
 from reporter.compare.time_verdict import RANK_ALPHA, growth, ratio
-from reporter.documents.comparisons import Verdict
+from reporter.documents.comparisons import SpeedVerdict
 from reporter.model import Quantity, Reading
 from reporter.stats import paired_ratios
 from reporter.stats.noise import Log
@@ -63,7 +63,7 @@ class ReferenceTime:
     architecture: str
     mode: str
     quantity: Quantity
-    verdict: Verdict
+    verdict: SpeedVerdict
     base: float
     new: float
     ratio: float
@@ -139,7 +139,7 @@ def _row(
         change, floor, lambda: agrees(rounds, change), lambda: paired_ratios.signed_rank(np.concatenate(rounds))
     )
     outcome, p = decide(evidence, math.log1p(LEAST), RANK_ALPHA)
-    verdict: Verdict = "unchanged"
+    verdict: SpeedVerdict = "unchanged"
     reason = None
     if outcome == "significant":
         verdict = "slower" if change > 0 else "faster"

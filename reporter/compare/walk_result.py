@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from reporter.documents.comparisons import Verdict
+from reporter.documents.comparisons import SpeedVerdict
 
 HALF = "than half of the slowdown"
 """In the reason of a comparison that was ended without a verdict, when this much was clear."""
@@ -21,7 +21,7 @@ class VersionComparison(_Part):
     after: str
     architecture: str
     metric: str
-    verdict: Verdict
+    verdict: SpeedVerdict
     ratio: float
     low: float | None = None
     high: float | None = None

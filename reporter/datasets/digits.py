@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reporter.model import Dataset
-from reporter.worker.learning.images import normalise, split
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +17,8 @@ def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
     import torch
     from sklearn.datasets import load_digits
     from torch.nn.functional import interpolate
+
+    from reporter.worker.learning.images import normalise, split
 
     digits = load_digits()
     chosen = split(digits.target.tolist(), train)

@@ -7,10 +7,9 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reporter.datasets._image_folders import ImageSplit, count_classes, parts
 from reporter.model import Dataset
 from reporter.model.attempts import attempt
-from reporter.worker.learning.image_folders import ImageSplit, count_classes, parts
-from reporter.worker.learning.images import SkippedImages, normalise, sample, split, square
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +23,11 @@ LEAST = 2
 def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
     """The images of `root/train/CLASS/` or of `root/val/CLASS/`; a single `root/CLASS/` is split 80 to 20.
 
-    The two parts may have other usual names, see image_folders.py. An image that cannot be read is left out, with a
+    The two parts may have other usual names, see _image_folders.py. An image that cannot be read is left out, with a
     `SkippedImages` warning; ValueError where that leaves none of a class.
     """
+    from reporter.worker.learning.images import split
+
     first, second = parts(root)
     if second is not None:
         return _read(root, first if train else second, size, every=True)
@@ -39,6 +40,8 @@ def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
 def _read(root: Path, part: ImageSplit, size: int, every: bool) -> tuple[Tensor, Tensor]:
     """A sample of the images of a part, without those that cannot be read; whether `every` class must be left."""
     import torch
+
+    from reporter.worker.learning.images import SkippedImages, normalise, sample
 
     images, labels, broken = [], [], []
     for index in sample(len(part.files)):
@@ -63,6 +66,8 @@ def _read(root: Path, part: ImageSplit, size: int, every: bool) -> tuple[Tensor,
 
 def _open(path: Path, size: int) -> Tensor:
     from PIL import Image
+
+    from reporter.worker.learning.images import square
 
     with Image.open(path) as image:
         return square(image, size)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reporter.model import Dataset
-from reporter.worker.learning.images import normalise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +21,8 @@ def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
     A sine wave with `STRIPES` periods along the direction pi * label / CLASSES, at a random phase, under noise.
     """
     import torch
+
+    from reporter.worker.learning.images import normalise
 
     count = 1000 if train else 500
     chance = torch.Generator().manual_seed(1 if train else 2)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reporter.host import files
 from reporter.model import Dataset
-from reporter.worker.learning.images import Samples, preload
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from reporter.worker.learning.images import Samples
 
 # What torchvision raises over files that are missing, torn, or not to be had.
 _TROUBLE = (
@@ -66,6 +67,8 @@ _PETS = _Kind("OxfordIIITPet", "oxford-iiit-pet/{images,annotations}/", {"split"
 
 def load(kind: _Kind, root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
     """A fixed sample of a part; unpacks or downloads into root where the files are not there."""
+    from reporter.worker.learning.images import preload
+
     try:
         return preload(full_part(kind, root, train), size)
     except _TROUBLE as error:

@@ -9,7 +9,8 @@ from pydantic import Field, JsonValue
 from reporter.documents import Document, MetricPart
 from reporter.model.readings import Number, Status
 
-Verdict = Literal["slower", "faster", "unchanged", "noisy"]
+SpeedVerdict = Literal["slower", "faster", "unchanged", "noisy"]
+"""The verdict on a time as documents have it, for throughputs, too: `slower` is a lower throughput."""
 
 
 class MetricRow(MetricPart):
@@ -76,7 +77,7 @@ class ChangeRow(MetricRow):
 class Time(MetricRow):
     """The verdict on a time or a throughput; every one that was compared has a row, changed or not."""
 
-    verdict: Verdict
+    verdict: SpeedVerdict
     """`noisy`: it moved, but noise explains it, or nothing is known about the noise."""
     judgement: Literal["regressed", "improved", "unchanged", "noisy"]
     """The same in the words of schema 1."""
@@ -111,7 +112,7 @@ class Time(MetricRow):
 class LevelRow(MetricRow):
     """The verdict on a time compared with its level: the median of the last accepted runs of the machine."""
 
-    verdict: Verdict
+    verdict: SpeedVerdict
     """`slower`: above the level beyond noise."""
     base: float
     """The level, in `unit`."""

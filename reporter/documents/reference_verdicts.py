@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from reporter.documents import Document
-from reporter.documents.comparisons import KernelChangeRow, Verdict
+from reporter.documents.comparisons import KernelChangeRow, SpeedVerdict
 from reporter.model.records import EAGER
 from reporter.model.settings import FailOn
 
@@ -44,7 +44,7 @@ class ReferenceVerdict(Document):
     """The key of the metric."""
     mode: str
     """The execution mode."""
-    verdict: Verdict
+    verdict: SpeedVerdict
     """`noisy`: the machine was too noisy for a verdict; `reason` has the details."""
     ratio: float
     """Tonight's time divided by that of the reference: above 1 is slower, for times and throughputs alike."""

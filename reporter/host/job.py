@@ -26,7 +26,7 @@ DESCRIBED = ("name", "family", "year", "paper", "input_size", "variant", "weight
 class CurveJob(BaseModel):
     """The points of the curves of one execution mode; with `sweep`, the batch is doubled until throughput saturates.
 
-    `known` are the points that are not measured again.
+    `settled` are the points that are not measured again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,7 +35,7 @@ class CurveJob(BaseModel):
     batches: tuple[int, ...] = ()
     sizes: tuple[str, ...] = ()
     sweep: bool = False
-    known: Curves = Curves()
+    settled: Curves = Curves()
 
     @property
     def has_batches(self) -> bool:

@@ -36,7 +36,7 @@ OPEN = (
     "fix the failures, which are in the log. If the reference does not have an architecture, move it with `reporter "
     "move`. If the machine is too noisy, use one without other work, or `--preset thorough`."
 )
-JUDGED = "To fail such a run, use `--fail-on any` (`fail-on: any` with the action)."
+HOW_TO_FAIL = "To fail such a run, use `--fail-on any` (`fail-on: any` with the action)."
 COMPLETE = (0, REGRESSED, FAILED)
 """The exit codes of runs whose files are complete."""
 LONGEST = 1000
@@ -185,7 +185,7 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
     word += ", not everything is judged" if unjudged else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
     if unjudged:
-        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {unjudged}. {JUDGED}", ""]
+        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {unjudged}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
         lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]

@@ -131,10 +131,10 @@ def _most_common(every: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return max(usable, key=rank) if usable else every[0]
 
 
-def engine_version(mode: str, known: Mapping[str, Engine]) -> EngineVersion | None:
-    """The engine of a mode, as `known` has it; None if torch runs it without one."""
-    parsed = parse(mode, known)
-    engine = known.get(parsed.engine)
+def engine_version(mode: str, engines_by_name: Mapping[str, Engine]) -> EngineVersion | None:
+    """The engine of a mode, from `engines_by_name`; None if torch runs it without one."""
+    parsed = parse(mode, engines_by_name)
+    engine = engines_by_name.get(parsed.engine)
     if engine is None:
         return None
     return EngineVersion(engine.name, _described_as(engine, parsed.precision), engine.version(parsed.precision))
@@ -158,47 +158,48 @@ def checked(names: Collection[str]) -> tuple[str, ...]:
     return canonical(names, engines())
 
 
-def resolve(names: Iterable[str], kind: Kind, known: Mapping[str, Engine] | None = None) -> tuple[str, ...]:
+def resolve(names: Iterable[str], kind: Kind, engines_by_name: Mapping[str, Engine] | None = None) -> tuple[str, ...]:
     """The modes to measure on a kind of device, without `eager`; the sets are replaced by what they contain there.
 
-    `known` are the engines of its machine if that is not this one.
+    `engines_by_name` are the engines of its machine if that is not this one.
     """
     found: dict[str, None] = {}
     for name in names:
-        for each in in_set(name, kind, known) if name in SETS else (name,):
+        for each in in_set(name, kind, engines_by_name) if name in SETS else (name,):
             if each != EAGER:
                 found[each] = None
     return tuple(found)
 
 
-def in_set(name: str, kind: Kind, known: Mapping[str, Engine] | None = None) -> tuple[str, ...]:
+def in_set(name: str, kind: Kind, engines_by_name: Mapping[str, Engine] | None = None) -> tuple[str, ...]:
     """The modes of a set on a kind of device, as far as they can be used there."""
-    known = engines() if known is None else known
+    engines_by_name = engines() if engines_by_name is None else engines_by_name
     if name == DEFAULT:
         wanted = [CHANNELS_LAST, f"bf16+{CHANNELS_LAST}", *(["tf32"] if kind.device == "cuda" else [])]
     else:
         assert name == ALL
-        wanted = list(listed(known))
-    parsed = (parse(each, known) for each in wanted)
-    return tuple(mode.name for mode in parsed if not obstacle(mode, kind, known) and not emulated(mode, kind))
+        wanted = list(listed(engines_by_name))
+    parsed = (parse(each, engines_by_name) for each in wanted)
+    return tuple(mode.name for mode in parsed if not obstacle(mode, kind, engines_by_name) and not emulated(mode, kind))
 
 
-def listed(known: Mapping[str, Engine]) -> Iterator[str]:
+def listed(engines_by_name: Mapping[str, Engine]) -> Iterator[str]:
     """The names of all modes but `eager`, of each engine without its memory formats."""
     yield from (CHANNELS_LAST, *TORCH_PRECISIONS, *(f"{each}+{CHANNELS_LAST}" for each in ("amp", "bf16", "fp16")))
-    for engine in known.values():
+    for engine in engines_by_name.values():
         yield from (
-            parse(each, known).name for each in (engine.name, *(f"{p}+{engine.name}" for p in engine.precisions))
+            parse(each, engines_by_name).name
+            for each in (engine.name, *(f"{p}+{engine.name}" for p in engine.precisions))
         )
 
 
-def obstacle(mode: Mode, kind: Kind, known: Mapping[str, Engine]) -> str:
+def obstacle(mode: Mode, kind: Kind, engines_by_name: Mapping[str, Engine]) -> str:
     """Why a mode cannot be measured on a kind of device; empty if it can."""
     if mode.precision == "tf32" and kind.device != "cuda":
         return "tf32 is a precision of GPUs" if kind.device == "cpu" else "tf32 is a precision of CUDA devices"
     if mode.precision == "tf32" and "tf32" not in kind.native:
         return "this GPU has no tf32 instructions"
-    engine = known.get(mode.engine)
+    engine = engines_by_name.get(mode.engine)
     if engine is None:
         return ""
     if kind.device not in engine.devices:
@@ -217,16 +218,16 @@ def emulated(mode: Mode, kind: Kind) -> str:
     return f"emulated: this GPU has no {needed} instructions"
 
 
-def conditions_of(mode: str, known: Mapping[str, Engine] | None = None) -> dict[str, Any]:
+def conditions_of(mode: str, engines_by_name: Mapping[str, Engine] | None = None) -> dict[str, Any]:
     """What the readings of a mode depend on besides those of eager: the versions of its engine's packages.
 
-    `known` are the engines of the machine that measures it if that is not this one.
+    `engines_by_name` are the engines of the machine that measures it if that is not this one.
     """
     if mode == EAGER:
         return {}
-    known = engines() if known is None else known
-    parsed = parse(mode, known)
-    engine = known.get(parsed.engine)
+    engines_by_name = engines() if engines_by_name is None else engines_by_name
+    parsed = parse(mode, engines_by_name)
+    engine = engines_by_name.get(parsed.engine)
     return {"engine": engine.version(parsed.precision)} if engine else {}
 
 

@@ -38,14 +38,14 @@ class BudgetSchedule(Schedule):
         self.seconds = seconds
         self.planned: list[Job] = []
         self._costs, self._replanned, self._clock = costs, replanned, clock
-        self._end = clock() + seconds - spent
+        self._deadline = clock() + seconds - spent
         self._tasks = {identity(task.job): task for task in self.waiting}
         self._started: list[Job] = []
 
     @property
     def left(self) -> float:
         """Seconds to the end of the budget."""
-        return self._end - self._clock()
+        return self._deadline - self._clock()
 
     @property
     def limit(self) -> float:

@@ -240,7 +240,7 @@ def _of_curve(curve: CurveJob, image: float, seconds: float, record: Record) -> 
     """
     batches, sizes = _missing_points(curve)
     if curve.sweep:
-        done = len(swept(curve.known.batch))
+        done = len(swept(curve.settled.batch))
         batches = SWEPT[done:] or (2**done,)
     images = [*batches, *(prod(image_size(size)) / prod(record.image_size) for size in sizes)]
     return sum(seconds + PATIENCE * each * image + _preparing(curve.mode) for each in images)
@@ -260,14 +260,14 @@ def stored_as(job: Job) -> str:
 
 
 def _missing_points(curve: CurveJob) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The batch sizes and image sizes that are not known; those of a sweep are not listed."""
-    batches, sizes = {each.batch for each in curve.known.batch}, {each.size for each in curve.known.size}
+    """The batch sizes and image sizes that are not settled; those of a sweep are not listed."""
+    batches, sizes = {each.batch for each in curve.settled.batch}, {each.size for each in curve.settled.size}
     return tuple(b for b in curve.batches if b not in batches), tuple(s for s in curve.sizes if s not in sizes)
 
 
 def _named_points(curve: CurveJob) -> str:
     """The points that a job measures, for example `batches 1,2; sizes 64`."""
-    sweep = f"batches from {2 ** len(swept(curve.known.batch))}" if curve.sweep else ""
+    sweep = f"batches from {2 ** len(swept(curve.settled.batch))}" if curve.sweep else ""
     batches, sizes = (",".join(map(str, missing)) for missing in _missing_points(curve))
     return "; ".join(filter(None, (sweep, batches and f"batches {batches}", sizes and f"sizes {sizes}")))
 

@@ -65,10 +65,10 @@ class CurveMeasurement(Measurement):
         """The curves of the job, with the points that are there by now."""
         assert self.job.curve
         asked = curve_plan.wanted(self.ledger, self._curve_metric, self.job.curve.mode)
-        known = asked.known
+        settled = asked.settled
         for axis, point in self._tried:
-            known = known.with_point(axis, point)
-        return asked.model_copy(update={"known": known})
+            settled = settled.with_point(axis, point)
+        return asked.model_copy(update={"settled": settled})
 
     @property
     def _curve_metric(self) -> Metric:
@@ -103,9 +103,9 @@ class CurveMeasurement(Measurement):
     def _fill(self, verdict: Verdict) -> None:
         """Stores the points that are asked for and were never tried, with the reason; a sweep that started has none."""
         asked = self._asked()
-        if asked.sweep and swept(asked.known.batch):
+        if asked.sweep and swept(asked.settled.batch):
             asked = asked.model_copy(update={"sweep": False})
-        places = {(axis, point.place) for axis in AXES for point in asked.known.points(axis)}
+        places = {(axis, point.place) for axis in AXES for point in asked.settled.points(axis)}
         for axis, point in curve_plan.points(self.ledger, self._curve_metric, asked, verdict):
             if (axis, point.place) not in places:
                 curve_plan.keep(self.ledger, self.job, axis, point)

@@ -48,7 +48,7 @@ def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
     asked = CurveJob(mode=mode, batches=request.batches, sizes=request.sizes, sweep=sweep)
     if request.fresh and (mode, metric.device) not in ledger.restarted:
         return asked
-    return asked.model_copy(update={"known": current_points(ledger, metric, mode).settled})
+    return asked.model_copy(update={"settled": current_points(ledger, metric, mode).settled})
 
 
 def restart(ledger: Ledger, metric: Metric, asked: CurveJob) -> None:
@@ -76,9 +76,9 @@ def current_points(ledger: Ledger, metric: Metric, mode: str) -> Curves:
 def lacks(ledger: Ledger, asked: CurveJob) -> bool:
     """Whether points are missing."""
     size = str(ledger.record.image_size)
-    batches = {(point.batch, point.size) for point in asked.known.batch}
-    sizes = {point.size for point in asked.known.size}
-    if asked.sweep and not is_saturated(asked.known.batch):
+    batches = {(point.batch, point.size) for point in asked.settled.batch}
+    sizes = {point.size for point in asked.settled.size}
+    if asked.sweep and not is_saturated(asked.settled.batch):
         return True
     return any((batch, size) not in batches for batch in asked.batches) or bool(set(asked.sizes) - sizes)
 

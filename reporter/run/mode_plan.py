@@ -34,9 +34,9 @@ def kind_of(request: Request, device: str) -> Kind:
 
 def groups(request: Request, device: str) -> Iterator[ModeGroup]:
     """The modes to measure on a device, in the order in which they are measured."""
-    known = request.engines
+    engines = request.engines
     modes = [name for name in resolved(request, device) if not unavailable(request, name, device)]
-    in_torch = tuple(name for name in modes if not parse(name, known).engine)
+    in_torch = tuple(name for name in modes if not parse(name, engines).engine)
     if in_torch:
         yield ModeGroup(f"modes {device}", device, in_torch)
     for name in modes:

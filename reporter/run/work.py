@@ -35,7 +35,7 @@ class Work:
         self.progress, self.outcome = progress, outcome
         self._running: dict[Task, Measurement] = {}
         self._rounds: dict[Slot, int] = {}
-        self._known, self._environments = set(executor.slots), node_environments.measured(executor.slots)
+        self._seen_slots, self._environments = set(executor.slots), node_environments.measured(executor.slots)
 
     def run(self) -> None:
         """Runs all of it: sleeps until a worker sends something, and starts what can start then."""
@@ -91,8 +91,8 @@ class Work:
 
     def _note_late(self) -> None:
         """Prints which nodes that joined during the run take no part in all or some of it."""
-        late = [slot for slot in self.executor.slots if slot not in self._known]
-        self._known.update(late)
+        late = [slot for slot in self.executor.slots if slot not in self._seen_slots]
+        self._seen_slots.update(late)
         tasks = [*self.schedule.waiting, *self.schedule.running.values()]
         able = node_environments.taking_part(late, self._environments)
         lines = (*node_environments.notices(late, self._environments), *node_engines.notices(tasks, able))

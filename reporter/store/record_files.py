@@ -27,6 +27,8 @@ LARGEST_FILE = 2**24
 """Bytes of a record or of evidence; a thorough run's record takes less than a twentieth of this."""
 KERNELS = ".kernels"
 """How the names of ledgers of kernels end, which are beside the records; see store/kernel_files.py."""
+ESCAPED_KERNELS = "%2Ekernels"
+"""The same in the name of a record, percent-encoded: an architecture's name may end with `.kernels`, too."""
 LONGEST_COMPLAINT = 300
 LONGEST_FILE_NAME = 180
 LONGEST_VERSION = 40
@@ -52,7 +54,7 @@ def _file_name(name: str) -> str:
     if len(quoted) > LONGEST_FILE_NAME:
         quoted = f"{quoted[:LONGEST_FILE_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
     if quoted.endswith(KERNELS):
-        quoted = quoted.removesuffix(KERNELS) + KERNELS.replace(".", "%2E")
+        quoted = quoted.removesuffix(KERNELS) + ESCAPED_KERNELS
     return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
 
 

@@ -56,13 +56,14 @@ def _label(text: str) -> str:
 def _box(diagram: Diagram, place: int) -> str:
     """A box with its lines of text, centred; its output's shape shows on hover."""
     node, box = diagram.nodes[place], diagram.boxes[place]
-    lines = [(line, "") for line in node.title] + ([(", ".join(node.small), "small")] if node.small else [])
+    lines = [(line, "") for line in node.title]
+    lines += [(", ".join(node.small), ' class="small"')] if node.small else []
     middle, height = (box.left + box.right) / 2, box.bottom - box.top
     first = box.top + (height - LINE * len(lines)) / 2 + 0.75 * LINE
     texts = "".join(
-        f'<text x="{middle:.1f}" y="{first + LINE * row:.1f}"{" class=small" if small else ""}>{escape(line)}</text>'
-        for row, (line, small) in enumerate(lines)
-    ).replace("class=small", 'class="small"')
+        f'<text x="{middle:.1f}" y="{first + LINE * row:.1f}"{attribute}>{escape(line)}</text>'
+        for row, (line, attribute) in enumerate(lines)
+    )
     radius = height / 2 if node.look in ("input", "join") else 5
     rect = f'<rect x="{box.left:.1f}" y="{box.top:.1f}" width="{box.right - box.left:.1f}" height="{height:.1f}"'
     return f'<g class="{node.look}"><title>{escape(node.output)}</title>{rect} rx="{radius:.1f}"/>{texts}</g>'

@@ -241,7 +241,7 @@ def _stops(
     """The limits that one network after the other keeps, thinned where there are many, then the stop without limit."""
     floor = key in FLOORS
     ends = {(each.bounds[0] if floor else each.bounds[1]): each for each in figures if each}
-    texts = {end: _limit_text(key, end, each, scale, language) for end, each in ends.items()}
+    texts = {limit: _limit_text(key, limit, each, scale, language) for limit, each in ends.items()}
     values, unit = sorted(texts, reverse=floor), language._(scale.word)
     chosen = values if len(values) <= STOPS else [values[i * (len(values) - 1) // (STOPS - 1)] for i in range(STOPS)]
     sign = "≥" if floor else "≤"
@@ -249,7 +249,7 @@ def _stops(
     return (*stops, (None, language._("any")))
 
 
-def _limit_text(key: str, end: float, figure: LimitedValue, scale: units.Scale, language: Language) -> str:
+def _limit_text(key: str, limit: float, figure: LimitedValue, scale: units.Scale, language: Language) -> str:
     if key == OUTPUT_ERROR.key:
-        return units.rough(language, end, scale)
-    return units.text(language, end, scale, figure.interval)
+        return units.rough(language, limit, scale)
+    return units.text(language, limit, scale, figure.interval)

@@ -104,8 +104,8 @@ class RayExecutor:
             gpus = _count(node, "GPU") if "cuda" in request.devices else 0
             if gpus or "cpu" in request.devices:
                 self._take(node, gpus)
-        end = monotonic() + PATIENCE
-        while self._awaited and monotonic() < end:
+        deadline = monotonic() + PATIENCE
+        while self._awaited and monotonic() < deadline:
             self._receive()
         late = [f"{place.node} is not free yet; it joins when it is" for place in self._awaited.values()]
         notices = (*self.late_notices(), *late)

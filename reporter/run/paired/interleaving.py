@@ -58,7 +58,7 @@ class Side:
         except OSError as error:
             raise ReporterError(f"{self.name} cannot be started: {error.strerror}; name a Python") from None
         self._buffer = b""
-        self._end = math.inf
+        self._deadline = math.inf
         self._worker = 0
         self._awaited = ""
         self.ended: int | None = None
@@ -66,7 +66,7 @@ class Side:
 
     def hello(self) -> None:
         """Waits until torch is loaded; ReporterError, with what would be right, where the side cannot measure."""
-        self._end = monotonic() + LOADING
+        self._deadline = monotonic() + LOADING
         try:
             while not (message := self._first()):
                 pass
@@ -79,9 +79,9 @@ class Side:
             raise ReporterError(f"{self.name} cannot measure: {legible(message['refused'])}{remedy}")
         self.about = About.model_validate(message)
 
-    def start(self, job: Job, end: float) -> None:
-        """Starts a fresh worker on a job that must be done at the time `end`."""
-        self.ended, self.readings, self._end, self._worker = None, [], end, 0
+    def start(self, job: Job, deadline: float) -> None:
+        """Starts a fresh worker on a job that must be done at `deadline`, a time of `monotonic`."""
+        self.ended, self.readings, self._deadline, self._worker = None, [], deadline, 0
         self._awaited = "ready"
         self._send(job.model_dump_json().encode() + b"\n")
 
@@ -105,7 +105,7 @@ class Side:
 
     def is_late(self) -> bool:
         """Whether an answer of the worker is missing now that the time is up; reads what has arrived first."""
-        self._end = 0.0
+        self._deadline = 0.0
         try:
             while self._awaited and self.ended is None:
                 self._next()
@@ -131,7 +131,7 @@ class Side:
 
     def stop_worker(self) -> None:
         """Ends the worker and all that it started; the side continues."""
-        self._end = math.inf
+        self._deadline = math.inf
         while self.ended is None and not self._worker:
             self._next()
         self._kill()
@@ -163,7 +163,7 @@ class Side:
         assert self._process.stdout is not None
         pipe = self._process.stdout.fileno()
         while b"\n" not in self._buffer:
-            left = None if self._end == math.inf else max(0.0, self._end - monotonic())
+            left = None if self._deadline == math.inf else max(0.0, self._deadline - monotonic())
             if not select.select([pipe], [], [], left)[0]:
                 raise TimeoutError
             part = os.read(pipe, 1 << 16)
@@ -220,10 +220,10 @@ def _reporting_ended_sides() -> Iterator[None]:
 @_reporting_ended_sides()
 def measure(sides: Sequence[Side], jobs: Sequence[Job], timeout: float) -> list[Verdict]:
     """One job on either side, their calls in turns; the readings are in the sides, with equally many samples each."""
-    end = monotonic() + timeout
+    deadline = monotonic() + timeout
     try:
         for side, job in zip(sides, jobs, strict=True):
-            side.start(job, end)
+            side.start(job, deadline)
         ready = [side.until_ready() for side in sides]
         if all(ready):
             conditions = jobs[0].conditions
@@ -263,8 +263,8 @@ def alone(side: Side, job: Job, timeout: float) -> Verdict:
 def _alternate(sides: Sequence[Side], seconds: float, goal: float) -> None:
     """Calls in pairs, the order turned around from pair to pair, until the ratio is known well or time is up."""
     ratios: list[float] = []
-    end = monotonic() + seconds
-    while len(ratios) < FEWEST_PAIRS or (monotonic() < end and not is_precise(ratios, goal)):
+    deadline = monotonic() + seconds
+    while len(ratios) < FEWEST_PAIRS or (monotonic() < deadline and not is_precise(ratios, goal)):
         order = sides if len(ratios) % 2 else sides[::-1]
         taken = {id(side): side.call() for side in order}
         first, second = (taken[id(side)] for side in sides)

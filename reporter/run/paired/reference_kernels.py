@@ -14,7 +14,7 @@ from reporter.compare.environments import About
 from reporter.compare.kernel_changes import VARIABLES
 from reporter.compare.matching import Pair
 from reporter.compare.reference_rule import ReferenceTime
-from reporter.documents.comparisons import Verdict
+from reporter.documents.comparisons import SpeedVerdict
 from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap
 from reporter.host.fingerprints import variables
 from reporter.host.job import Job
@@ -29,7 +29,7 @@ from reporter.run.request import Request
 from reporter.store.kernel_files import CALLS
 
 METRIC = "kernels"
-VERDICTS: dict[Verdict, TimeVerdict] = {
+VERDICTS: dict[SpeedVerdict, TimeVerdict] = {
     "slower": "regressed",
     "faster": "improved",
     "unchanged": "unchanged",

@@ -147,8 +147,8 @@ def _fewest_rounds(request: Request) -> int:
     return rounds
 
 
-def _cost(costs: Costs, planned: Callable[[int], list[Job]], end: int) -> float:
-    return costs.total(planned(end))
+def _cost(costs: Costs, planned: Callable[[int], list[Job]], rounds: int) -> float:
+    return costs.total(planned(rounds))
 
 
 def _affordable(looks: Sequence[int], cost: Callable[[int], float], start: float) -> int | None:
@@ -254,14 +254,14 @@ def places(work: ReferenceRequest) -> list[Place]:
     return [_place(job, work.times) for job in _jobs(work)]
 
 
-def _planned(jobs: Sequence[Job], journal: PairJournal, first: int, end: int) -> list[Job]:
-    """The rounds from `first` on, without what an interrupted run has measured."""
-    return [job for job in _rounds(jobs, first, end) if _of_mode(job) not in journal]
+def _planned(jobs: Sequence[Job], journal: PairJournal, first: int, stop: int) -> list[Job]:
+    """The rounds from `first` to `stop` - 1, without what an interrupted run has measured."""
+    return [job for job in _rounds(jobs, first, stop) if _of_mode(job) not in journal]
 
 
-def _rounds(jobs: Sequence[Job], first: int, end: int) -> list[Job]:
-    """The jobs in the rounds from `first` on."""
-    return [job.model_copy(update={"round": number}) for number in range(first, end) for job in jobs]
+def _rounds(jobs: Sequence[Job], first: int, stop: int) -> list[Job]:
+    """The jobs in the rounds from `first` to `stop` - 1."""
+    return [job.model_copy(update={"round": number}) for number in range(first, stop) for job in jobs]
 
 
 def _place(job: Job, metrics: Mapping[str, Metric]) -> Place:

@@ -75,15 +75,15 @@ class Follower(TorchDispatchMode):
         maps = [tensor for tensor in _tensors(args) if tensor in self.windows]
         if not maps:
             return None
-        known: Windows = self.windows[maps[0]]
+        windows: Windows = self.windows[maps[0]]
         if name in POOLS:
             pooling = _pooling(args)
-            return None if _is_global(name, pooling[0], maps[0], output) else _slid(known, *pooling)
+            return None if _is_global(name, pooling[0], maps[0], output) else _slid(windows, *pooling)
         if name in ADAPTIVE:
-            return _adapted(known, maps[0], output)
+            return _adapted(windows, maps[0], output)
         if name == "constant_pad_nd":
             left, top = args[1][0], args[1][2] if len(args[1]) > 2 else 0
-            return _slid(known, (1, 1), (1, 1), (top, left), (1, 1))
+            return _slid(windows, (1, 1), (1, 1), (top, left), (1, 1))
         return self._joined(maps, output)
 
     def _convolved(self, args: Sequence[Any]) -> Windows | None:
@@ -119,10 +119,10 @@ def receptive_field(network: nn.Module, image: Tensor) -> tuple[int, int]:
 
 
 def _slid(
-    known: Windows, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+    windows: Windows, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
 ) -> Windows:
     (high, wide), (down, across), (top, left), (rows, columns) = map(_pair, (kernel, stride, padding, dilation))
-    return known[0].seen_by(high, down, top, rows), known[1].seen_by(wide, across, left, columns)
+    return windows[0].seen_by(high, down, top, rows), windows[1].seen_by(wide, across, left, columns)
 
 
 def _pooling(args: Sequence[Any]) -> tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]:
@@ -139,9 +139,9 @@ def _is_global(name: str, kernel: Sequence[int], before: Tensor, after: Tensor) 
     return name == "avg_pool2d" and tuple(_pair(kernel)) == whole != (1, 1) and tuple(after.shape[-2:]) == (1, 1)
 
 
-def _adapted(known: Windows, before: Tensor, after: Tensor) -> Windows | None:
+def _adapted(windows: Windows, before: Tensor, after: Tensor) -> Windows | None:
     """Adaptive pooling to the same size changes nothing; to another one it is global or no fixed window."""
-    return known if before.shape[-2:] == after.shape[-2:] else None
+    return windows if before.shape[-2:] == after.shape[-2:] else None
 
 
 def _size(tensor: Tensor) -> tuple[int, ...] | None:

@@ -78,11 +78,11 @@ def alternated(
     (first,) = cpu_timer(call, 1)
     count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(effort.warming and first < LONG_CALL)
     fewest = effort.fewest if first < SHORT_CALL else 1
-    end = perf_counter() + effort.seconds
+    deadline = perf_counter() + effort.seconds
     found = Alternation[Observed]((), (), [first] if not warming else cpu_timer(call, count))
     passes = 0
     while passes < fewest or not found.is_settled:
-        if passes >= UNSETTLED and perf_counter() > end:
+        if passes >= UNSETTLED and perf_counter() > deadline:
             break
         calls = observed(warming + count)[warming:]
         others = cpu_timer(call, warming + count)[warming:]

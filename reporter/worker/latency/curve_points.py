@@ -55,12 +55,12 @@ class CurveTiming:
         for axis in AXES:
             for wanted in self._wanted(axis):
                 announce(axis, wanted)
-                lost = next(filter(_was_lost, self.asked.known.points(axis)), None)
+                lost = next(filter(_was_lost, self.asked.settled.points(axis)), None)
                 if lost and lost.order < wanted.order:
                     found = _without(wanted, Verdict("oom", f"not run: a smaller one did not fit ({lost.reason})"))
                 else:
                     found = self._measured(wanted)
-                self.asked = self.asked.model_copy(update={"known": self.asked.known.with_point(axis, found)})
+                self.asked = self.asked.model_copy(update={"settled": self.asked.settled.with_point(axis, found)})
                 yield axis, found
 
     def _wanted(self, axis: Axis) -> Iterator[CurvePoint]:
@@ -75,10 +75,10 @@ class CurveTiming:
         else:
             wanted = (blank(batch=batch, size=own) for batch in sorted(self.asked.batches))
         for point in wanted:
-            known = self.asked.known.points(axis)
-            if axis == "batch" and self.asked.sweep and is_saturated(known):
+            settled = self.asked.settled.points(axis)
+            if axis == "batch" and self.asked.sweep and is_saturated(settled):
                 return
-            if point.place not in {each.place for each in known}:
+            if point.place not in {each.place for each in settled}:
                 yield point
 
     @property

@@ -45,8 +45,8 @@ def rotate(
         counts[name] = max(1, min(MOST_CALLS, round(WINDOW_SECONDS / took)))
         uncounted[name] = int(took < LONG_CALL)
     samples: dict[str, list[float]] = {name: [] for name in calls}
-    end, passes = perf_counter() + seconds * len(calls), 0
-    while passes < FEWEST_PASSES or (perf_counter() < end and not _are_precise(samples, goal)):
+    deadline, passes = perf_counter() + seconds * len(calls), 0
+    while passes < FEWEST_PASSES or (perf_counter() < deadline and not _are_precise(samples, goal)):
         for name in _in_order(list(calls), passes):
             announce(name)
             samples[name] += timer(calls[name], uncounted[name] + counts[name])[uncounted[name] :]

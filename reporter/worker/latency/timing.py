@@ -73,17 +73,17 @@ def sample(call: Call, timer: Timer, *, seconds: float, goal: float, min_samples
     first = warm_up(call, timer, seconds)
     block = max(1, min(50, round(WINDOW_SECONDS / first)))
     samples: list[float] = []
-    end = perf_counter() + seconds
-    while len(samples) < min_samples or (perf_counter() < end and not is_precise(samples, goal)):
+    deadline = perf_counter() + seconds
+    while len(samples) < min_samples or (perf_counter() < deadline and not is_precise(samples, goal)):
         samples += timer(call, block)
     return tuple(samples)
 
 
 def warm_up(call: Call, timer: Timer, seconds: float) -> float:
     """Calls until two windows agree, or `seconds` are over; returns the seconds per call last seen."""
-    end = perf_counter() + seconds
+    deadline = perf_counter() + seconds
     before = timer(call, 1)[0]  # the first call allocates and compiles: it is never a sample
-    while perf_counter() < end:
+    while perf_counter() < deadline:
         now = median(timer(call, max(1, min(50, round(WINDOW_SECONDS / before)))))
         if abs(now - before) <= AGREEMENT * before:
             return now

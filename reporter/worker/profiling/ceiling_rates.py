@@ -97,8 +97,8 @@ def _in_round(group: WorkloadGroup, rates: Mapping[str, float], design: Design, 
 def _fastest(call: Call, least: float, timer: Timer) -> float:
     """The seconds of the fastest of some calls in a row, which take so many seconds at least."""
     seconds: list[float] = []
-    end = perf_counter() + least
-    while len(seconds) < FEWEST_CALLS or perf_counter() < end:
+    until = perf_counter() + least
+    while len(seconds) < FEWEST_CALLS or perf_counter() < until:
         seconds += timer(call, 1)
     return min(seconds)
 
