@@ -162,6 +162,13 @@ def test_differences_by_hand() -> None:
     assert margins[:, 2] == pytest.approx([math.log(2)] * 2)
 
 
+def test_a_single_common_round_has_a_margin_of_its_own() -> None:
+    table = rounds([1.0, NAN], [0.0, 3.0])
+    logs, margins = table.differences(Spreads.of([Spread(0.04, 10.0), Spread(0.05, 10.0)]), [0])
+    assert logs[0, 1] == pytest.approx(1.0)
+    assert margins[0, 1] == pytest.approx(float(stats.t.ppf(0.975, 10)) * 0.3)
+
+
 @given(SEEDS)
 @settings(max_examples=10, deadline=None)
 def test_differences_are_antisymmetric_and_free_of_drift(seed: int) -> None:

@@ -171,6 +171,20 @@ def test_drift_is_the_median_over_the_series_of_a_run() -> None:
     assert level_shifts.without_drift(late) == pytest.approx(np.zeros((3, 2)))
 
 
+def test_drift_is_taken_from_the_median_of_the_runs_before() -> None:
+    """All of a single series is drift; the median of its runs before the newest is left."""
+    assert level_shifts.without_drift(np.array([[0.0], [1.0], [5.0], [9.0]])).ravel().tolist() == [1.0] * 4
+
+
+def test_a_series_without_a_level_is_no_threshold_for_others() -> None:
+    assert level_shifts.largest_of_others([np.array([]), np.array([0.0])], np.ones(2)).tolist() == [0.0, 0.0]
+
+
+def test_a_single_value_has_the_smallest_deviation() -> None:
+    deviation, freedom = level_shifts.between_runs([np.array([1.0])])
+    assert (deviation.tolist(), freedom) == (pytest.approx([1e-4]), 1.0)
+
+
 def test_medians_leave_gaps_out() -> None:
     found = level_shifts.medians(np.array([[1.0, NAN, NAN], [3.0, 7.0, NAN], [8.0, 9.0, NAN]]))
     assert found[:2].tolist() == [3, 8]

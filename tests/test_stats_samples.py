@@ -60,6 +60,12 @@ def test_split_loses_nothing(samples: list[float], data: st.DataObject) -> None:
     assert [value for part in parts for value in part] == samples
 
 
+def test_the_center_of_ratios_is_the_median_of_logarithms() -> None:
+    assert centre([1.0, 4.0], "log") == 2.0
+    assert centre([0.1, 0.1], "log") == 0.1, "not the root of the square"
+    assert centre([9.0, 1.0, 4.0], "log") == 4.0
+
+
 def test_the_center_is_the_median_or_the_mean() -> None:
     assert centre((1.0, 2.0, 9.0), "median") == 2
     assert centre((1.0, 2.0, 9.0), "mean") == 4

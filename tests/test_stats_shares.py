@@ -7,9 +7,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from reporter.stats.noise import PRIOR_FREEDOM
 from reporter.stats.proportions import is_chance, wilson
-from reporter.stats.shares import PAIR_ALPHA, SeedShares, Shares
+from reporter.stats.shares import PAIR_ALPHA, PRIOR_DEVIATION, SeedShares, Shares
 
 TRUE = (0.1, 0.1, 0.15, 0.3, 0.4, 0.45, 0.5, 0.6, 0.6, 0.7, 0.8, 0.85)
 
@@ -99,6 +101,47 @@ def test_seeds_that_agree_do_not_hide_the_choice_of_images() -> None:
     run = Shares({name: SeedShares((0.5, 0.5, 0.5), 30) for name in "abc"})
     low, high = run.interval("a")
     assert high - low >= 2 * 1.96 * math.sqrt(0.25 / 90) * 0.95
+
+
+def around(share: float, half: float) -> tuple[float, float]:
+    """The interval of a share whose angle has an interval of that half width."""
+    angle = math.asin(math.sqrt(share))
+    return math.sin(angle - half) ** 2, math.sin(angle + half) ** 2
+
+
+def test_the_interval_of_three_series_by_hand() -> None:
+    """All variances are those of 30 images, 1 / 120 on the arcsine scale; half of the 6 degrees of freedom are fewer
+    than those of the prior. The median of chi-squared with two degrees is about 2 (8 / 9)^3.
+    """
+    run = Shares({name: SeedShares((0.5, 0.5, 0.5), 30) for name in "abc"})
+    pooled = 1 / 120 / (8 / 9) ** 3
+    assert run.pooled_deviation == pytest.approx(math.sqrt(pooled))
+    half = stats.t.ppf(0.975, PRIOR_FREEDOM) * math.sqrt(pooled / 3)
+    assert run.interval("a") == pytest.approx(around(0.5, half))
+
+
+def test_a_single_seed_of_few_images_varies_as_these_do() -> None:
+    """9 images, 1 / 36 on the arcsine scale, beside three series that hardly vary."""
+    run = Shares({**{name: SeedShares((0.5, 0.5), 1e6) for name in "abc"}, "d": SeedShares((0.5,), 9)})
+    assert run.interval("d") == pytest.approx(around(0.5, stats.t.ppf(0.975, PRIOR_FREEDOM) / 6))
+
+
+def test_the_interval_of_two_series_includes_the_prior() -> None:
+    """Angles 0.1 above and below a right angle's half: a variance of 0.02 each, with one degree of freedom."""
+    shares = tuple(math.sin(math.pi / 4 + step) ** 2 for step in (-0.1, 0.1))
+    run = Shares({name: SeedShares(shares, 1e6) for name in "ab"})
+    pooled = (PRIOR_FREEDOM * PRIOR_DEVIATION**2 + 2 * 0.02) / (PRIOR_FREEDOM + 2)
+    assert run.pooled_deviation == pytest.approx(math.sqrt(pooled))
+    own = (PRIOR_FREEDOM * pooled + 0.02) / (PRIOR_FREEDOM + 1)
+    half = stats.t.ppf(0.975, PRIOR_FREEDOM + 2) * math.sqrt(max(pooled, own) / 2)
+    low, high = run.interval("a")
+    assert math.asin(math.sqrt(high)) - math.asin(math.sqrt(low)) == pytest.approx(2 * half)
+
+
+def test_a_series_without_images_or_shares_is_left_out() -> None:
+    assert Shares({"a": SeedShares((0.5,), 0), "b": SeedShares((), 9), "c": SeedShares((0.5,), 1)}).series.keys() == {
+        "c"
+    }
 
 
 def test_a_share_near_that_of_guessing_is_chance() -> None:
