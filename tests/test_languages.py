@@ -59,6 +59,7 @@ def test_plurals() -> None:
 def test_sentences_of_records_are_translated() -> None:
     translate = language("ru").translate
     assert translate("the 95 % interval spans 48% of the median") == "95-процентный интервал занимает 48\u00a0% медианы"
+    assert translate("out of it; the largest batch that fits: 5") == "out of it; наибольший батч, который помещается: 5"
     assert translate("no such sentence and nothing else") == "no such sentence and nothing else"
     assert translate(None) == ""
     assert language("en").translate("anything") == "anything"

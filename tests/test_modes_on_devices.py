@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from reporter.host.job import CurveJob, Job
 from reporter.metrics.training_throughput import TRAINING, measure
 from reporter.model import Architecture, Metric, Reading
+from reporter.model.attempts import LONGEST_REASON, attempt
 from reporter.model.device_states import STATES
 from reporter.model.modes import parse
 from reporter.registry.catalog import collect
@@ -255,6 +256,37 @@ def test_the_largest_batch_is_found_by_halving() -> None:
     with pytest.raises(ValueError, match="another"):
         with_fitting_batch(lambda: int("another"), call, 64)
     assert with_fitting_batch(lambda: 7, call, 64) == 7
+
+
+OF_CUDA = (
+    "CUDA out of memory. Tried to allocate 48.00 MiB. GPU 0 has a total capacity of 39.38 GiB of which 27.38 MiB is "
+    "free. Including non-PyTorch memory, this process has 39.35 GiB memory in use. Of the allocated memory 36.43 GiB "
+    "is allocated by PyTorch, and 2.41 GiB is reserved by PyTorch but unallocated. If reserved but unallocated memory "
+    "is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.  See documentation "
+    "for Memory Management  (https://pytorch.org/docs/stable/notes/cuda.html#environment-variables)"
+)
+"""As torch 2.14 reports it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        ("CUDA out of memory. Tried to allocate 2.00 GiB.", "CUDA out of memory. Tried to allocate 2.00 GiB"),
+        (OF_CUDA, OF_CUDA[: OF_CUDA.index(". Of the allocated")]),
+        ("HIP out of memory" + "!" * 400, "HIP out of memory" + "!" * 250),
+    ],
+    ids=["short", "of-cuda", "one-sentence"],
+)
+def test_the_largest_batch_is_in_the_reason_of_a_long_error(error: str, kept: str) -> None:
+    """The reason is cut off after 300 characters, and the error of CUDA's allocator has 543."""
+
+    def call(size: int) -> None:
+        if size > 37:
+            raise torch.OutOfMemoryError(error)
+
+    _, verdict = attempt(lambda: with_fitting_batch(lambda: call(64), call, 64))
+    assert verdict == ("oom", f"{kept}; the largest batch that fits: 37")
+    assert len(verdict.reason or "") <= LONGEST_REASON
 
 
 # Sweeps on a device that takes longer for a larger batch
