@@ -6,14 +6,18 @@ import inspect
 import os
 from typing import Any
 
+import gpu_samples
 import pynvml
 import pytest
 import torch
+from gpu_samples import form
+from networks import CONDITIONS
 from simulated_device import Accelerator, Machine
 from simulated_nvml import FUNCTIONS, SimulatedError, SimulatedGpu, SimulatedNvml
 from test_device import Bench
 
 from reporter.host import gpu_state
+from reporter.metrics import training_throughput
 from reporter.model.device_states import STATES, DeviceState, notes
 from reporter.worker.latency import clock_settling
 from reporter.worker.latency.clock_settling import INTERVAL, LONGEST, settled
@@ -162,9 +166,13 @@ def test_a_time_has_the_state_of_its_device_in_its_detail_and_notes(monkeypatch:
     bench, own = Bench(monkeypatch), os.getpid()
     shared = SimulatedGpu("GPU-1", bits=0x4, compute={own: 600 * MIB, own + 1: 1200 * MIB})
     bench.machine.nvml = SimulatedNvml(bench.machine, SimulatedGpu("GPU-0"), shared)
-    for reading in bench.readings("latency_cuda", "throughput_cuda", "train_step_cuda").values():
+    bench.monkeypatch.setattr(training_throughput, "LARGEST_BATCH", 2 * CONDITIONS.batch_size)
+    timed = ("latency_cuda", "throughput_cuda", "train_step_cuda", "train_throughput_cuda")
+    found = bench.readings(*timed, "memory_cuda")
+    for reading in (found[key] for key in timed):
         (state,) = reading.detail[STATES]  # type: ignore[misc]
         assert (state["clock_mhz"], state["settled"], state["other_processes"]) == (1755, True, 1)  # type: ignore[index, call-overload]
         noted = ("1 other process used the device (1200 MiB)", "its clock was limited by its power limit")
         assert [note for note in reading.notes if note in noted] == [*noted]
+    assert list(map(form, found.values())) == [form(gpu_samples.reading(key)) for key in found], "as in their samples"
     bench.check_other_device()

@@ -8,8 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gpu_samples
 import pytest
 import torch
+from gpu_samples import form
 from networks import CONDITIONS
 from simulated_device import LAUNCH, Accelerator, Machine
 from simulated_nvml import SimulatedGpu, SimulatedNvml
@@ -22,6 +24,7 @@ from reporter.model import Architecture, Metric, Reading
 from reporter.model.attempts import LONGEST_REASON, attempt
 from reporter.model.device_states import STATES
 from reporter.model.modes import parse
+from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import engines
 from reporter.worker import entry
@@ -110,6 +113,7 @@ def test_the_readings_of_a_mode_have_the_device_and_its_precision(monkeypatch: p
         precision = reading.detail["precision"]
         wanted = "tf32" if mode == "tf32" else "ieee"
         assert (precision["cuda.matmul.fp32_precision"], precision["cudnn.conv.fp32_precision"]) == (wanted, wanted)  # type: ignore[index, call-overload]
+        assert precision == (gpu_samples.TF32 if mode == "tf32" else gpu_samples.WANTED), "as in the samples of reports"
         assert reading.detail["device"] == {"name": "simulated", "uuid": "GPU-1"}
 
 
@@ -148,6 +152,11 @@ def test_the_state_of_the_device_is_noted_in_the_times_of_modes(monkeypatch: pyt
         assert (state["clock_mhz"], state["settled"], state["other_processes"]) == (1755, True, 1)  # type: ignore[index, call-overload]
     notes = found["channels_last", "latency_cuda"].notes
     assert {"1 other process used the device (1200 MiB)", "its clock was limited by its power limit"} <= set(notes)
+    alike = {key: each for (mode, key), each in found.items() if mode != EAGER and "throughput" not in key}
+    assert alike.keys() == gpu_samples.measured()[1].readings.keys()
+    assert {key: form(each) for key, each in alike.items()} == {
+        key: form(gpu_samples.reading(key, "channels_last")) for key in alike
+    }, "as in the samples of reports"
 
 
 # The end of memory
