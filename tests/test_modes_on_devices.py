@@ -272,7 +272,8 @@ OF_CUDA = (
     "free. Including non-PyTorch memory, this process has 39.35 GiB memory in use. Of the allocated memory 36.43 GiB "
     "is allocated by PyTorch, and 2.41 GiB is reserved by PyTorch but unallocated. If reserved but unallocated memory "
     "is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.  See documentation "
-    "for Memory Management  (https://pytorch.org/docs/stable/notes/cuda.html#environment-variables)"
+    "for Memory Management  (https://docs.pytorch.org/docs/stable/notes/cuda.html"
+    "#optimizing-memory-usage-with-pytorch-cuda-alloc-conf)"
 )
 """As torch 2.14 reports it."""
 
@@ -287,7 +288,7 @@ OF_CUDA = (
     ids=["short", "of-cuda", "one-sentence"],
 )
 def test_the_largest_batch_is_in_the_reason_of_a_long_error(error: str, kept: str) -> None:
-    """The reason is cut off after 300 characters, and the error of CUDA's allocator has 543."""
+    """The reason is cut off after 300 characters, and the error of CUDA's allocator has 579."""
 
     def call(size: int) -> None:
         if size > 37:

@@ -22,7 +22,7 @@ ESCAPES = re.compile(
 )
 """ANSI escape sequences (colors, cursor movements, window titles), and control characters that end no line."""
 LONGEST_REASON = 300
-"""Characters of a reason; the error of CUDA's allocator has 543, half of them advice."""
+"""Characters of a reason; the error of CUDA's allocator has 579, half of them advice."""
 TRACEBACK = re.compile(r"^Traceback ", re.MULTILINE)
 """Python's, or that of TorchScript."""
 
