@@ -124,6 +124,24 @@ def test_chart_of_times_on_a_gpu_keeps_its_contract(name: str, code: str) -> Non
     assert WITH_GPU_TIMES[name] in titles
 
 
+def test_lines_of_curves_have_display_names() -> None:
+    """As the marks of all other charts have."""
+    spec = json.dumps(CHARTS["throughput_over_batch"].draw(on_gpu(), language("en")))
+    assert set(re.findall(r'"label": "([^"]+)"', spec)) == {"AlexNet", "VGG-16", "ResNet-50", "DenseNet-121"}
+    assert '"field": "label"' in spec
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_panels_of_curves_name_their_device(code: str) -> None:
+    record = next(each for each in gpu_samples.measured() if each.curves)
+    points = tuple(each.model_copy(update={"device": "cpu"}) for each in record.curves.batch)
+    curves = record.curves.model_copy(update={"batch": (*points, *record.curves.batch)})
+    spec = CHARTS["throughput_over_batch"].draw(compare([record.model_copy(update={"curves": curves})]), language(code))
+    assert spec
+    titles = {"en": ["CPU", "GPU"], "ru": ["процессор", "видеокарта"]}
+    assert [panel["title"] for panel in spec["vconcat"]] == titles[code]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CHARTS if name not in WITH_GPU_TIMES])
 def test_other_charts_of_a_machine_with_a_gpu_keep_their_contract(name: str) -> None:
