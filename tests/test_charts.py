@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import operator
 import random
 import re
 import struct
 from collections.abc import Sequence
+from functools import cache
 from io import BytesIO
 from itertools import combinations, pairwise
 from types import SimpleNamespace
@@ -16,6 +18,7 @@ from unittest import mock
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+import gpu_samples
 import pytest
 import samples
 import vl_convert
@@ -46,14 +49,11 @@ MODES = {name for name, chart in CHARTS.items() if chart.chapter == "modes"}
 """Drawn in test_mode_report.py."""
 CURVES = {"latency_over_size", "throughput_over_batch"}
 """Drawn in test_curves.py."""
+ON_GPU = {"accuracy_latency_cuda", "macs_latency_cuda", "throughput_cuda"}
+"""Drawn from the records of a machine with a GPU, below."""
 REASONS = {name for name, chart in CHARTS.items() if chart.chapter == "why"}
 """Drawn in test_explained.py."""
-NOT_IN_SAMPLES = (
-    MODES
-    | CURVES
-    | REASONS
-    | {"accuracy_latency_cuda", "history", "macs_latency_cuda", "probe", "reference_ratios", "throughput_cuda"}
-)
+NOT_IN_SAMPLES = MODES | CURVES | REASONS | ON_GPU | {"history", "probe", "reference_ratios"}
 NO_GRADIENTS = NOT_IN_SAMPLES | {"gradient_flow"}
 OF_SEVERAL = NO_GRADIENTS | {
     "accuracy_by_year",
@@ -70,6 +70,7 @@ WITHOUT = {
     "hostile": NO_GRADIENTS,
     "one": OF_SEVERAL,
     "empty": set(CHARTS) - {"timeline", "timeline_slide"},
+    "gpu": NO_GRADIENTS - ON_GPU - {"mode_speedups", "modes_cuda", "throughput_over_batch"},
 }
 """The charts that have nothing to show in each world."""
 
@@ -99,6 +100,52 @@ def test_chart_keeps_its_contract(chart: Chart, world: tuple[str, Comparison]) -
 )
 def test_chart_keeps_its_contract_in_russian(chart: Chart, world: tuple[str, Comparison]) -> None:
     check_chart(chart, "ru", *world)
+
+
+WITH_GPU_TIMES = {
+    **dict.fromkeys(("accuracy_latency_cuda", "macs_latency_cuda", "modes_cuda", "ranks"), "Latency, GPU"),
+    "latency": "Per image, GPU, batch of 4",
+    "mode_speedups": "GPU",
+    "throughput_cuda": "Throughput, GPU, images/s",
+}
+"""The charts that records of a machine with a GPU add to or change, and what is on their axes."""
+
+
+@cache
+def on_gpu() -> Comparison:
+    return compare(gpu_samples.measured())
+
+
+@pytest.mark.parametrize("code", ["en", pytest.param("ru", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", WITH_GPU_TIMES)
+def test_chart_of_times_on_a_gpu_keeps_its_contract(name: str, code: str) -> None:
+    check_chart(CHARTS[name], code, "gpu", on_gpu())
+    titles = json.dumps(CHARTS[name].draw(on_gpu(), language("en")))
+    assert WITH_GPU_TIMES[name] in titles
+
+
+def test_lines_of_curves_have_display_names() -> None:
+    """As the marks of all other charts have."""
+    spec = json.dumps(CHARTS["throughput_over_batch"].draw(on_gpu(), language("en")))
+    assert set(re.findall(r'"label": "([^"]+)"', spec)) == {"AlexNet", "VGG-16", "ResNet-50", "DenseNet-121"}
+    assert '"field": "label"' in spec
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_panels_of_curves_name_their_device(code: str) -> None:
+    record = next(each for each in gpu_samples.measured() if each.curves)
+    points = tuple(each.model_copy(update={"device": "cpu"}) for each in record.curves.batch)
+    curves = record.curves.model_copy(update={"batch": (*points, *record.curves.batch)})
+    spec = CHARTS["throughput_over_batch"].draw(compare([record.model_copy(update={"curves": curves})]), language(code))
+    assert spec
+    titles = {"en": ["CPU", "GPU"], "ru": ["процессор", "видеокарта"]}
+    assert [panel["title"] for panel in spec["vconcat"]] == titles[code]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in CHARTS if name not in WITH_GPU_TIMES])
+def test_other_charts_of_a_machine_with_a_gpu_keep_their_contract(name: str) -> None:
+    check_chart(CHARTS[name], "en", "gpu", on_gpu())
 
 
 def small_png(svg: str, scale: float) -> bytes:

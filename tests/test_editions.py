@@ -209,7 +209,24 @@ def test_a_warning_counts_the_unreliable_times(tmp_path: Path) -> None:
     assert "unreliable" not in written(tmp_path / "quiet", modern())["report.md"]
 
 
+def heading_on(code: str, **facts: object) -> str:
+    """The line with the machines of a report on two of them, one with these facts."""
+    other = samples.record(samples.ROWS[0], machine="old")
+    found = other.machine_facts | {"processor": "Another processor"} | facts
+    both = compare([samples.record(samples.ROWS[0]), other.model_copy(update={"machine_facts": found})])
+    return heading(both, presentation(None, {}), language(code)).measured
+
+
 def test_the_heading_names_every_machine() -> None:
-    both = compare([*samples.lecture(), samples.record(samples.ROWS[0], machine="old")])
-    made = build.build(both, language("en"), [], [])
-    assert made.heading.measured.count("2 CPU threads") == 2
+    """Each with its GPUs by the names that `machine.gpus` gives; equal ones are counted."""
+    assert heading_on("en").count("2 CPU threads") == 2
+    one = heading_on("en", memory_gib=64, gpus=["NVIDIA H100 80GB HBM3"])
+    assert one.endswith(" · Another processor, 2 CPU threads, 64 GiB, NVIDIA H100 80GB HBM3")
+    assert one.count("NVIDIA") == 1, "the other machine has none"
+    several = heading_on("ru", gpus=["Tesla T4", "NVIDIA H100 80GB HBM3", "Tesla T4"])
+    assert several.endswith(" · Another processor, 2 потока процессора, 2 × Tesla T4, NVIDIA H100 80GB HBM3")
+
+
+@pytest.mark.parametrize("gpus", ["H100", 7, None, [7, None, {"name": "H100"}]])
+def test_gpus_of_another_kind_in_an_edited_record_are_left_out(gpus: object) -> None:
+    assert heading_on("en", gpus=gpus).endswith(" · Another processor, 2 CPU threads")

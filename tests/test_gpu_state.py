@@ -6,15 +6,19 @@ import inspect
 import os
 from typing import Any
 
+import gpu_samples
 import pynvml
 import pytest
 import torch
+from gpu_samples import form
+from networks import CONDITIONS
 from simulated_device import Accelerator, Machine
 from simulated_nvml import FUNCTIONS, SimulatedError, SimulatedGpu, SimulatedNvml
 from test_device import Bench
 
 from reporter.host import gpu_state
-from reporter.model.device_states import STATES, DeviceState, note
+from reporter.metrics import training_throughput
+from reporter.model.device_states import STATES, DeviceState, notes
 from reporter.worker.latency import clock_settling
 from reporter.worker.latency.clock_settling import INTERVAL, LONGEST, settled
 
@@ -108,7 +112,7 @@ def test_a_clock_that_never_settles_ends_the_wait_and_is_noted() -> None:
     state = settled_on(machine_of(SimulatedGpu("GPU-0"), SimulatedGpu("GPU-1", drifting=True)))
     assert state["settled"] is False
     assert LONGEST <= state["seconds"] <= LONGEST + 2 * INTERVAL
-    assert note({STATES: [state]}) == "its clock did not settle within 3 s"
+    assert notes({STATES: [state]}) == ("its clock did not settle within 3 s",)
 
 
 UNSETTLED = {"settled": False, "seconds": 3.0}
@@ -117,22 +121,31 @@ SHARED = {"other_processes": 2, "other_memory_mib": 1200}
 
 
 @pytest.mark.parametrize(
-    ("states", "line"),
+    ("states", "clauses"),
     [
-        ([UNSETTLED], "its clock did not settle within 3 s"),
-        ([{"settled": False}], "its clock did not settle"),
-        ([UNSETTLED, {"settled": False, "seconds": "long"}], "its clock did not settle within 3 s"),
-        ([SHARED], "2 other processes used the device (1,200 MiB)"),
-        ([SHARED | {"other_memory_mib": "much"}], "2 other processes used the device"),
-        ([{"other_processes": "two"}, SHARED], "2 other processes used the device (1,200 MiB)"),
-        ([{"other_processes": [2]}], None),
-        ([LIMITED, {"limits": 4}, {"limits": "heat"}], "its clock was limited by its power limit"),
-        ([{"limits": ["heat"], "settled": 0}, "settled", None], "its clock was limited by heat"),
-        ({"settled": False}, None),
+        ([UNSETTLED], ["its clock did not settle within 3 s"]),
+        ([{"settled": False}], ["its clock did not settle"]),
+        ([UNSETTLED, {"settled": False, "seconds": "long"}], ["its clock did not settle within 3 s"]),
+        ([SHARED], ["2 other processes used the device (1200 MiB)"]),
+        ([SHARED | {"other_memory_mib": "much"}], ["2 other processes used the device"]),
+        ([{"other_processes": "two"}, SHARED], ["2 other processes used the device (1200 MiB)"]),
+        ([{"other_processes": [2]}], []),
+        ([LIMITED, {"limits": 4}, {"limits": "heat"}], ["its clock was limited by its power limit"]),
+        ([{"limits": ["heat"], "settled": 0}, "settled", None], ["its clock was limited by heat"]),
+        (
+            [SHARED | LIMITED | UNSETTLED, {"limits": ["heat", "its power limit"]}],
+            [
+                "2 other processes used the device (1200 MiB)",
+                "its clock was limited by its power limit",
+                "its clock was limited by heat",
+                "its clock did not settle within 3 s",
+            ],
+        ),
+        ({"settled": False}, []),
     ],
 )
-def test_the_state_in_an_edited_record_is_noted_as_far_as_it_can_be_read(states: Any, line: str | None) -> None:
-    assert note({STATES: states}) == line
+def test_the_state_in_an_edited_record_is_noted_as_far_as_it_can_be_read(states: Any, clauses: list[str]) -> None:
+    assert notes({STATES: states}) == tuple(clauses)
 
 
 def test_without_a_library_nothing_is_waited_for() -> None:
@@ -153,8 +166,13 @@ def test_a_time_has_the_state_of_its_device_in_its_detail_and_notes(monkeypatch:
     bench, own = Bench(monkeypatch), os.getpid()
     shared = SimulatedGpu("GPU-1", bits=0x4, compute={own: 600 * MIB, own + 1: 1200 * MIB})
     bench.machine.nvml = SimulatedNvml(bench.machine, SimulatedGpu("GPU-0"), shared)
-    for reading in bench.readings("latency_cuda", "throughput_cuda", "train_step_cuda").values():
+    bench.monkeypatch.setattr(training_throughput, "LARGEST_BATCH", 2 * CONDITIONS.batch_size)
+    timed = ("latency_cuda", "throughput_cuda", "train_step_cuda", "train_throughput_cuda")
+    found = bench.readings(*timed, "memory_cuda")
+    for reading in (found[key] for key in timed):
         (state,) = reading.detail[STATES]  # type: ignore[misc]
         assert (state["clock_mhz"], state["settled"], state["other_processes"]) == (1755, True, 1)  # type: ignore[index, call-overload]
-        assert "1 other process used the device (1,200 MiB); its clock was limited by its power limit" in reading.notes
+        noted = ("1 other process used the device (1200 MiB)", "its clock was limited by its power limit")
+        assert [note for note in reading.notes if note in noted] == [*noted]
+    assert list(map(form, found.values())) == [form(gpu_samples.reading(key)) for key in found], "as in their samples"
     bench.check_other_device()

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from types import SimpleNamespace
 
+import gpu_samples
 import pytest
 import torch
 from networks import CONDITIONS, own
@@ -68,6 +69,8 @@ def test_a_gpu_is_identified(driver) -> None:
     }
     assert machine.facts()["gpus"] == ["Tesla T4", "NVIDIA H100 80GB HBM3"]
     assert machine.facts()["gpu_details"] == gpus.visible()
+    assert gpus.visible()[1].keys() == gpu_samples.DETAILS.keys(), "as in the samples of reports"
+    assert machine.about()["machine_facts"].keys() - {"gpu_precisions"} == gpu_samples.FACTS.keys() - {"gpu_precisions"}
     assert machine.versions()["nvidia_driver"] == "570.86.10"
     assert "-gpu-" in machine.key()
 
@@ -177,6 +180,7 @@ def test_a_device_of_torch_is_found_by_its_uuid(driver, monkeypatch: pytest.Monk
     assert (found["uuid"], found["power_limit_w"], found["driver"]) == (f"GPU-{uuid}", 700.0, "570.86.10")
     assert (found["memory_mib"], found["capability"], found["cuda_runtime"]) == (85 << 10, "9.0", torch.version.cuda)
     assert found["cudnn"] == torch.backends.cudnn.version()
+    assert found.keys() == gpu_samples.IDENTITY.keys(), "as in the samples of reports"
     assert gpus.described(SLICE.removeprefix("MIG-"), gpus.installed())["mig_profile"] == "3g.40gb"
     json.dumps(found)
 

@@ -10,8 +10,12 @@ import pytest
 import words
 from babel.messages.pofile import denormalize, read_po
 
+from reporter.host import gpu_state
 from reporter.model import ReporterError
+from reporter.model.device_states import STATES, notes
+from reporter.model.modes import Mode
 from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import Kind, obstacle
 from reporter.report.language import FOLDER, available, language
 
 CATALOGUES = sorted(FOLDER.glob("*.po"))
@@ -59,9 +63,28 @@ def test_plurals() -> None:
 def test_sentences_of_records_are_translated() -> None:
     translate = language("ru").translate
     assert translate("the 95 % interval spans 48% of the median") == "95-процентный интервал занимает 48\u00a0% медианы"
+    assert translate("out of it; the largest batch that fits: 5") == "out of it; наибольший батч, который помещается: 5"
     assert translate("no such sentence and nothing else") == "no such sentence and nothing else"
     assert translate(None) == ""
     assert language("en").translate("anything") == "anything"
+
+
+def test_notes_on_devices_are_translated() -> None:
+    """What limits the clock of a GPU, other processes on it, and why a mode is not available on a device."""
+    states = [
+        {"limits": list(gpu_state.LIMITS.values()), "settled": False, "seconds": 3.0},
+        {"other_processes": 1, "other_memory_mib": 300},
+    ]
+    clauses = [
+        *notes({STATES: states}),
+        *notes({STATES: [{"other_processes": 1, "other_memory_mib": None}, {"settled": False}]}),
+        *notes({STATES: [{"other_processes": 2, "other_memory_mib": 300}]}),
+        *notes({STATES: [{"other_processes": 2, "other_memory_mib": None}]}),
+        *(obstacle(Mode(precision="tf32"), Kind(device, ("bf16",)), {}) for device in ("cpu", "mps", "cuda")),
+    ]
+    assert len(clauses) == len(set(gpu_state.LIMITS.values())) + 9
+    assert [clause for clause in clauses if not re.search("[а-я]", language("ru").translate(clause))] == []
+    assert language("ru").translate(clauses[0]) == "устройство занимал ещё 1 процесс (300 МиБ)"
 
 
 def test_errors_of_urllib_are_readable() -> None:

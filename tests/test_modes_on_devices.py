@@ -8,8 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gpu_samples
 import pytest
 import torch
+from gpu_samples import form
 from networks import CONDITIONS
 from simulated_device import LAUNCH, Accelerator, Machine
 from simulated_nvml import SimulatedGpu, SimulatedNvml
@@ -19,8 +21,10 @@ from torch import Tensor, nn
 from reporter.host.job import CurveJob, Job
 from reporter.metrics.training_throughput import TRAINING, measure
 from reporter.model import Architecture, Metric, Reading
+from reporter.model.attempts import LONGEST_REASON, attempt
 from reporter.model.device_states import STATES
 from reporter.model.modes import parse
+from reporter.model.records import EAGER
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import engines
 from reporter.worker import entry
@@ -109,6 +113,7 @@ def test_the_readings_of_a_mode_have_the_device_and_its_precision(monkeypatch: p
         precision = reading.detail["precision"]
         wanted = "tf32" if mode == "tf32" else "ieee"
         assert (precision["cuda.matmul.fp32_precision"], precision["cudnn.conv.fp32_precision"]) == (wanted, wanted)  # type: ignore[index, call-overload]
+        assert precision == (gpu_samples.TF32 if mode == "tf32" else gpu_samples.WANTED), "as in the samples of reports"
         assert reading.detail["device"] == {"name": "simulated", "uuid": "GPU-1"}
 
 
@@ -146,7 +151,12 @@ def test_the_state_of_the_device_is_noted_in_the_times_of_modes(monkeypatch: pyt
         (state,) = found["channels_last", key].detail[STATES]  # type: ignore[misc]
         assert (state["clock_mhz"], state["settled"], state["other_processes"]) == (1755, True, 1)  # type: ignore[index, call-overload]
     notes = found["channels_last", "latency_cuda"].notes
-    assert "1 other process used the device (1,200 MiB); its clock was limited by its power limit" in notes
+    assert {"1 other process used the device (1200 MiB)", "its clock was limited by its power limit"} <= set(notes)
+    alike = {key: each for (mode, key), each in found.items() if mode != EAGER and "throughput" not in key}
+    assert alike.keys() == gpu_samples.measured()[1].readings.keys()
+    assert {key: form(each) for key, each in alike.items()} == {
+        key: form(gpu_samples.reading(key, "channels_last")) for key in alike
+    }, "as in the samples of reports"
 
 
 # The end of memory
@@ -255,6 +265,38 @@ def test_the_largest_batch_is_found_by_halving() -> None:
     with pytest.raises(ValueError, match="another"):
         with_fitting_batch(lambda: int("another"), call, 64)
     assert with_fitting_batch(lambda: 7, call, 64) == 7
+
+
+OF_CUDA = (
+    "CUDA out of memory. Tried to allocate 48.00 MiB. GPU 0 has a total capacity of 39.38 GiB of which 27.38 MiB is "
+    "free. Including non-PyTorch memory, this process has 39.35 GiB memory in use. Of the allocated memory 36.43 GiB "
+    "is allocated by PyTorch, and 2.41 GiB is reserved by PyTorch but unallocated. If reserved but unallocated memory "
+    "is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.  See documentation "
+    "for Memory Management  (https://docs.pytorch.org/docs/stable/notes/cuda.html"
+    "#optimizing-memory-usage-with-pytorch-cuda-alloc-conf)"
+)
+"""As torch 2.14 reports it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        ("CUDA out of memory. Tried to allocate 2.00 GiB.", "CUDA out of memory. Tried to allocate 2.00 GiB"),
+        (OF_CUDA, OF_CUDA[: OF_CUDA.index(". Of the allocated")]),
+        ("HIP out of memory" + "!" * 400, "HIP out of memory" + "!" * 250),
+    ],
+    ids=["short", "of-cuda", "one-sentence"],
+)
+def test_the_largest_batch_is_in_the_reason_of_a_long_error(error: str, kept: str) -> None:
+    """The reason is cut off after 300 characters, and the error of CUDA's allocator has 579."""
+
+    def call(size: int) -> None:
+        if size > 37:
+            raise torch.OutOfMemoryError(error)
+
+    _, verdict = attempt(lambda: with_fitting_batch(lambda: call(64), call, 64))
+    assert verdict == ("oom", f"{kept}; the largest batch that fits: 37")
+    assert len(verdict.reason or "") <= LONGEST_REASON
 
 
 # Sweeps on a device that takes longer for a larger batch

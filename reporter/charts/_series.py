@@ -7,8 +7,10 @@ from math import log10
 
 from reporter.charts.curves import DASHES
 from reporter.model.devices import DEVICE_TITLES
+from reporter.model.records import pair_name
 from reporter.model.scaling_curves import Axis, CurvePoint
 from reporter.report.comparison import Comparison
+from reporter.report.display_names import display_name
 from reporter.report.drawing.curve_lines import CurveLine, devices, lines
 from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.label_placement import spread
@@ -36,7 +38,7 @@ def panels(
         for device in devices(drawn):
             mine = [line for line in drawn if line.device == device]
             several = [machine] if len(comparison.machines) > 1 else []
-            title = ", ".join([*several, DEVICE_TITLES.get(device, device)])
+            title = ", ".join([*several, language._(DEVICE_TITLES.get(device, device))])
             found.append({"title": title, **_panel(mine, coordinates, titles, shades, language, width=width)})
     return {"vconcat": found} if found else None
 
@@ -72,7 +74,7 @@ def _panel(
         "layer": [
             {"data": data(rows), "mark": {"type": "line", "strokeWidth": 2}, "encoding": {**shared, **line}},
             pointed({"data": data(rows), "mark": {"type": "point", "filled": True, "size": 40}, "encoding": shared}),
-            *map(pointed, text(_ends(rows), "line", 12, align="left", dx=8)),
+            *map(pointed, text(_ends(rows), "label", 12, align="left", dx=8)),
         ],
     }
 
@@ -84,6 +86,7 @@ def _row(line: CurveLine, point: CurvePoint, place: tuple[float, float], languag
     shown = words.format(batch=point.batch, size=point.size, ms=seconds, rate=rate)
     return {
         "line": line.name,
+        "label": pair_name(display_name(line.record.architecture), line.mode),
         "mode": line.mode,
         "family": line.record.family,
         "x": place[0],

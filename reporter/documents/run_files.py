@@ -36,7 +36,7 @@ class SummaryReading(Document):
     relative: float | None = None
     """A time divided by the geometric mean of the times of all architectures of its run; only for times."""
     detail: dict[str, JsonValue] | None = None
-    """Of `best_throughput_` and a type of device: `batch` is the batch size."""
+    """Of `best_throughput_` and `train_throughput_` with a type of device: `batch` is the batch size."""
 
 
 class SummaryOperator(Document):

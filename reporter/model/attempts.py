@@ -21,6 +21,8 @@ ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])?|[\x00-\x08\x0e-\x1a\x7f-\x9f]"
 )
 """ANSI escape sequences (colors, cursor movements, window titles), and control characters that end no line."""
+LONGEST_REASON = 300
+"""Characters of a reason; the error of CUDA's allocator has 579, half of them advice."""
 TRACEBACK = re.compile(r"^Traceback ", re.MULTILINE)
 """Python's, or that of TorchScript."""
 
@@ -65,7 +67,7 @@ def _text(error: BaseException) -> str:
         return ""
 
 
-def one_line(text: str, most: int = 300) -> str:
+def one_line(text: str, most: int = LONGEST_REASON) -> str:
     """The line of an error message that names the cause, without escape sequences and control characters.
 
     That is the first line, or the last one where a traceback comes between; a first line that ends with a colon goes

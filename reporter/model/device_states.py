@@ -19,14 +19,13 @@ class DeviceState(NamedTuple):
     other_memory_mib: int | None = 0
 
 
-def note(detail: Mapping[str, Any]) -> str | None:
-    """What the states in a detail contain that may have changed a time, in words; None if there is nothing."""
+def notes(detail: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the states in a detail contain that may have changed a time, a clause each; empty if there is nothing."""
     found = detail.get(STATES)
     states = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
     if not states:
-        return None
-    clauses = [clause for clause in (_others(states), _limits(states), _clock(states)) if clause]
-    return "; ".join(clauses) or None
+        return ()
+    return tuple(clause for clause in (_others(states), *_limits(states), _clock(states)) if clause)
 
 
 def _others(states: list[dict[str, Any]]) -> str:
@@ -38,13 +37,13 @@ def _others(states: list[dict[str, Any]]) -> str:
     if count <= 0:
         return ""
     processes = f"{count:.0f} other process{'es' if count > 1 else ''} used the device"
-    return processes if memory is None else f"{processes} ({memory:,.0f} MiB)"
+    return processes if memory is None else f"{processes} ({memory:.0f} MiB)"
 
 
-def _limits(states: list[dict[str, Any]]) -> str:
+def _limits(states: list[dict[str, Any]]) -> list[str]:
     found = [each.get("limits") for each in states]
     limits = dict.fromkeys(str(limit) for each in found if isinstance(each, list) for limit in each)
-    return f"its clock was limited by {', '.join(limits)}" if limits else ""
+    return [f"its clock was limited by {limit}" for limit in limits]
 
 
 def _clock(states: list[dict[str, Any]]) -> str:

@@ -217,7 +217,7 @@ class Reading(Model):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about the value, or why there is none: of the verdict, of the device, and what was lost."""
-        return tuple(note for note in (self.verdict.reason, device_states.note(self.detail), self.loss) if note)
+        return tuple(filter(None, (self.verdict.reason, *device_states.notes(self.detail), self.loss)))
 
     @property
     def loss(self) -> str | None:

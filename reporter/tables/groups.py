@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from reporter.model import WITHIN, Group, Quantity, Record
+from reporter.model.devices import ACCELERATORS
 from reporter.model.fields import DEFAULT_MALLOC, KEEPING
 from reporter.model.modes import OUTPUT_ERROR
+from reporter.report import accelerator_notes
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
@@ -25,6 +27,8 @@ ELSEWHERE = ("imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_b
 RATIOS = ("gradient_ratio", "gradient_ratio_trained")
 """The gradient ratio before and after training."""
 BLOCK = "block_parameters"
+ON_DEVICE = frozenset(f"{device}_{work}_bytes" for device in ACCELERATORS for work in ("inference", "training"))
+"""The measured memory peaks of accelerators."""
 COSTS: tuple[Group, ...] = ("compute", "memory", "latency")
 """The groups whose values depend on the image size."""
 
@@ -44,6 +48,8 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
                 rows.cells[-1] = [
                     _block(cell, record) for cell, record in zip(rows.cells[-1], rows.records, strict=True)
                 ]
+            if quantity.unit == "1/s":
+                _batch(rows, quantity.key)
             if quantity.key in TIMES:
                 _rank(rows, quantity.key)
             if quantity.key in TOP1_KEYS:
@@ -70,6 +76,19 @@ def _before_and_after(shown: Sequence[Quantity]) -> list[Quantity]:
     others = [quantity for quantity in shown if quantity.key != first.key]
     place = others.index(second)
     return [*others[:place], first, *others[place:]]
+
+
+def _batch(rows: Builder, key: str) -> None:
+    """The batch sizes of a throughput that was measured over several; nothing of one at a fixed batch size."""
+    readings = [record.readings.get(key) for record in rows.records]
+    found = [reading.detail.get("batch") if reading and reading.measured else None for reading in readings]
+    if any(type(each) is int for each in found):
+        language = rows.language
+        title = language._("Batch: {what}").format(what=language._(rows.comparison.quantities[key].title))
+        cells = [
+            Cell(language.number(each), each) if type(each) is int else Cell("–", status="missing") for each in found
+        ]
+        rows.add(Column(f"{key}_batch", title, base="1", numeric=True), cells)
 
 
 def _rank(rows: Builder, key: str) -> None:
@@ -132,10 +151,12 @@ def _limits(records: Sequence[Record], language: Language) -> Iterator[str]:
 
 
 def _memory(rows: Builder, language: Language) -> Sequence[str]:
+    _ = language._
     return (
-        language._(
-            "1 MiB = 1,048,576 bytes. Peaks are computed from the sizes of tensors; resident memory is measured."
-        ),
+        _("1 MiB = 1,048,576 bytes. Peaks are computed from the sizes of tensors; resident memory is measured."),
+        _("Memory of a device is measured, too: the peak that its allocator counts while the model runs.")
+        if any(column.key in ON_DEVICE for column in rows.columns)
+        else "",
     )
 
 
@@ -156,6 +177,7 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
         else "",
         _("Relative: time over the geometric mean of the times of its column, machine by machine.") if relative else "",
         within(rows.comparison, language),
+        *accelerator_notes.notes(rows.comparison, language),
         _default_malloc(rows, language),
         apart if len(rows.comparison.machines) > 1 else "",
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reporter.model import Record
 from reporter.model.devices import ACCELERATORS
-from reporter.report import units
+from reporter.report import accelerator_notes, units
 from reporter.report.comparison import Comparison, accuracy, whole_front
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
@@ -72,6 +72,7 @@ def make(comparison: Comparison, language: Language) -> Table:
         partial_front(comparison, language),
         size_note(comparison, language),
         threads_note(comparison, language),
+        *accelerator_notes.notes(comparison, language),
         weights_note(comparison, language),
         inception_note(comparison, language),
         mode_ranking.eager_note(comparison, language),

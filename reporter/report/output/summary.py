@@ -12,6 +12,7 @@ from reporter.compare.matching import NO_NUMBER
 from reporter.documents import SUMMARY, better
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import Reading, Record, Status
+from reporter.model.devices import ACCELERATORS
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import AXES, BEST, LOST, Axis, missing_curve
 from reporter.report.comparison import Comparison
@@ -21,7 +22,11 @@ from reporter.report.why.record_profiles import SETTINGS, recorded_operators, re
 from reporter.stats.linear_fit import LinearFit
 from reporter.version import __version__
 
-BEST_KEYS = frozenset(quantity.key for quantity in BEST.values())
+BATCH = "batch"
+WITH_BATCH = frozenset(quantity.key for quantity in BEST.values()) | {
+    f"train_throughput_{each}" for each in ACCELERATORS
+}
+"""Throughputs over several batch sizes, whose readings have that of the highest one in the detail."""
 
 
 def summary(comparison: Comparison, against: AgainstReference | None = None) -> dict[str, Any]:
@@ -165,8 +170,8 @@ def _reading(reading: Reading, relative: float | None) -> dict[str, Any]:
         "high": high,
         **({} if relative is None else {"relative": relative}),
         **(
-            {"detail": {"batch": reading.detail["batch"]}}
-            if reading.quantity.key in BEST_KEYS and reading.quantity in BEST.values() and reading.measured
+            {"detail": {BATCH: reading.detail[BATCH]}}
+            if reading.quantity.key in WITH_BATCH and reading.measured and BATCH in reading.detail
             else {}
         ),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
@@ -90,7 +91,8 @@ def machine(record: Record, language: Language) -> str:
     if isinstance(memory := facts.get("memory_gib"), int | float):
         parts.append(f"{language.number(memory)} {language._('GiB')}")
     gpus = facts.get("gpus")
-    parts += [str(gpu.get("name", "GPU")) for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
+    names = Counter(gpu for gpu in gpus if isinstance(gpu, str)) if isinstance(gpus, list) else Counter[str]()
+    parts += [name if count == 1 else f"{count} × {name}" for name, count in names.items()]
     return ", ".join(parts)
 
 

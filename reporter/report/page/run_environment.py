@@ -16,7 +16,8 @@ def environment(comparison: Comparison, language: Language) -> Section:
     for machine in comparison.machines:
         record = max(comparison.of(machine), key=lambda each: each.started)
         facts: dict[str, object] = {_("Machine"): machine, _("Measured"): language.date(record.started)}
-        facts |= {**_labeled(record.machine_facts, machine_labels(language)), **record.environment}
+        described = record.machine_facts | _labeled_gpus(record.machine_facts.get("gpu_details"), language)
+        facts |= {**_labeled(described, machine_labels(language)), **record.environment}
         blocks.append(Terms(_pairs(facts, language)))
     settings = _pairs(_labeled(comparison.newest.settings, setting_labels(language)), language)
     if settings:
@@ -38,6 +39,20 @@ def machine_labels(language: Language) -> dict[str, str]:
         "gpu_details": _("GPU details"),
         "native_precisions": _("Native precisions"),
         "gpu_precisions": _("Native precisions of the GPUs"),
+    }
+
+
+def gpu_labels(language: Language) -> dict[str, str]:
+    """What the details of a GPU are called, the name first."""
+    _ = language._
+    return {
+        "name": _("name"),
+        "memory_mib": _("memory (MiB)"),
+        "mig_profile": _("MIG profile"),
+        "power_limit_w": _("power limit (W)"),
+        "driver": _("driver"),
+        "uuid": "UUID",
+        "gpu_uuid": _("UUID of the whole GPU"),
     }
 
 
@@ -83,6 +98,15 @@ def setting_labels(language: Language) -> dict[str, str]:
 def _labeled(facts: Mapping[str, object], labels: Mapping[str, str]) -> dict[str, object]:
     """Facts by their labels; without one, the key."""
     return {labels.get(key, key.replace("_", " ")): value for key, value in facts.items()}
+
+
+def _labeled_gpus(details: object, language: Language) -> dict[str, object]:
+    """The details of GPUs by their labels, one GPU after the other; nothing where there are none."""
+    labels = gpu_labels(language)
+    gpus = [gpu for gpu in details if isinstance(gpu, dict)] if isinstance(details, list) else []
+    ordered = ({key: gpu[key] for key in (*(key for key in labels if key in gpu), *gpu)} for gpu in gpus)
+    texts = [_flat(_labeled(gpu, labels), language) for gpu in ordered]
+    return {"gpu_details": "; ".join(texts)} if texts else {}
 
 
 def _pairs(facts: Mapping[str, object], language: Language) -> tuple[tuple[str, str], ...]:

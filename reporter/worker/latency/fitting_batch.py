@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from reporter.model.attempts import attempt, first_line, is_lack_of_memory
+from reporter.model.attempts import LONGEST_REASON, attempt, first_line, is_lack_of_memory
 
 Result = TypeVar("Result")
 
@@ -22,7 +22,16 @@ def with_fitting_batch(work: Callable[[], Result], call: Callable[[int], object]
         reason = first_line(error)
     gc.collect()  # what the traceback kept in memory
     fits = largest(call, batch)
-    raise MemoryError(f"{reason.rstrip('.')}; the largest batch that fits: {fits}" if fits else reason)
+    raise MemoryError(_with_largest(reason, fits) if fits else reason)
+
+
+def _with_largest(reason: str, fits: int) -> str:
+    """A reason with the largest batch that fits; of a long one without the last sentences, so that none is cut off."""
+    addition = f"; the largest batch that fits: {fits}"
+    most = LONGEST_REASON - len(addition)
+    while len(reason) > most and ". " in reason:
+        reason = reason.rpartition(". ")[0]
+    return reason[:most].rstrip(".") + addition
 
 
 def largest(call: Callable[[int], object], batch: int) -> int:
