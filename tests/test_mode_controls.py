@@ -62,13 +62,16 @@ def test_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_committed_samples() -> None:
-    """Real calls: eager against itself is never stated; a slowdown of 5 % is in all networks but alexnet."""
+    """Real calls: eager against itself is never stated, a mode that repeats 5 % of its work is in 19 of 20 pairs; one
+    that waits in place of that in all networks but alexnet.
+    """
     samples = Samples(ROOT / "benchmarks" / "mode_controls.jsonl")
     found = {
         mode: NAMES["stated_gains"]([pair for pair in samples.by_pair(3) if pair[0].mode == mode])
-        for mode in ("again", "slowed")
+        for mode in ("again", "slowed", "repeated")
     }
-    assert [len(gains) for gains in found.values()] == [40, 40]
+    assert [len(gains) for gains in found.values()] == [40, 40, 40]
+    assert sum(gain.stated and gain.ratio < 1 for gain in found["repeated"]) >= 38
     assert not any(gain.stated for gain in found["again"])
     assert sum(not gain.low <= 1 <= gain.high for gain in found["again"]) <= 5
     stated = [gain for gain in found["slowed"] if gain.stated]
