@@ -65,10 +65,6 @@ def _slips(language: Language) -> tuple[str, ...]:
     return (
         _("2010 and 2011 each had a test set; 2012 to 2017 shared one."),
         _(
-            "Before 2012: SIFT, LBP, GIST and CSIFT are features of image patches made by hand; Fisher vectors, LCC "
-            "and super-vectors encode them for a linear classifier. The flat cost of the sources is the top-5 error."
-        ),
-        _(
             "2013: 11.7 is the entry of the company Clarifai, not of the ZFNet paper (14.8), "
             "although many charts label it ZFNet."
         ),
