@@ -68,7 +68,9 @@ def chosen(paths: Iterable[str], tests: dict[str, str]) -> list[str]:
     """The test files to run: changed ones, those named after a changed module or its folder, those that import it."""
     changed = set(paths)
     modules = [path for path in changed if path.endswith(".py") and path not in tests]
-    others = [name for path in paths if path not in modules for start in OTHERS for name in _tests_of(path, start)]
+    others = {
+        name for start, names in OTHERS.items() for name in names if any(_is_below(path, start) for path in changed)
+    }
     modules = [path.removeprefix("tests/").removeprefix("benchmarks/") for path in modules]
     names = {name for path in modules for name in (Path(path).stem, Path(path).parent.name)}
     named = [test for test in tests if Path(test).stem.removeprefix("test_") in names]
@@ -77,13 +79,15 @@ def chosen(paths: Iterable[str], tests: dict[str, str]) -> list[str]:
     return list(dict.fromkeys([*(test for test in tests if test in changed), *listed, *named, *found]))
 
 
-def _tests_of(path: str, start: str) -> Sequence[str]:
-    return OTHERS[start] if path.startswith(start) else ()
+def _is_below(path: str, start: str) -> bool:
+    """Whether a file that is no module has a path that begins so."""
+    return path.startswith(start) and not path.endswith(".py")
 
 
-def without_tests(paths: Iterable[str], tests: dict[str, str]) -> list[str]:
-    """The files of which no test is known: for these, run the whole default set."""
-    return [path for path in paths if not chosen([path], tests)]
+def without_tests(paths: Iterable[str]) -> list[str]:
+    """The files that are no modules and of which no test is known: for these, run the whole default set."""
+    others = (path for path in paths if not path.endswith(".py"))
+    return [path for path in others if not any(_is_below(path, start) for start in OTHERS)]
 
 
 def divided(files: Sequence[str], paths: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -108,7 +112,7 @@ def main() -> None:
     failed = [" ".join(process.args[2:]) for process in started if process.wait() not in (0, 5)]
     if left:
         print("not run:", *left)
-    if unknown := without_tests(paths, tests):
+    if unknown := without_tests(paths):
         print("no tests are known of:", *unknown)
     if failed:
         sys.exit(f"failed: {'; '.join(failed)}")

@@ -81,14 +81,19 @@ def test_readings_of_the_reference_run_are_reused(path: Path, tmp_path: Path) ->
     check_reuse(record, METRICS, tmp_path)
 
 
-def test_readings_from_before_the_move_are_reused(tmp_path: Path) -> None:
-    """But for those of training, whose protocol is another one since."""
+@pytest.mark.usefixtures("blank_charts")
+def test_a_record_from_before_the_move_is_compared_rendered_and_reused(tmp_path: Path) -> None:
+    """But for the readings of training, whose protocol is another one since."""
     stored = tmp_path / "records" / "linux-x86_64-2cpu-ec52c3ef" / "resnet18.json"
     stored.parent.mkdir(parents=True)
     copy(SCHEMA_1, stored)
     assert json.loads(stored.read_text())["schema"] == 1
     record = record_files.load(stored)
-    assert not compare([record], [record]).gaps
+    grown = record.readings["parameters"].model_copy(update={"samples": (11_689_513,)})
+    other = record.model_copy(update={"readings": record.readings | {"parameters": grown}})
+    assert [compare([record], [each]).changed for each in (record, other)] == [False, True]
+    build.write(tmp_path, ("en",))
+    assert "| `resnet18` | ResNet | 2015 |" in (tmp_path / "report.md").read_text()
     metrics = {name: metric for name, metric in METRICS.items() if "seeds" not in metric.depends}
     check_reuse(record, metrics, tmp_path)
     assert json.loads(stored.read_text())["schema"] == 2
