@@ -166,6 +166,26 @@ def test_a_noisy_night_closes_no_issue(measured: list[AgainstReference], tmp_pat
             assert [each["state"] for each in api.issues.values()] == [state]
 
 
+def test_a_slowdown_without_a_verdict_keeps_its_issue(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """The main job has no earlier findings: what the issue lists as slower must have a verdict before it is closed."""
+    rows = {name: SLOWER.verdicts[0].model_copy(update={"architecture": name}) for name in ("resnet18", "resnet180")}
+    noisy = rows["resnet18"].model_copy(update={"verdict": "noisy", "ratio": 1.04})
+    equal = {name: row.model_copy(update={"verdict": "unchanged", "ratio": 1.0}) for name, row in rows.items()}
+    with serving() as api:
+        variables = api.variables | {"no_proxy": "127.0.0.1"}
+        for verdicts, code, states in (
+            ((rows["resnet18"], equal["resnet180"]), 1, ["open"]),
+            ((noisy, equal["resnet180"]), 0, ["open"]),
+            (equal.values(), 0, ["closed"]),
+            ((equal["resnet18"], rows["resnet180"]), 1, ["closed", "open"]),
+            ((noisy, equal["resnet180"]), 0, ["closed", "closed"]),
+        ):
+            measured[:] = [SLOWER.model_copy(update={"verdicts": tuple(verdicts)})]
+            assert call("--out", tmp_path, *MAIN, "--fail-on", "timing").returncode == code
+            assert call("publish", tmp_path, "--github-issue", variables=variables).returncode == 0
+            assert [each["state"] for each in api.issues.values()] == states
+
+
 def test_a_nightly_run_with_a_reference_judges_times(measured: list[AgainstReference], tmp_path: Path) -> None:
     """If --fail-on is not given; the main job judges nothing then, with a reference, too."""
     for night, code in ((SLOWER, 1), (NOISY, 3), (CHANGED, 1), (EQUAL, 0)):

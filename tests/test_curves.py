@@ -25,8 +25,8 @@ from reporter.cli.progress import Lines
 from reporter.compare import folders
 from reporter.documents.run_files import Summary
 from reporter.host import process_memory
-from reporter.host.job import CurveJob
-from reporter.model import Chart, Metric, Reading, Record, ReporterError, Verdict
+from reporter.host.job import CurveJob, Job
+from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.image_sizes import square
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
 from reporter.model.settings import settings
@@ -48,7 +48,7 @@ from reporter.store import record_files
 from reporter.tables import batch_fits
 from reporter.worker.entry import measure
 from reporter.worker.latency import memory_forecast
-from reporter.worker.latency.curve_points import CurveTiming
+from reporter.worker.latency.curve_points import CurveTiming, measure_curve
 from reporter.worker.latency.memory_forecast import Forecast
 from reporter.worker.subject import Subject
 
@@ -234,6 +234,36 @@ def test_a_curve_of_a_small_network() -> None:
         assert len(each.samples) % 2 == 1
         assert each.throughput == pytest.approx(each.batch / (each.latency or 0))
         assert each.predicted
+
+
+def test_points_of_an_engine_keep_no_files_where_there_are_no_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node of Ray may not have the results folder."""
+    folders: list[Path] = []
+
+    def prepare(network: nn.Module, _: object, *, cache: str, **__: object) -> nn.Module:
+        folders.append(Path(cache))
+        return network
+
+    known = {"swift": Engine("swift", "Swift", prepare)}
+    monkeypatch.setattr("reporter.worker.latency.curve_points.engines", lambda: known)
+    monkeypatch.setattr("reporter.registry.execution_modes.engines", lambda: known)
+    place = tmp_path / "elsewhere" / ".prepared" / "small"
+    asked = CurveJob(mode="swift", batches=(1,))
+    chosen = subject(own(), seconds=0.01)
+    job = Job(
+        architecture="small", metrics=(CPU.name,), device="cpu", process="curve", conditions=chosen.conditions,
+        cache=str(place), curve=asked,
+    )  # fmt: skip
+    for made in (False, True):
+        if made:
+            place.parent.parent.mkdir()
+        sent: list[dict[str, Any]] = []
+        measure_curve(job, CPU, chosen, sent.append)
+        assert [each["point"]["status"] for each in sent if "curve" in each] == ["ok"]
+        assert folders.pop().is_relative_to(place) == made
+        assert place.exists() == made
 
 
 def test_the_best_throughput_alone_is_a_sweep() -> None:

@@ -349,6 +349,7 @@ def test_noisy_times_are_marked_wherever_they_are_shown() -> None:
     assert all(cells[key].text.endswith(" ≈") for key in (KEY, f"{KEY}_relative", f"rank_{KEY}"))
     assert "noisy is the fastest: ≈ " in sentences(comparison)
     assert re.search(r"takes ≈ [\d.]+ times", sentences(comparison))
+    assert not re.search(r"≈ \d", " ".join(findings(comparison, ENGLISH))), "no line break between ≈ and its number"
 
 
 def test_a_correlation_with_noisy_times_is_marked() -> None:

@@ -192,6 +192,26 @@ def test_a_pair_is_listed_with_its_batch(
         assert "batch 8 on cpu: 380 images/s" in choosing.in_words(found).replace("\u00a0", " ")
 
 
+@pytest.mark.parametrize("batch", [2, 4, 8])
+def test_the_batch_keeps_the_memory_of_the_process(batch: int) -> None:
+    """A process takes as much more than with one image as the tensors of the batch do; those of a GPU are elsewhere."""
+    (base,) = [record for record in eager() if record.architecture == "resnet18"]
+    process, one = base.value("rss_process_bytes") or 0, base.value("peak_activation_bytes") or 0
+    for device, found_with_less in (("cpu", batch // 2), ("cuda", 8)):
+        points = (
+            point.model_copy(update={"predicted": int(one * point.batch)})
+            for point in with_curves(base, (device,)).curves.batch
+        )
+        record = base.model_copy(update={"curves": Curves(batch=tuple(points))})
+        limit = process + int(one * batch) - one
+        for limits, wanted in (
+            ({"process_memory": limit}, batch if device == "cpu" else 8),
+            ({"process_memory": limit - 1}, found_with_less),
+        ):
+            found = best_batch(candidate(record, record.machine), limits, record.machine)
+            assert (found and found["batch"]) == wanted
+
+
 @pytest.mark.parametrize(
     ("limits", "threads", "device", "batch"),
     [

@@ -99,6 +99,10 @@ def test_the_order_of_parts_does_not_matter(parts: list[str], count: int) -> Non
         ("absent+channels_last", "absent can be joined with nothing"),
         ("chanels_last", "did you mean 'channels_last'?"),
         ("", "unknown mode ''"),
+        (
+            "bf16+default+channels_last",
+            "default is a set of modes, which cannot be joined; write default,bf16+channels_last",
+        ),
     ],
 )
 def test_a_bad_combination_says_what_can_be_joined(text: str, words: str) -> None:

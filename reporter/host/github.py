@@ -40,15 +40,20 @@ class GitHub:
         elif old.get("body") != text:
             self._call("PATCH", f"issues/comments/{old['id']}", {"body": text})
 
-    def issue(self, marker: str, title: str, text: str, red: bool) -> None:
-        """Opens or updates the issue with a marker while runs are red, and closes it after a green one."""
+    def issue(
+        self, marker: str, title: str, text: str, red: bool, closes: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """Opens or updates the issue with a marker while runs are red; after a green one, closes it.
+
+        It stays open if `closes`, which is called with its text, returns False.
+        """
         issues = (each for each in self._pages("issues?state=open") if not each.get("pull_request"))
         old = next((each for each in issues if str(each.get("body")).startswith(marker)), None)
         if red and old is None:
             self._call("POST", "issues", {"title": title, "body": text})
         elif red and old is not None and (old.get("body"), old.get("title")) != (text, title):
             self._call("PATCH", f"issues/{old['number']}", {"title": title, "body": text})
-        elif not red and old is not None:
+        elif not red and old is not None and closes(str(old.get("body"))):
             self._call("PATCH", f"issues/{old['number']}", {"state": "closed", "state_reason": "completed"})
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:

@@ -84,6 +84,9 @@ def parse(text: str, engines: Mapping[str, Engine]) -> Mode:
     parts = [part for part in dict.fromkeys(each.strip() for each in text.split("+")) if part != EAGER]
     known = (EAGER, CHANNELS_LAST, *PRECISIONS, *engines)
     for part in parts:
+        if part in SETS:
+            both = ",".join(filter(None, (part, "+".join(each for each in parts if each != part))))
+            raise ReporterError(f"--modes: {part} is a set of modes, which cannot be joined; write {both}")
         if part not in known:
             raise ReporterError(f"--modes: unknown mode {part!r}; {nearest(part, [*known, *SETS])}")
     precisions = [part for part in parts if part in PRECISIONS]

@@ -20,6 +20,7 @@ from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED
 from reporter.host.printing import inert
 from reporter.model import ReporterError
 from reporter.model.fields import legible
+from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly import outlet_rows, state
 from reporter.nightly.outlet_rows import OutletRow
@@ -78,6 +79,15 @@ class PublishedRun:
     def settles(self) -> bool:
         """Whether an issue may be closed: not by a run that is too noisy to show that nothing became slower."""
         return self.green and not self._blind
+
+    def confirms(self, issue: str) -> bool:
+        """Whether no time that the text of an issue has as slower is without a verdict in this run.
+
+        The main job keeps no findings of earlier runs; those of a nightly run remain in it until they are refuted.
+        """
+        noisy = (each for each in self._pinned.get("verdicts", ()) if each["verdict"] == "noisy")
+        starts = (f"{_row(pair_name(each['architecture'], each['mode']), each['metric'])}slower" for each in noisy)
+        return not any(start in issue for start in starts)
 
     @property
     def unjudged(self) -> str:
@@ -188,7 +198,7 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
         lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {unjudged}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
-        lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]
+        lines += [f"{_row(row.name, row.metric)}{_result(row)} |" for row in rows[:MOST_ROWS]]
         if len(rows) > MOST_ROWS:
             lines += ["", f"and {len(rows) - MOST_ROWS} more in the report"]
         lines.append("")
@@ -203,6 +213,11 @@ def write(texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
     for path, content in texts:
         if path is not None:
             files.write(path, content)
+
+
+def _row(name: str, metric: str) -> str:
+    """The beginning of a row of the comment."""
+    return f"| `{_code(name)}` | {_cell(metric)} | "
 
 
 def _result(row: OutletRow) -> str:

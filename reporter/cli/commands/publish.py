@@ -51,7 +51,7 @@ def publish_command(
         else:
             GitHub().comment(number, outlets.marker(name), text)
     if github_issue and (run.red or run.settles):
-        GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", text, run.red)
+        GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", text, run.red, run.confirms)
 
 
 ENTRIES = (publish_command,)

@@ -6,31 +6,32 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from reporter.model import Record
 from reporter.model.devices import ONE_THREAD
 from reporter.model.scaling_curves import CurvePoint
 from reporter.report.choosing.limits import FLOORS, TIMED, Candidate
 
-WEIGHTS = "weights_bytes"
+WEIGHTS, ACTIVATIONS, PROCESS = "weights_bytes", "peak_activation_bytes", "rss_process_bytes"
 
 
 def best_batch(each: Candidate, limits: Mapping[str, float], machine: str) -> dict[str, Any] | None:
     """The point of the curve as JSON; None without a curve of this machine, or if no batch keeps the limits.
 
-    A limit of the latency is compared with that of the whole batch, a limit of the memory with what the batch takes.
-    If a time of some device is limited, batches on other devices are left out.
+    A limit of the latency is compared with that of the whole batch, limits of memory with what the batch takes. If a
+    time of some device is limited, batches on other devices are left out.
     """
     record = each.record
     if record.machine != machine or not record.curves:
         return None
     mine = (point for point in record.curves.batch if point.mode == record.mode and point.throughput is not None)
-    fitting = [point for point in mine if _keeps(point, limits, each.record.value(WEIGHTS) or 0)]
+    fitting = [point for point in mine if _keeps(point, limits, record)]
     found = max(fitting, key=lambda point: point.throughput or 0.0, default=None)
     if found is None:
         return None
     return {key: getattr(found, key) for key in ("device", "batch", "latency", "throughput")}
 
 
-def _keeps(point: CurvePoint, limits: Mapping[str, float], weights: float) -> bool:
+def _keeps(point: CurvePoint, limits: Mapping[str, float], record: Record) -> bool:
     """Whether a point keeps the limits of times and memory; memory that was not counted keeps them.
 
     A point that was not measured with one thread does not keep a limit for one thread.
@@ -43,6 +44,15 @@ def _keeps(point: CurvePoint, limits: Mapping[str, float], weights: float) -> bo
         return False
     latency = min((limit for key, limit in mine.items() if key not in FLOORS), default=inf)
     rate = max((limit for key, limit in mine.items() if key in FLOORS), default=0.0)
-    memory = limits.get("memory")
-    fits = memory is None or point.predicted is None or weights + point.predicted <= memory
+    fits = all(taken <= limits.get(key, inf) for key, taken in _memory(point, record).items())
     return fits and (point.latency or 0.0) <= latency and (point.throughput or 0.0) >= rate
+
+
+def _memory(point: CurvePoint, record: Record) -> dict[str, float]:
+    """Bytes that a batch takes, by criterion; those of the process, which are of one image, grow by the larger peak."""
+    if point.predicted is None:
+        return {}
+    process, one = record.value(PROCESS), record.value(ACTIVATIONS)
+    more = max(0.0, point.predicted - (one or 0.0))
+    whole = {} if process is None or one is None or point.device != "cpu" else {"process_memory": process + more}
+    return {"memory": (record.value(WEIGHTS) or 0.0) + point.predicted, **whole}

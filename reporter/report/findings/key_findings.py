@@ -26,9 +26,9 @@ NAMED = 4
 
 
 def findings(comparison: Comparison, language: Language) -> list[str]:
-    """Sentences, each number kept on one line with the word after it."""
+    """Sentences, each number kept on one line with its ≈ and the word after it."""
     sentences = (find(comparison, language) for find in FINDINGS)
-    return [re.sub(r"(?<=\d) (?=[^\W\d]|%)", "\u00a0", sentence) for sentence in sentences if sentence]
+    return [re.sub(r"(?<=\d) (?=[^\W\d]|%)|(?<=≈) (?=\d)", "\u00a0", sentence) for sentence in sentences if sentence]
 
 
 def fastest(comparison: Comparison, language: Language) -> str | None:

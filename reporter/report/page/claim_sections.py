@@ -99,8 +99,8 @@ def _try(claim: Claim, case: Case) -> Trial:
 
 
 def _unbroken(sentence: str) -> str:
-    """No line breaks inside `ρ = 0.1`, `5 × 5` and `33 %`."""
-    return re.sub(r" (?=[=×%])|(?<=[=×]) ", "\u00a0", with_display_names(sentence))
+    """No line breaks inside `ρ = 0.1`, `5 × 5`, `33 %` and `≈ 1.2`."""
+    return re.sub(r" (?=[=×%])|(?<=[=×≈]) ", "\u00a0", with_display_names(sentence))
 
 
 def verdicts(language: Language) -> dict[ClaimVerdict, str]:

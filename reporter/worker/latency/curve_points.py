@@ -29,6 +29,7 @@ from reporter.worker.latency.memory_forecast import Forecast, space
 from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
 from reporter.worker.variants import varied_inputs
+from reporter.worker.variants.mode_preparation import cache_folder
 from reporter.worker.variants.mode_variants import Variant, eager, in_engine, in_torch
 
 Send = Callable[[dict[str, Any]], None]
@@ -44,7 +45,7 @@ SHARE = 0.5
 class CurveTiming:
     """Measures the points of a job one by one, smallest first; what does not fit into memory is not run."""
 
-    def __init__(self, subject: Subject, metric: Metric, asked: CurveJob, cache: str = "") -> None:
+    def __init__(self, subject: Subject, metric: Metric, asked: CurveJob, cache: Path | None = None) -> None:
         self.subject, self.asked, self.cache = subject, asked, cache
         self.settings = subject.conditions.of(metric, subject.place.name) | conditions_of(asked.mode)
         self._in_torch: Variant | None = None
@@ -141,7 +142,8 @@ class CurveTiming:
             count, sides = max(varied_inputs.CALIBRATION, len(images)), (images.shape[2], images.shape[3])
             seed = varied_inputs.CALIBRATION_SEED
             calibration = varied_inputs.images(count, sides, seed) if mode.precision == "int8" else None
-            folder = Path(self.cache) / "curves" / "x".join(map(str, images.shape)) / mode.name
+            assert self.cache is not None
+            folder = self.cache / "curves" / "x".join(map(str, images.shape)) / mode.name
             return in_engine(network, mode, known[mode.engine], form, images, cache=folder, calibration=calibration)
         if self._in_torch is None:
             plain = mode.name == EAGER
@@ -185,6 +187,7 @@ def _without(point: CurvePoint, verdict: Verdict) -> CurvePoint:
 def measure_curve(job: Job, metric: Metric, subject: Subject, send: Send) -> None:
     """Sends the points of a job one by one, each announced before it is tried."""
     assert job.curve
-    timed = CurveTiming(subject, metric, job.curve, job.cache)
-    for axis, point in timed.run(lambda axis, point: send({"trying": axis, "point": point.model_dump(mode="json")})):
-        send({"curve": axis, "point": point.model_dump(mode="json")})
+    with cache_folder(job.cache) as cache:
+        timed = CurveTiming(subject, metric, job.curve, cache)
+        for axis, point in timed.run(lambda axis, each: send({"trying": axis, "point": each.model_dump(mode="json")})):
+            send({"curve": axis, "point": point.model_dump(mode="json")})
