@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import fsum
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 
 from reporter.metrics.stages import measure as measure_stages
 from reporter.metrics.structure import measure as measure_structure
-from reporter.model import Architecture
+from reporter.model import Architecture, UnsupportedError
 from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.latency import alternation, timing
@@ -97,6 +99,17 @@ def test_what_is_outside_of_all_parts_is_a_stage_where_it_has_macs(clock: Clock)
     assert [row.seconds for row in found.stages] == pytest.approx([0.022, 0.020, 0.004], rel=1e-4)
 
 
+def test_a_parameter_takes_no_time_and_a_list_of_modules_takes_that_of_its_modules(clock: Clock) -> None:
+    """Neither is called itself."""
+    network = Branched(clock)
+    network.scale = nn.Parameter(torch.ones(1))
+    network.several = nn.ModuleList([network.second, network.third])
+    found = timed_stages(network, [[unit("first")], [unit("several")], [unit("scale", 0)]])
+    assert [row.seconds for row in found.stages] == pytest.approx([0.006, 0.040, 0], rel=1e-4, abs=1e-6)
+    assert found.coverage == pytest.approx(1, rel=1e-4)
+    assert all(not module._forward_pre_hooks for module in network.modules())
+
+
 @pytest.mark.parametrize("count", [2, 5, 40])
 @pytest.mark.parametrize("outside", [0.0, 0.003])
 def test_stages_take_what_their_modules_and_the_gaps_after_them_take(count: int, outside: float, clock: Clock) -> None:
@@ -141,16 +154,46 @@ class Small(nn.Module):
         return result
 
 
-def test_the_stages_are_those_of_the_card() -> None:
-    architecture = Architecture(name="small", family="Own", year=None, paper="", input_size=32, build=lambda _: Small())
-    subject = Subject(architecture, "cpu", Conditions(**PRESETS["quick"]))
-    card = next(iter(measure_structure(subject))).detail["stages"]
+class Odd(nn.Module):
+    """Has a parameter of its own, as a transformer has, a list of layers, and a scripted layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(32, 32))
+        self.several = nn.ModuleList([nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)])
+        self.scripted = torch.jit.script(nn.Conv2d(3, 3, 3, padding=1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        for layer in self.several:
+            images = layer(images)
+        return torch.matmul(self.scripted(images), self.scale)
+
+
+def own(build: Callable[[], nn.Module]) -> Subject:
+    """A network that takes images of 32 pixels."""
+    made = Architecture(name="own", family="Own", year=None, paper="", input_size=32, build=lambda _: build())
+    return Subject(made, "cpu", Conditions(**PRESETS["quick"]))
+
+
+@pytest.mark.parametrize(("build", "last"), [(Small, "head"), (Odd, "forward")])
+def test_the_stages_are_those_of_the_card(build: Callable[[], nn.Module], last: str) -> None:
+    subject = own(build)
+    card: dict[str, Any] = dict(next(iter(measure_structure(subject))).detail)
+    named = card["stages"]
     found = {reading.quantity.key: reading for reading in measure_stages(subject)}
-    assert isinstance(card, list)
-    assert found["stages"].samples == (len(card),)
+    assert found["stages"].samples == (len(named),)
     for key in ("stages_coverage_cpu_1thread", "stages_coverage_cpu"):
-        rows = found[key].detail["stages"]
-        assert [(row["stage"], row["macs"]) for row in rows] == [(each["name"], each["macs"]) for each in card]  # type: ignore[index, union-attr, call-overload]
+        detail: dict[str, Any] = dict(found[key].detail)
+        rows = detail["stages"]
+        assert [(row["stage"], row["macs"]) for row in rows] == [(each["name"], each["macs"]) for each in named]
+        assert rows[-1]["stage"] == last
+        assert fsum(row["share"] for row in rows) == pytest.approx(1)
+        assert fsum(row["seconds"] for row in rows) == pytest.approx((found[key].value or 0) * detail["latency"])
+
+
+def test_a_network_that_is_scripted_as_a_whole_has_a_reason() -> None:
+    with pytest.raises(UnsupportedError, match="the network is scripted"):
+        list(measure_stages(own(lambda: torch.jit.script(Small()))))
 
 
 def test_passes_end_once_the_fastest_calls_agree() -> None:

@@ -10,6 +10,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+import torch
 from torch import nn
 
 from reporter.model import UnsupportedError
@@ -19,7 +20,7 @@ from reporter.worker.counts.stage_costs import REST, CostUnit, grouped, stage_ro
 from reporter.worker.latency.alternation import Effort, alternated
 from reporter.worker.latency.timing import Call
 from reporter.worker.subject import Subject
-from reporter.worker.weights.auxiliary_heads import modules
+from reporter.worker.weights.auxiliary_heads import CONTAINERS
 
 Groups = Sequence[Sequence[CostUnit]]
 Wait = Callable[[], object]
@@ -38,9 +39,12 @@ class StageProfile:
 
 
 def stage_groups(subject: Subject) -> list[list[CostUnit]]:
-    """The parts of each stage, as the cards name them; UnsupportedError for a network that has none."""
+    """The parts of each stage, as the cards name them; UnsupportedError for a network that has none or is scripted."""
     met, _ = subject.counted(lambda device: visits(subject.on(device), subject.input(1, device)))
-    if not (groups := grouped(met[""].module, met, subject.size, subject.heads)):
+    network = met[""].module
+    if isinstance(network, torch.jit.ScriptModule):
+        raise UnsupportedError("the network is scripted: its modules do not accept the hooks that time the stages")
+    if not (groups := grouped(network, met, subject.size, subject.heads)):
         raise UnsupportedError("the network has no stages: no part of it has parameters or MACs")
     return groups
 
@@ -88,12 +92,31 @@ def _marked(network: nn.Module, groups: Groups, wait: Wait) -> Iterator[list[Mar
     rest = next((stage for stage, group in enumerate(groups) if group[0].name == REST), None)
     with ExitStack() as stack:
         for stage, group in enumerate(groups):
-            names = [part.name for part in group if part.name != REST]
-            for module in modules(network, names):
+            for module in _called(network, group):
                 stack.callback(module.register_forward_pre_hook(_mark(marks, stage, wait)).remove)
                 if rest is not None:
                     stack.callback(module.register_forward_hook(_mark(marks, rest, wait)).remove)
         yield marks
+
+
+def _called(network: nn.Module, group: Sequence[CostUnit]) -> Iterator[nn.Module]:
+    """The modules whose calls are those of the parts of a stage.
+
+    A parameter of the network is no module, and scripted modules do not accept hooks: a part that is one is not timed.
+    """
+    named = dict(network.named_modules(remove_duplicate=False))
+    for part in group:
+        if part.name in named:
+            yield from _without_lists(named[part.name])
+
+
+def _without_lists(module: nn.Module) -> Iterator[nn.Module]:
+    """A module; of a list of modules, which is never called itself, those in it."""
+    if isinstance(module, CONTAINERS):
+        for child in module.children():
+            yield from _without_lists(child)
+    elif not isinstance(module, torch.jit.ScriptModule):
+        yield module
 
 
 def _mark(marks: list[Mark], stage: int, wait: Wait) -> Callable[..., None]:
