@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from time import sleep
 
@@ -13,11 +14,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from reporter.cli.progress import Lines
 from reporter.host import caches, machine
+from reporter.host.job import Job
 from reporter.metrics import ceilings as ceilings_metric
-from reporter.metrics.ceilings import ENTRIES, MACS, NO_BF16, OF_MACHINE, OTHER_PRECISION, ceilings, measure
-from reporter.model import Architecture, Reading
+from reporter.metrics.ceilings import CEILINGS, ENTRIES, MACS, NO_BF16, OF_MACHINE, OTHER_PRECISION, ceilings, measure
+from reporter.model import Architecture, Reading, Status, absent
 from reporter.model.settings import PRESETS, Conditions
+from reporter.run.ledger import Ledger
+from reporter.run.request import Request
 from reporter.worker.counts.counting import count
 from reporter.worker.latency import timing
 from reporter.worker.profiling import ceiling_rates, instruction_sets
@@ -191,6 +196,27 @@ def test_the_share_is_that_of_the_peak_in_the_data_type_of_the_network(dtype: to
     assert share.detail.get("ceiling") == peak
     assert share.reason == (None if peak else OTHER_PRECISION.format(dtype="float64"))
     assert found["arithmetic_intensity"].measured
+
+
+def test_a_ceiling_that_one_architecture_has_not_measured_is_left_to_the_next(tmp_path: Path) -> None:
+    """One that cannot be built fails in all its metrics; what the processor does not support holds for all."""
+    other = replace(SMALL, name="other")
+    conditions = Conditions(**PRESETS["quick"])
+    request = Request(tmp_path, [SMALL, other], {"ceilings": ENTRIES[0]}, {"cpu": "cpu"}, conditions)
+    first, second = (Ledger(each, request) for each in request.architectures)
+    job = Job(architecture="small", metrics=("ceilings",), device="cpu", conditions=conditions, process="profiling")
+    lines = Lines(StringIO())
+    statuses: tuple[Status, ...] = ("failed", "oom", "timeout")
+    for status in statuses:
+        for reading in absent(CEILINGS, status, "the architecture cannot be built"):
+            first.keep(reading, job, lines, "")
+        assert second.ceilings == ()
+    [lacking] = absent([MACS["bf16_", "cpu"]], "unsupported", NO_BF16)
+    measured = [each for each in known() if each.quantity != lacking.quantity]
+    for reading in (lacking, *measured):
+        second.keep(reading, job, lines, "")
+    assert list(first.ceilings) == [lacking, *measured]
+    assert first.record.readings["ceiling_macs_cpu"].status == "timeout"
 
 
 def test_the_share_has_the_reason_of_a_missing_ceiling() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import profile_samples as profiles
 import pytest
@@ -13,14 +14,14 @@ from test_device import ENTRY, KERNELS, SECONDS, Bench
 
 from reporter.charts import roofline
 from reporter.metrics import ceilings_cuda
-from reporter.metrics.ceilings_cuda import CEILINGS, MACS, OF_GPU, SHARE
-from reporter.model import Reading, Record
+from reporter.metrics.ceilings_cuda import BANDWIDTH, CEILINGS, MACS, OF_GPU, SHARE
+from reporter.model import Quantity, Reading, Record
 from reporter.model.settings import PRESETS, Conditions
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.why import rooflines
 from reporter.worker.profiling import ceiling_rates, stage_times
-from reporter.worker.profiling.ceiling_rates import Sizes, Workload
+from reporter.worker.profiling.ceiling_rates import Sizes, Workload, WorkloadGroup
 from reporter.worker.subject import Subject
 
 BATCH, SIDE, COPIED = 2, 64, 4096
@@ -74,19 +75,27 @@ def test_a_precision_that_a_gpu_lacks_has_a_reason(bench: Bench, monkeypatch: py
     assert all(reading.measured for reading in found.values())
 
 
-def test_a_run_measures_them_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the processor are no reason to leave out those of the GPU."""
-    monkeypatch.setattr(ceilings_cuda, "ceilings", lambda _: pytest.fail("measured again"))
+@pytest.mark.parametrize("missing", [*CEILINGS, None], ids=lambda each: each and each.key)
+def test_a_run_measures_them_once(missing: Quantity | None, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no other architecture has measured alone; those of the processor are not those of the GPU."""
+    asked: list[list[str]] = []
+    rates = ceiling_rates.best_rates
+
+    def best_rates(groups: Mapping[str, WorkloadGroup], **more: Any) -> dict[str, dict[str, float]]:
+        asked.append([each.name.partition(" ")[0] for group in groups.values() for each in group.workloads])
+        return rates(groups, **more)
+
+    monkeypatch.setattr(ceiling_rates, "best_rates", best_rates)
     subject = Subject(ENTRY, bench.machine.device("cuda:1"), Conditions(**PRESETS["quick"]))
-    known = tuple(Reading(quantity=quantity, samples=(1e9,)) for quantity in CEILINGS)
+    known = [Reading(quantity=quantity, samples=(1e9,)) for quantity in CEILINGS if quantity != missing]
     subject.ceilings = (profiles.reading("ceiling_macs_cpu", 1.0), *known)
     with bench.machine:
         found = list(ceilings_cuda.measure(subject))
-    assert tuple(found[:-1]) == known
-    assert found[-1].measured
-    subject.ceilings = subject.ceilings[:-1]
-    with bench.machine, pytest.raises(pytest.fail.Exception):
-        list(ceilings_cuda.measure(subject))
+    assert [reading.quantity for reading in found] == [*CEILINGS, SHARE]
+    assert all(reading.measured for reading in found)
+    assert [reading for reading in found[:-1] if reading.samples == (1e9,)] == known
+    multiplying = ["convolution", "convolution", "matrix"]
+    assert asked == ([] if missing is None else [["copy"] if missing == BANDWIDTH else multiplying])
 
 
 def test_a_stage_lasts_until_the_gpu_is_done_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

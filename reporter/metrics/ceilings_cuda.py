@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
@@ -33,16 +33,15 @@ CALLS = 20
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
-    """Measures the ceilings, unless the run has, and compares the latency of one image with them."""
+    """Measures the ceilings that the run has not, and compares the latency of one image with all."""
     found = {reading.quantity.key: reading for reading in subject.ceilings if reading.quantity.key in OF_GPU}
-    if found.keys() != OF_GPU:
-        found = {reading.quantity.key: reading for reading in ceilings(subject)}
-    yield from found.values()
+    found |= {reading.quantity.key: reading for reading in ceilings(subject, OF_GPU - found.keys())}
+    yield from (found[quantity.key] for quantity in CEILINGS)
     yield _compared(subject, found)
 
 
-def ceilings(subject: Subject) -> Iterator[Reading]:
-    """The best rates of convolutions and matrix products that fill a GPU, and of a copy."""
+def ceilings(subject: Subject, missing: Collection[str] = OF_GPU) -> Iterator[Reading]:
+    """The best rates of convolutions and matrix products that fill a GPU, and of a copy, as far as they are missing."""
     import torch
 
     from reporter.worker.latency.timing import waiting_timer
@@ -51,16 +50,18 @@ def ceilings(subject: Subject) -> Iterator[Reading]:
 
     timer = partial(waiting_timer, subject.place)
     dtypes = {"": torch.float32, "bf16_": torch.bfloat16}
-    for prefix, quantity in MACS.items():
+    peaks = {prefix: quantity for prefix, quantity in MACS.items() if quantity.key in missing}
+    for prefix, quantity in peaks.items():
         works = partial(multiplying, dtypes[prefix], ON_GPU, str(subject.device))
         rates, verdict = attempt(lambda: best_rates({"": WorkloadGroup(list(works()))}, timer=timer)[""])  # noqa: B023
         if rates:
             yield Reading(quantity=quantity, samples=(max(rates.values()),), detail={"shapes": rates})
         else:
             yield from absent([quantity], verdict.status, verdict.reason or "")
-    work = copy(MOST_COPIED, str(subject.device))
-    rate = max(best_rates({"": WorkloadGroup([work])}, timer=timer)[""].values())
-    yield Reading(quantity=BANDWIDTH, samples=(rate,), detail={"copied": MOST_COPIED})
+    if BANDWIDTH.key in missing:
+        work = copy(MOST_COPIED, str(subject.device))
+        rate = max(best_rates({"": WorkloadGroup([work])}, timer=timer)[""].values())
+        yield Reading(quantity=BANDWIDTH, samples=(rate,), detail={"copied": MOST_COPIED})
 
 
 def _compared(subject: Subject, found: Mapping[str, Reading]) -> Reading:

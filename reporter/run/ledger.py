@@ -38,6 +38,8 @@ from reporter.store import kernel_files, record_files
 REUSED = ("ok", "unsupported", "skipped")
 CONTINUED = ("ok", "skipped")
 """The status of a time of which later rounds are measured."""
+SHARED = ("ok", "unsupported")
+"""The status of a ceiling that holds for the machine; another one may be due to the architecture or its process."""
 NOT_ASKED = "not asked for by --device"
 CUT_OFF = "cut off: the budget was spent"
 MOST_LOST = 2
@@ -70,7 +72,7 @@ class Ledger:
 
     @property
     def ceilings(self) -> tuple[Reading, ...]:
-        """The ceilings of the machine that this run has measured."""
+        """The ceilings of the machine that this run has measured, or found unsupported."""
         return tuple(r for (machine, _), r in self.request.ceilings.items() if machine == self.record.machine)
 
     def needs(self, metric: Metric, number: int, mode: str = EAGER) -> bool:
@@ -126,7 +128,7 @@ class Ledger:
         """
         reading = self._without_calls(reading, progress, mode)
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
-        if key in OF_MACHINE | OF_GPU:
+        if key in OF_MACHINE | OF_GPU and reading.status in SHARED:
             self.request.ceilings.setdefault((self.record.machine, key), reading)
         before = self._of(mode).readings.get(key) if job.round and reading.quantity not in ONCE else None
         if not reading.measured and (crashed or (before and before.measured)):
