@@ -182,7 +182,7 @@ def test_the_share_follows_from_the_ceilings_of_the_run(bandwidth: float, bound:
     for key in ("ceiling_share_cpu_1thread", "ceiling_share_cpu"):
         detail = found[key].detail
         ceiling = min(1e9, bandwidth * intensity.samples[0])
-        assert detail["bound"] == bound
+        assert (detail["bound"], detail["peak_precision"]) == (bound, "fp32")
         assert detail["ceiling"] == pytest.approx(ceiling)
         assert found[key].samples[0] == pytest.approx(macs / float(str(detail["latency"])) / ceiling)
 
@@ -194,6 +194,7 @@ def test_the_share_is_that_of_the_peak_in_the_data_type_of_the_network(dtype: to
     found = {reading.quantity.key: reading for reading in measure(mine)}
     share = found["ceiling_share_cpu"]
     assert share.detail.get("ceiling") == peak
+    assert share.detail.get("peak_precision") == ("bf16" if peak else None)
     assert share.reason == (None if peak else OTHER_PRECISION.format(dtype="float64"))
     assert found["arithmetic_intensity"].measured
 

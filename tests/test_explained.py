@@ -13,7 +13,7 @@ import profile_samples as profiles
 import pytest
 
 from reporter.charts import operator_shares, pair_bars, roofline
-from reporter.model import Record, Status
+from reporter.model import Reading, Record, Status
 from reporter.model.profiles import KernelLedger, OperatorTime
 from reporter.report.cards import cards
 from reporter.report.comparison import Comparison, compare
@@ -246,6 +246,45 @@ def test_the_share_of_the_ceiling_follows_from_the_latency_that_the_report_print
     for record in comparison.records:
         latency = record.value("latency_cpu_1thread") or 1
         assert shares[record.architecture] == pytest.approx((record.value("macs") or 0) / latency / 60e9)
+
+
+def test_a_network_in_bfloat16_is_below_the_peak_of_bfloat16_and_one_in_float64_below_none() -> None:
+    """Their modes are left out: eager is bfloat16 itself, and what a mode of float64 moves is not known."""
+    key, made = "ceiling_share_cpu_1thread", []
+    for record in records():
+        found = dict(record.readings)
+        if record.architecture == "vgg16":
+            detail = {**found[key].detail, "peak_precision": "bf16"}
+            found[key] = found[key].model_copy(update={"detail": detail})
+        if record.architecture == "resnet50":
+            reason = "the peak MAC rate is measured in float32 and bfloat16, and the network computes in float64"
+            found[key] = Reading(quantity=found[key].quantity, status="unsupported", reason=reason)
+        eager = record.model_copy(update={"readings": found})
+        made += [eager, profiles.profiled(mode_samples.mode(eager, "bf16", 0.5))]
+    comparison = compare(made)
+    lines = {line.precision: line for line in rooflines.rooflines(comparison, ("cpu_1thread",))}
+    points = {name: {each.record.architecture: each for each in line.points} for name, line in lines.items()}
+    assert points.keys() == {"fp32", "bf16"}
+    assert points["fp32"].keys() == {"googlenet", "resnet18"}
+    assert {name: each.record.mode for name, each in points["bf16"].items()} == {
+        "googlenet": "bf16",
+        "resnet18": "bf16",
+        "vgg16": "eager",
+    }
+    assert [points["bf16"][name].intensity for name in ("resnet18", "vgg16")] == [24.0, 12.0]
+    table = ceiling_shares.make(comparison, ENGLISH)
+    assert table
+    at = [column.key for column in table.columns].index(key)
+    rows = {row[0].value: (row[at].value, row[at + 1].value) for row in table.rows}
+    peaks, bandwidth = {"vgg16": 3 * 60e9, "resnet18": 60e9}, 11e9
+    for record in comparison.records:
+        if peak := peaks.get(record.architecture):
+            rate = (record.value("macs") or 0) / (record.value("latency_cpu_1thread") or 1)
+            share, bound = rows[record.architecture]
+            assert share == pytest.approx(rate / min(peak, 12.0 * bandwidth))
+            assert bound == ("memory" if record.architecture == "vgg16" else "compute")
+    assert rows["resnet50"][0] is None
+    assert roofline.roofline("cpu_1thread")(comparison, ENGLISH)
 
 
 def slowed(record: Record) -> Record:

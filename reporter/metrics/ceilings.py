@@ -143,7 +143,7 @@ def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:
                 return profilers(subject).of(name).observation.latency
 
         limits = (found[MACS[prefix, name].key], found[BANDWIDTH[name].key])
-        yield reached(quantity, limits, (macs, moved), latency)
+        yield reached(quantity, limits, (macs, moved), latency, prefix)
 
 
 def moved_bytes(subject: Subject) -> tuple[int, str]:
@@ -166,9 +166,16 @@ def precision(subject: Subject) -> tuple[str | None, str]:
 
 
 def reached(
-    quantity: Quantity, limits: tuple[Reading, Reading], counts: tuple[int, int], latency: Callable[[], float]
+    quantity: Quantity,
+    limits: tuple[Reading, Reading],
+    counts: tuple[int, int],
+    latency: Callable[[], float],
+    prefix: str,
 ) -> Reading:
-    """The share of the ceiling: `limits` are the peak MAC rate and the copy bandwidth, `counts` the MACs and bytes."""
+    """The share of the ceiling: `limits` are the peak MAC rate and the copy bandwidth, `counts` the MACs and bytes.
+
+    `prefix` is the precision of the peak, a key in PRECISIONS.
+    """
     (peak, bandwidth), (macs, moved) = (each.value for each in limits), counts
     if peak is None or bandwidth is None:
         reason = next((each.reason for each in limits if each.reason), NOT_MEASURED)
@@ -177,7 +184,8 @@ def reached(
     ceiling = min(peak, intensity * bandwidth)
     bound = "compute" if peak <= intensity * bandwidth else "memory"
     share = macs / seconds / ceiling
-    return exact(quantity, share, bound=bound, ceiling=ceiling, latency=seconds, intensity=intensity)
+    of = prefix.rstrip("_") or "fp32"
+    return exact(quantity, share, bound=bound, ceiling=ceiling, latency=seconds, intensity=intensity, peak_precision=of)
 
 
 ENTRIES = (

@@ -71,7 +71,7 @@ def _compared(subject: Subject, found: Mapping[str, Reading]) -> Reading:
     if not moved or prefix is None:
         return next(absent([SHARE], "unsupported", reason or other))
     limits = (found[MACS[prefix].key], found[BANDWIDTH.key])
-    return reached(SHARE, limits, (subject.counts.macs, moved), partial(_latency, subject))
+    return reached(SHARE, limits, (subject.counts.macs, moved), partial(_latency, subject), prefix)
 
 
 def _latency(subject: Subject) -> float:

@@ -15,7 +15,7 @@ from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark, reading_cell
 from reporter.report.why.record_profiles import SETTINGS
-from reporter.report.why.rooflines import FP32, INTENSITY, Point, Roofline, rooflines
+from reporter.report.why.rooflines import INTENSITY, Point, Roofline, rooflines
 
 PREFIX = "ceiling_share_"
 GIGA = 1e9
@@ -51,9 +51,8 @@ def _intensity(record: Record, language: Language) -> Cell:
 
 
 def _placed(comparison: Comparison, setting: str) -> Placed:
-    """The points of all records in eager that have a latency in a setting."""
-    lines = (line for line in rooflines(comparison, (setting,)) if line.precision == FP32)
-    return {id(point.record): (line, point) for line in lines for point in line.points}
+    """The points of all records that have a latency in a setting, each below the peak of its precision."""
+    return {id(point.record): (line, point) for line in rooflines(comparison, (setting,)) for point in line.points}
 
 
 def _share(record: Record, setting: str, placed: Placed, language: Language) -> Cell:

@@ -75,16 +75,35 @@ def _points(comparison: Comparison, records: Sequence[Record], setting: str, pre
     """One for each architecture that has MACs, an intensity and a latency: in a precision in its fastest mode."""
     key = f"latency_{setting}"
     for eager in records:
-        inside = [eager] if precision == FP32 else [
-            mode for mode in comparison.modes_of(eager)
-            if precision in mode.mode.split("+") and output_of(comparison, mode) == "within"
-        ]  # fmt: skip
-        timed = [record for record in inside if record.value(key)]
+        own = _own_precision(eager, setting)
+        timed = [record for record in _computing_in(precision, comparison, eager, own) if record.value(key)]
         macs, intensity = eager.value("macs"), _intensity(eager, setting)
         if timed and macs and intensity:
             fastest = min(timed, key=lambda record: record.value(key) or 0.0)
-            own = fastest.value(INTENSITY) or intensity * (2 if precision in HALF else 1)
-            yield Point(fastest, own, macs / (fastest.value(key) or 1.0))
+            per_byte = fastest.value(INTENSITY) or intensity * (2 if own != precision and precision in HALF else 1)
+            yield Point(fastest, per_byte, macs / (fastest.value(key) or 1.0))
+
+
+def _computing_in(precision: str, comparison: Comparison, eager: Record, own: str) -> Sequence[Record]:
+    """The records of an architecture in a precision: eager in its own, modes in another.
+
+    Of the modes of one that is not fp32, the bytes that are moved are not known.
+    """
+    if precision == own:
+        return [eager]
+    modes = comparison.modes_of(eager) if own == FP32 else ()
+    return [mode for mode in modes if precision in mode.mode.split("+") and output_of(comparison, mode) == "within"]
+
+
+def _own_precision(record: Record, setting: str) -> str:
+    """The precision of the peak that the share of an architecture is of: that of its weights, fp32 by default.
+
+    Empty if there is none in the data type that it computes in.
+    """
+    share = record.readings.get(f"ceiling_share_{setting}")
+    if share is None:
+        return FP32
+    return "" if share.status == "unsupported" else str(share.detail.get("peak_precision", FP32))
 
 
 def _intensity(record: Record, setting: str) -> float:
