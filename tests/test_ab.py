@@ -31,7 +31,8 @@ from reporter.model.readings import Status
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry.catalog import collect
 from reporter.report.between_runs import ab_verdicts
-from reporter.run.paired import imports, interleaving, paired_run
+from reporter.run import preparation
+from reporter.run.paired import imports, interleaving, kernels, paired_run
 from reporter.run.paired.kernels import Kernels
 from reporter.run.request import Request
 from reporter.store import record_files
@@ -345,6 +346,54 @@ def test_what_an_environment_does_not_support_is_no_failure() -> None:
     assert ab._exit_code(Differences(), (ended("unsupported"), ()), "timing") == 3
     compared = Differences(timings=(row("unchanged", 1.0, 1.0),))
     assert ab._exit_code(compared, (ended("unsupported"), ()), "timing") == 0
+
+
+CRASHED = Verdict("failed", "the worker was killed by signal 11")
+DONE = Verdict("ok", None)
+UNSUPPORTED = Reading(quantity=COVERAGE["cpu_1thread"], status="unsupported", reason="torch is built without Kineto")
+
+
+@pytest.mark.parametrize(
+    ("spent", "ended", "readings", "why", "code"),
+    [
+        (9, (DONE, CRASHED), (1, 0), "not recorded in B: failed: the worker was killed by signal 11", 3),
+        (9, (DONE, CRASHED), (UNSUPPORTED, 0), "not recorded in B: failed: the worker was killed by signal 11", 3),
+        (9, (CRASHED, CRASHED), (0, 0), "not recorded in A: failed: the worker was killed by signal 11", 3),
+        (9, (DONE, DONE), (UNSUPPORTED, 1), "not recorded in A: unsupported: torch is built without Kineto", 0),
+        (9, (DONE, DONE), (1, 1), "", 0),
+        (10, (), (), "not begun: the 10 s for this architecture were over", 3),
+    ],
+)
+def test_kernels_that_could_not_be_recorded_pass_no_gate(
+    *,
+    spent: float,
+    ended: Sequence[Verdict],
+    readings: Sequence[Any],
+    why: str,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A crash while they are recorded, or no time left for it; what is not supported is no failure."""
+    good = recorded().readings["operators_coverage_cpu_1thread"]
+    small = Architecture(name="small", family="Test", year=2026, paper="none", build=list, input_size=32)
+    metrics = {name: metric for name, metric in collect("reporter.metrics", Metric).items() if name == QUICK[-1]}
+    request = Request(tmp_path, [small], metrics, {"cpu": "cpu"}, Conditions(**PRESETS["quick"]), timeout=10)
+    both = [
+        SimpleNamespace(about=about(), readings=[each if isinstance(each, Reading) else good] * bool(each))
+        for each in readings
+    ]
+    verdicts, found, measured = iter(ended), Kernels(), {"small": recorded()}
+    monkeypatch.setattr(interleaving, "alone", lambda *_: next(verdicts))
+    [job] = kernels.plan(request)
+    paired_run._record_kernels(job, both, (measured, measured), request, recorded=found, spent=spent)  # type: ignore[arg-type]
+    monkeypatch.setattr(preparation, "prepare_ab", lambda *_: request)
+    monkeypatch.setattr(paired_run, "examine", lambda *_: (about(), about(folder="/b")))
+    monkeypatch.setattr(ab, "_measured", lambda *_: (({}, {}), found))
+    assert ab._compared((Path("a"), Path("b")), None, {}, "exact", as_json=False) == code
+    assert why in capsys.readouterr().out
+    assert bool(found.missing) == bool(why)
 
 
 @pytest.mark.slow

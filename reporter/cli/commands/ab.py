@@ -98,7 +98,7 @@ def _compared(
     books, kernels = _measured(request, environments, examined, out)
     records = [list(book.values()) for book in books]
     found, failing = kernels.with_changes(paired.compare_sides(*records)), still_failing(*records)
-    code = _exit_code(found, records, fail_on)
+    code = _exit_code(found, records, fail_on, lost=kernels.failed)
     call = ab_verdicts.Call(request.run, request.started, fail_on, code, tuple(failing))
     a, b = map(str, environments)
     document = ab_verdicts.document(found, examined, (a, b), call)
@@ -124,8 +124,8 @@ def _measured(
             lock.close()
 
 
-def _exit_code(found: Differences, sides: Iterable[Iterable[Record]], fail_on: FailOn) -> int:
-    """The exit code of a comparison.
+def _exit_code(found: Differences, sides: Iterable[Iterable[Record]], fail_on: FailOn, *, lost: bool = False) -> int:
+    """The exit code of a comparison; `lost`: kernels are missing because recording them failed.
 
     Also 3 if --fail-on is for times and none was compared; what an environment does not support is no failure.
     """
@@ -135,7 +135,7 @@ def _exit_code(found: Differences, sides: Iterable[Iterable[Record]], fail_on: F
         return REGRESSED
     readings = (reading for side in sides for record in side for reading in record.readings.values())
     broken = any(reading.status in NO_NUMBER or reading.lost for reading in readings)
-    return FAILED if broken or (fail_on in ("timing", "any") and not found.timings) else 0
+    return FAILED if broken or lost or (fail_on in ("timing", "any") and not found.timings) else 0
 
 
 ENTRIES = (ab_command,)

@@ -10,11 +10,11 @@ from reporter.compare import kernel_changes
 from reporter.compare.differences import Differences, Gap
 from reporter.compare.kernel_changes import VARIABLES
 from reporter.compare.kernel_digests import COVERAGE
-from reporter.compare.matching import Pair
+from reporter.compare.matching import NO_NUMBER, Pair
 from reporter.host.fingerprints import variables
 from reporter.host.job import Job
 from reporter.metrics import operators
-from reporter.model import Reading, Record
+from reporter.model import Reading, Record, Verdict
 from reporter.model.profiles import LEDGER_SCHEMA, KernelLedger
 from reporter.model.records import EAGER
 from reporter.run.blank_records import blank
@@ -25,14 +25,24 @@ from reporter.store.kernel_files import CALLS
 
 SECONDS = 0.1
 """Seconds of profiled calls in each setting, of which only the kernels are used."""
+MISSING = Verdict("failed", "the worker ended without this reading")
 
 
 @dataclass
 class Kernels:
-    """What A and B recorded, by architecture, and the architectures of which something is missing, by the reason."""
+    """What A and B recorded, by architecture, and the architectures of which something is missing, by the reason.
+
+    `failed`: some of it is missing because recording it failed or took too long, not because it is not supported.
+    """
 
     books: tuple[dict[str, Record], dict[str, Record]] = field(default_factory=lambda: ({}, {}))
     missing: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    failed: bool = False
+
+    def lose(self, setting: str, architecture: str, verdict: Verdict) -> None:
+        """Notes why the kernels of an architecture in a setting are missing."""
+        self.missing.setdefault((setting, verdict.reason or ""), []).append(architecture)
+        self.failed = self.failed or verdict.status in NO_NUMBER
 
     def with_changes(self, found: Differences) -> Differences:
         """The differences in the times, and the layers that ran another kernel."""
@@ -64,16 +74,21 @@ def record(job: Job, sides: Sequence[Side], request: Request, found: Kernels, li
     taken = [_recorded(side, job, limit) for side in sides]
     architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
     keys = dict.fromkeys(key for readings, _ in taken for key in readings)
-    for key in keys or [COVERAGE + job.device.partition(":")[0]]:
-        if why := _reason(key, taken):
-            found.missing.setdefault((key.removeprefix(COVERAGE), why), []).append(job.architecture)
+    for key in keys or [COVERAGE + device_of(job)]:
+        if lost := _lost(key, taken):
+            found.lose(key.removeprefix(COVERAGE), job.architecture, lost)
             continue
         for side, book, (readings, _) in zip(sides, found.books, taken, strict=True):
             before = book.get(job.architecture) or blank(architecture, request, side.about.recorded)
             book[job.architecture] = before.model_copy(update={"readings": {**before.readings, key: readings[key]}})
 
 
-def _recorded(side: Side, job: Job, limit: float) -> tuple[dict[str, Reading], str]:
+def device_of(job: Job) -> str:
+    """The setting that stands for all of a job: its device without a number."""
+    return job.device.partition(":")[0]
+
+
+def _recorded(side: Side, job: Job, limit: float) -> tuple[dict[str, Reading], Verdict]:
     """The readings with kernels by key, each with the variables of its side, and why others are missing."""
     verdict = interleaving.alone(side, job, limit)
     found = {VARIABLES: variables(side.about.variables)}
@@ -82,17 +97,17 @@ def _recorded(side: Side, job: Job, limit: float) -> tuple[dict[str, Reading], s
         for reading in side.readings
         if reading.quantity.key.startswith(COVERAGE)
     }
-    return readings, "" if verdict.status == "ok" else f"{verdict.status}: {verdict.reason}"
+    return readings, verdict if verdict.status != "ok" else MISSING
 
 
-def _reason(key: str, taken: Sequence[tuple[Mapping[str, Reading], str]]) -> str:
-    """Why the kernels of a setting cannot be compared; empty if both sides have them."""
-    for name, (readings, why) in zip("AB", taken, strict=True):
-        reading = readings.get(key)
-        if reading is None or not reading.measured:
-            lost = f"{reading.status}: {reading.reason}" if reading else why
-            return f"not recorded in {name}: {lost}"
-    return ""
+def _lost(key: str, taken: Sequence[tuple[Mapping[str, Reading], Verdict]]) -> Verdict | None:
+    """Why the kernels of a setting cannot be compared, of two sides for one that failed; None if both have them."""
+    found = ((name, readings.get(key), verdict) for name, (readings, verdict) in zip("AB", taken, strict=True))
+    lost = [(name, reading or verdict) for name, reading, verdict in found if reading is None or not reading.measured]
+    lost.sort(key=lambda each: each[1].status not in NO_NUMBER)
+    for name, why in lost:
+        return Verdict(why.status, f"not recorded in {name}: {why.status}: {why.reason}")
+    return None
 
 
 def _ledger(book: Mapping[str, Record], machine: str, architecture: str) -> KernelLedger:

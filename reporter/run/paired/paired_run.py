@@ -108,9 +108,18 @@ def _record_kernels(
 ) -> None:
     """Records the kernels of an architecture, if both sides can measure it and its time is not over."""
     readings = [list(book[job.architecture].readings.values()) for book in books]
-    left = (request.timeout or math.inf) - spent
-    if left > 0 and all(any(each.measured for each in side) for side in readings):
-        kernels.record(job, sides, request, recorded, left)
+    limit = request.timeout or math.inf
+    if not all(any(each.measured for each in side) for side in readings):
+        return
+    if spent >= limit:
+        recorded.lose(kernels.device_of(job), job.architecture, _over(limit))
+    else:
+        kernels.record(job, sides, request, recorded, limit - spent)
+
+
+def _over(limit: float) -> Verdict:
+    """The verdict on what begins after the seconds of its architecture."""
+    return Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
 
 
 def unchanged(side: Side, before: About) -> None:
@@ -182,7 +191,7 @@ def measure_pair(
     if any(earlier) and not all(reading and reading.measured for reading in earlier):
         return []
     limit = request.timeout or math.inf
-    over = Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
+    over = _over(limit)
     origin = Origin(run=request.run, started=moment())
     verdicts = [over] * 2 if spent >= limit else interleaving.measure(sides, (job, job), limit - spent)
     taken = [_reading(side, verdict, quantity, origin) for side, verdict in zip(sides, verdicts, strict=True)]
