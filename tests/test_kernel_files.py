@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from io import StringIO
 from pathlib import Path
 
 import profile_samples
 import pytest
 import samples
 
+from reporter.cli.progress import Lines
+from reporter.host.job import Job
 from reporter.host.machine import about
 from reporter.model import Architecture, Metric, ReporterError
 from reporter.model.profiles import KernelLedger, LayerKernel
@@ -117,5 +120,18 @@ def test_kernels_are_recorded_again_where_their_ledger_was_removed(tmp_path: Pat
     record_files.save(tmp_path, record)
     kernel_files.save(tmp_path, record, "eager", {"cpu": profile_samples.calls()})
     assert not Ledger(ARCHITECTURE, request).needs(metric, 0)
-    kernel_files.kernels_path(record_files.record_path(tmp_path, record.machine, "own")).unlink()
+    path = kernel_files.kernels_path(record_files.record_path(tmp_path, record.machine, "own"))
+    path.unlink()
     assert Ledger(ARCHITECTURE, request).needs(metric, 0)
+    for mode, setting in (("eager", "cpu_1thread"), ("bf16", "cpu")):
+        kernel_files.save(tmp_path, record, mode, {setting: profile_samples.calls()})
+        assert Ledger(ARCHITECTURE, request).needs(metric, 0), "a run has recorded another part of it"
+    path.write_text("{")
+    ledger = Ledger(ARCHITECTURE, request)
+    assert ledger.needs(metric, 0), "it cannot be read"
+    job = Job(architecture="own", metrics=("operators",), device="cpu", conditions=CONDITIONS, process="profiling")
+    calls = [row.model_dump(mode="json") for row in profile_samples.calls()]
+    again = kept.model_copy(update={"detail": {**kept.detail, "calls": {"cpu": calls}}})
+    ledger.keep(again, job, Lines(StringIO()), "")
+    assert not ledger.needs(metric, 0)
+    assert not Ledger(ARCHITECTURE, request).needs(metric, 0)

@@ -12,9 +12,11 @@ from reporter.model import Reading, Record
 from reporter.model.fields import legible
 from reporter.model.profiles import LayerKernel, digest, library_digest
 
-COVERAGE, DIGEST, LIBRARIES = "operators_coverage_", "kernels", "libraries"
-SOURCES = (COVERAGE, "kernels_")
+COVERAGE, ALONE, DIGEST, LIBRARIES = "operators_coverage_", "kernels_", "kernels", "libraries"
+SOURCES = (COVERAGE, ALONE)
 """The keys of readings with kernels begin with these; the setting follows."""
+ENGINE = "engine"
+"""The condition of a reading with the versions of the packages of its engine."""
 
 
 class Libraries(NamedTuple):
@@ -37,10 +39,14 @@ class CallDigests(NamedTuple):
 
 def sources(record: Record) -> dict[str, list[Reading]]:
     """The readings with a digest of kernels by setting, most often one for each."""
-    keys = [key for key in record.readings if key.startswith(SOURCES)]
-    settings = dict.fromkeys(key.removeprefix(start) for key in keys for start in SOURCES if key.startswith(start))
+    settings = dict.fromkeys(setting_of(key) for key in record.readings if key.startswith(SOURCES))
     found = {setting: of_setting(record, setting) for setting in settings}
     return {setting: readings for setting, readings in found.items() if readings}
+
+
+def setting_of(key: str) -> str:
+    """The setting in the key of a reading with kernels: `cpu` of `operators_coverage_cpu` and of `kernels_cpu`."""
+    return key.removeprefix(COVERAGE).removeprefix(ALONE)
 
 
 def of_setting(record: Record, setting: str) -> list[Reading]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
-from reporter.compare.kernel_digests import has_digest
+from reporter.compare.kernel_digests import has_digest, setting_of
 from reporter.host import files
 from reporter.host.job import Job, wanted
 from reporter.metrics.ceilings import OF_MACHINE
@@ -69,6 +70,11 @@ class Ledger:
     def record(self) -> Record:
         """The record of eager."""
         return self.records[EAGER]
+
+    @cached_property
+    def _recorded(self) -> frozenset[tuple[str, str]]:
+        """The modes and settings whose kernels are in the ledger of kernels beside the record."""
+        return kernel_files.recorded(self.request.folder, self.record)
 
     @property
     def ceilings(self) -> tuple[Reading, ...]:
@@ -153,6 +159,7 @@ class Ledger:
             return reading
         if complaint := kernel_files.save(self.request.folder, self.record, mode, reading.detail["calls"]):
             progress.note(f"note: {complaint}; it is written again")
+        vars(self).pop("_recorded", None)
         kept = {key: value for key, value in reading.detail.items() if key != "calls"}
         return reading.model_copy(update={"detail": kept})
 
@@ -190,7 +197,7 @@ class Ledger:
         now = asked.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode, asked.engines)
         if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, now):
             return 0
-        if has_digest(reading) and not kernel_files.exists(self.request.folder, self.record):  # it was removed
+        if has_digest(reading) and (mode, setting_of(key)) not in self._recorded:  # as where the file was removed
             return 0
         if metric.timed and reading.status == "unsupported":
             return asked.conditions.rounds  # with the same settings and versions it would be again

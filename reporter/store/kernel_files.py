@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,9 +26,13 @@ def kernels_path(record: Path) -> Path:
     return record.with_name(record.name.removesuffix(".json") + SUFFIX)
 
 
-def exists(folder: Path, record: Record) -> bool:
-    """Whether there is a ledger beside a record; it may be one that cannot be read."""
-    return kernels_path(record_path(folder, record.machine, record.architecture)).exists()
+def recorded(folder: Path, record: Record) -> frozenset[tuple[str, str]]:
+    """The modes and settings whose calls are in the ledger beside a record; none if it is missing or cannot be read."""
+    ledger = None
+    with suppress(ReporterError):
+        ledger = load(record_path(folder, record.machine, record.architecture))
+    calls = ledger.calls if ledger else {}
+    return frozenset((mode, setting) for mode, settings in calls.items() for setting in settings)
 
 
 def save(folder: Path, record: Record, mode: str, calls: object) -> str:
