@@ -286,6 +286,54 @@ def test_other_threads_are_other_settings_and_variables_are_named(tmp_path: Path
     assert "ONEDNN_MAX_CPU_ISA: not set → SSE41" in in_markdown(found).replace("\\", "")
 
 
+def compiled(place: Path, version: str, *rows: tuple[str, str], factor: float = 0.5) -> Path:
+    """A results folder of `compile` with a version of torch; `rows` are operators and kernels without layers."""
+    calls = [profiles.calls()[0].model_copy(update={"layer": "", "operator": op, "kernel": name}) for op, name in rows]
+    modes = [
+        profiles.profiled(mode(each, "compile", factor), ledger=calls, settings={"engine": {"torch": version}})
+        for each in records(("vgg16",))
+    ]
+    return profiles.saved(place, [*records(("vgg16",)), *modes], [profiles.ledger(each, calls) for each in modes])
+
+
+CONVOLUTION = "mkldnn::_convolution_pointwise"
+COMPILED = ((CONVOLUTION, profiles.ONEDNN), ("cpp_fused_relu_0", "inductor"), (CONVOLUTION, profiles.ONE_BY_ONE))
+
+
+def test_kernels_of_an_engine_are_compared_across_its_versions(tmp_path: Path) -> None:
+    """The versions are beside the finding; times of two versions are not compared as before."""
+    base = compiled(tmp_path / "a", "2.14.1", *COMPILED)
+    same = compared(base, compiled(tmp_path / "b", "2.15.0", *COMPILED))
+    assert not same.changed
+    assert not [gap for gap in same.gaps if "Kernels" in (gap.quantity.title if gap.quantity else "")]
+    found = compared(base, compiled(tmp_path / "c", "2.15.0", (CONVOLUTION, "ref:any"), *COMPILED[1:]))
+    assert [(change.kind, change.architecture, change.mode) for change in found.changes] == [
+        ("exact", "vgg16", "compile")
+    ] * 2
+    for change in kernels(found):
+        [swap] = change.swaps
+        assert (swap.base, swap.new, swap.layers) == (profiles.ONEDNN, "ref:any", (CONVOLUTION,))
+        assert (change.variables, change.libraries) == ((), ("torch: 2.14.1 → 2.15.0",))
+        assert change.compared == 3
+    assert found.fails("exact")
+    assert "; torch: 2.14.1 → 2.15.0" in in_words(found)
+
+
+def test_another_number_of_a_generated_kernel_is_no_finding(tmp_path: Path) -> None:
+    """Nor is one that another version of torch generates differently: the rest is compared."""
+    base = compiled(tmp_path / "a", "2.14.1", *COMPILED)
+    renumbered = (COMPILED[0], ("cpp_fused_add_relu_7", "inductor"), COMPILED[2])
+    found = compared(base, compiled(tmp_path / "b", "2.15.0", *renumbered))
+    assert not found.changed
+    assert {gap.why for gap in found.gaps if gap.quantity and "Kernels" in gap.quantity.title} == {
+        "the layers differ in their shapes, or only one side has them"
+    }
+    changed = compared(base, compiled(tmp_path / "c", "2.15.0", *renumbered[:2], (CONVOLUTION, "ref:any")))
+    assert {(change.swaps[0].base, change.swaps[0].new, change.compared) for change in kernels(changed)} == {
+        (profiles.ONE_BY_ONE, "ref:any", 2)
+    }
+
+
 def test_a_lost_ledger_is_named_and_no_finding(tmp_path: Path) -> None:
     base, new = folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"])
     kernel_files.kernels_path(record_files.record_path(base, "quiet", "vgg16")).unlink()

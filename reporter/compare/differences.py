@@ -48,8 +48,8 @@ class KernelChange:
     """Changed kernels of a pair in a thread setting: `compared` calls were compared.
 
     `time` is the verdict on the latency in this setting, `ratio` new over old, None where it was not measured on both
-    sides; `variables` has the environment variables that differ, `libraries` the libraries that both sides used in
-    different versions.
+    sides; `variables` has the environment variables that differ, `libraries` the packages of the engine and the
+    libraries that both sides used in different versions.
     """
 
     setting: str

@@ -4,12 +4,16 @@ The record of an architecture has the digests of its kernels in each mode and se
 of both sides are read only where they differ. A product of matrices that ran in another BLAS library is a changed
 kernel, too, if the library is known on both sides; another version of it is named beside a finding. Kernels are
 compared between records of one machine, mode and thread setting, taken under the same conditions except for environment
-variables, which are named beside the finding. A layer is compared if both sides ran it with the same shapes: another
-definition of the network is no change of kernels.
+variables and the versions of the mode's engine, which are named beside the finding. A layer is compared if both sides
+ran it with the same shapes: another definition of the network is no change of kernels.
+
+torch.compile numbers the kernels that it generates, `cpp_fused_relu_3`, and another version of torch may fuse and
+number them differently. The ledger has such a name as the operator and `inductor` as the kernel, so that these calls
+are never a finding; those with another name or other shapes are not compared.
 
 The verdict on the time beside a finding is that of the latency of the same mode and setting (times.py). If variables
-differ there is none: then latencies of at least FEWEST_ROUNDS rounds differ if their 95 % intervals are separated and
-their ratio is above ABSOLUTE_EFFECT.
+or versions of the engine differ there is none: then latencies of at least FEWEST_ROUNDS rounds differ if their 95 %
+intervals are separated and their ratio is above ABSOLUTE_EFFECT.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from pydantic import JsonValue
 from reporter.compare import kernel_digests
 from reporter.compare.changed_calls import ChangedCalls, changed_calls
 from reporter.compare.differences import Change, Gap, KernelChange, TimeEffect, Timing
-from reporter.compare.kernel_digests import CallDigests, of_calls
+from reporter.compare.kernel_digests import ENGINE, CallDigests, of_calls
 from reporter.compare.matching import Pair, settings_in_words
 from reporter.compare.times import ABSOLUTE_EFFECT
 from reporter.documents.comparisons import KernelChangeRow
@@ -235,8 +239,8 @@ def _separated(base: Reading, new: Reading) -> bool:
 
 
 def _kept(reading: Reading) -> Mapping[str, object]:
-    """The conditions without the environment variables."""
-    return {key: value for key, value in reading.conditions.items() if key != VARIABLES}
+    """The conditions without those that are named beside a finding."""
+    return {key: value for key, value in reading.conditions.items() if key not in (VARIABLES, ENGINE)}
 
 
 def _differing(base: Reading, new: Reading) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Records of version 0.1.0 and products whose library is not known have no digest 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from reporter.model import Reading, Record
@@ -65,9 +65,13 @@ def libraries(reading: Reading) -> Libraries:
     found = reading.detail.get(LIBRARIES)
     if not isinstance(found, dict):
         return Libraries("", {})
-    versions = found.get("versions")
-    named = versions.items() if isinstance(versions, dict) else ()
-    return Libraries(str(found.get("digest") or ""), {legible(name): legible(str(each)) for name, each in named})
+    return Libraries(str(found.get("digest") or ""), _versions(found.get("versions")))
+
+
+def _versions(found: object) -> dict[str, str]:
+    """Versions by name, as far as they are versions."""
+    named = found.items() if isinstance(found, dict) else ()
+    return {legible(str(name)): legible(str(each)) for name, each in named}
 
 
 def differing(base: Reading, new: Reading) -> Literal["", "kernels", "libraries"]:
@@ -90,7 +94,11 @@ def of_calls(calls: Iterable[LayerKernel]) -> CallDigests:
 
 
 def changed_versions(base: Reading, new: Reading) -> tuple[str, ...]:
-    """The libraries that both sides used in different versions, with both."""
-    before, now = libraries(base).versions, libraries(new).versions
+    """The packages of the engine and the libraries that both sides used in different versions, with both."""
+    engines = (_versions(each.conditions.get(ENGINE)) for each in (base, new))
+    return (*_changed(*engines), *_changed(libraries(base).versions, libraries(new).versions))
+
+
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     names = sorted(name for name in before.keys() & now.keys() if before[name] and now[name])
-    return tuple(f"{name}: {before[name]} → {now[name]}" for name in names if before[name] != now[name])
+    return (f"{name}: {before[name]} → {now[name]}" for name in names if before[name] != now[name])

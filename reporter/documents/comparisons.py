@@ -51,7 +51,7 @@ class KernelChangeRow(Document):
     variables: tuple[str, ...]
     """The environment variables that differ, with both values."""
     libraries: tuple[str, ...] = ()
-    """The BLAS libraries that both sides used in different versions, with both."""
+    """The packages of the engine and the BLAS libraries that both sides used in different versions, with both."""
 
 
 class ChangeRow(MetricRow):
