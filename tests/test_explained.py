@@ -18,6 +18,7 @@ from reporter.model.profiles import KernelLedger, OperatorTime
 from reporter.report.cards import cards
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
+from reporter.report.headline_latency import how
 from reporter.report.language import language
 from reporter.report.modes import mode_kernels
 from reporter.report.output import csv_tables, summary
@@ -360,6 +361,20 @@ def test_a_card_has_the_five_costliest_layers() -> None:
     assert {each.operator for each in card.costliest} == {"convolution (oneDNN)"}
     assert {each.kernel for each in card.costliest} == {profiles.ONEDNN}
     assert [each.time.share for each in card.costliest] == ["50 %", "25 %", "13 %", "6.3 %", "3.1 %"]
+
+
+@pytest.mark.parametrize("setting", ["cpu_1thread", "cpu"])
+def test_a_card_has_the_times_of_stages_without_those_of_operators(setting: str) -> None:
+    """As after a run with --metrics stages."""
+    record = mode_samples.reference()[0]
+    card = cards.card(
+        record.model_copy(update={"readings": record.readings | profiles.stage_times(record, setting)}), "card", ENGLISH
+    )
+    assert card.costs
+    assert all(cost.time for cost in card.costs)
+    assert card.conditions == how(f"latency_{setting}", ENGLISH)
+    assert card.costliest == ()
+    assert cards.card(record, "card", ENGLISH).conditions == ""
 
 
 def test_a_product_of_matrices_is_named_with_its_library() -> None:

@@ -149,7 +149,7 @@ def card(record: Record, anchor: str, language: Language) -> Card:
     words = text(record)
     titles = {"changed": _("Why it mattered"), "source": _("Sources")}
     about = [(title, _(words[key])) for key, title in titles.items() if words.get(key)]
-    setting = record_profiles.setting_of([record])
+    setting = record_profiles.setting_of_card(record)
     variant = [(_("This variant"), language.translate(record.variant))] if record.variant else []
     return Card(
         anchor=anchor,

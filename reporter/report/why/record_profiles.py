@@ -47,8 +47,12 @@ def recorded_operators(record: Record, setting: str) -> list[OperatorTime]:
 
 def has_operators(record: Record, setting: str) -> bool:
     """Whether a record has operators in a setting, without a look at them."""
-    reading = record.readings.get(f"operators_coverage_{setting}")
-    return reading is not None and reading.measured and bool(reading.detail.get("operators"))
+    return _has(record, "operators", setting)
+
+
+def _has(record: Record, name: str, setting: str) -> bool:
+    reading = record.readings.get(f"{name}_coverage_{setting}")
+    return reading is not None and reading.measured and bool(reading.detail.get(name))
 
 
 def stages(record: Record, setting: str) -> Sequence[StageTime]:
@@ -110,3 +114,8 @@ def parts(rows: Sequence[OperatorTime], by_kernel: bool = False) -> dict[str, Pa
 def setting_of(records: Sequence[Record], settings: Sequence[str] = SETTINGS) -> str:
     """The first setting in which any of the records has operators; empty without any."""
     return next((each for each in settings if any(has_operators(record, each) for record in records)), "")
+
+
+def setting_of_card(record: Record) -> str:
+    """The first setting in which a record has operators, else the first in which it has stages; empty without any."""
+    return setting_of([record]) or next((each for each in SETTINGS if _has(record, "stages", each)), "")
