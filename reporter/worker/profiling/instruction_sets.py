@@ -22,8 +22,8 @@ NEEDED = {
 }
 """The instruction sets in the names of oneDNN's implementations, with the processor's flags that each needs."""
 NEEDED_ON_ARM = {"asimd": ("asimd",), "sve": ("sve",)}
-PRECISION = re.compile(r"_(?:b?f16|f32|fp16|fp32|[iu]8|[iu]32)$", re.IGNORECASE)
-"""How the names of OpenVINO's implementations end: `avx512_f32`."""
+ENDING = re.compile(r"(?:_(?:1x1|dw))*_(?:b?f16|f32|fp16|fp32|[iu]8|[iu]32)$", re.IGNORECASE)
+"""How the names of OpenVINO's implementations end: `avx512_f32`, `avx512_1x1_f32`, `avx2_dw_FP32`."""
 SHORT = {
     "avx512": "avx512_core",
     "avx512_amx": "avx512_core_amx",
@@ -60,7 +60,7 @@ def _named(found: str) -> str:
     """The name of oneDNN for an instruction set; `sve` for all lengths of its vectors."""
     if found in NEEDED:
         return found
-    name = PRECISION.sub("", found)
+    name = ENDING.sub("", found)
     return "sve" if name.startswith("sve") else SHORT.get(name, name)
 
 
