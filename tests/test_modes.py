@@ -1115,6 +1115,43 @@ def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path)
         assert not receive(failed, True).lost
 
 
+def test_modes_are_checked_although_eager_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model that is timed returns infinity, and no copy of it does: neither that in float64 nor those of modes."""
+
+    class Infinite(nn.Module):
+        def __init__(self, classes: int) -> None:
+            super().__init__()
+            self.body, self.broken = small(classes), 0
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = self.body(images)
+            return scores + float("inf") if id(self) == self.broken else scores
+
+    calibrate = ModePreparation.calibrate
+
+    def broken(preparation: ModePreparation) -> None:
+        calibrate(preparation)
+        preparation.subject.network.broken = id(preparation.subject.network)  # type: ignore[assignment]
+
+    monkeypatch.setattr(ModePreparation, "calibrate", broken)
+    found: dict[str, Reading] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message and message["reading"]["quantity"]["key"] == "output_error":
+            found[message["mode"]] = Reading.model_validate(message["reading"])
+
+    measured = subject(own(Infinite), seconds=0.01)
+    job = Job(
+        architecture="small", metrics=("latency_cpu",), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=(CHANNELS_LAST, "bf16"), cache=str(tmp_path),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, measured, send)
+    assert (found["eager"].status, found["eager"].reason) == ("failed", "the outputs contain infinity")
+    for mode in job.modes:
+        assert found[mode].measured, found[mode].reason
+        assert found[mode].reason is None, "it is within its limit"
+
+
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_a_network_in_a_lower_precision_is_checked_in_it(precision: str, tmp_path: Path) -> None:
     """Eager and the modes that name no precision compute in that of the network."""
