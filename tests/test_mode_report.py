@@ -17,6 +17,7 @@ import samples
 
 from reporter.charts import accuracy_vs_cost, best_modes, speedup_heatmap
 from reporter.model import Chart, Claim, Reading, Record
+from reporter.model.device_readings import with_device
 from reporter.model.modes import OUTPUT_ERROR, PREPARE, alternation
 from reporter.registry.catalog import collect
 from reporter.report import build
@@ -209,6 +210,21 @@ def test_the_break_even_of_a_row(table: Table, comparison: Comparison) -> None:
     assert (found["vgg16", "fp16"].text, found["vgg16", "fp16"].status) == ("never", "never")
     assert found["vgg16", "eager"].text == "–"
     assert cells(table, PREPARE.key)["vgg16", "bf16"].text == "1.5"
+
+
+def test_the_break_even_is_that_of_the_device_of_the_time() -> None:
+    """Also where the mode is prepared on a GPU besides, in a thirtieth of the seconds."""
+    on_cpu, on_gpu = (Reading(quantity=PREPARE, samples=(seconds,)) for seconds in (30.0, 1.0))
+    both = with_device(on_cpu, on_gpu, "cuda")
+    records = [
+        each.model_copy(update={"readings": each.readings | {PREPARE.key: both}}) if each.mode == "bf16" else each
+        for each in measured()
+    ]
+    table = made(compare(records))
+    mode = next(each for each in records if (each.architecture, each.mode) == ("vgg16", "bf16"))
+    saved = (mode.value("latency_cpu") or 0) * ((mode.value("speedup_latency_cpu") or 0) - 1)
+    assert cells(table, "break_even")["vgg16", "bf16"].value == -(-30 // saved)
+    assert cells(table, PREPARE.key)["vgg16", "bf16"].text == "30"
 
 
 def test_the_published_accuracy_of_another_precision_is_marked(table: Table, comparison: Comparison) -> None:

@@ -51,6 +51,7 @@ from reporter.run.executors.ray_node import NodeWorker
 from reporter.run.joined_rounds import joined
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
+from reporter.run.paired import reference_run
 from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 from reporter.worker.latency import rotation
@@ -403,6 +404,39 @@ def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.Monke
     assert calls.count("steady") == 1, "another process decides when to call; only the preparation did here"
 
 
+def test_an_engine_that_takes_no_batch_has_its_operators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails in a batch fails there only; what fails in single images is not tried in what follows."""
+
+    def single(model, example, **_):
+        if len(example) > 1:
+            raise RuntimeError("no batches")
+        return model
+
+    def none(model, example, **_):
+        raise RuntimeError("no images")
+
+    made = {each.__name__: Engine(each.__name__, "", each) for each in (single, none)}
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
+    found: dict[tuple[str, str], Reading] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message:
+            reading = Reading.model_validate(message["reading"])
+            found[message["mode"], reading.quantity.key] = reading
+
+    job = Job(
+        architecture="small", metrics=("latency_cpu", "throughput_cpu", "operators"), device="cpu",
+        process="modes cpu", conditions=subject(own()).conditions, modes=tuple(made), cache=str(tmp_path),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.01), send)
+    assert found["single", "latency_cpu"].measured
+    assert "no batches" in str(found["single", "throughput_cpu"].reason)
+    assert found["single", "operators"].measured, found["single", "operators"].reason
+    for key in ("latency_cpu", "throughput_cpu", "operators"):
+        assert "no images" in str(found["none", key].reason)
+
+
 def trained(modes: Sequence[str], folder: Path) -> dict[tuple[str, str], Reading]:
     """The readings of a job that times training steps of a small network in modes."""
     found: dict[tuple[str, str], Reading] = {}
@@ -454,6 +488,38 @@ def test_a_training_step_runs_in_its_mode_and_changes_weights_of_its_own() -> No
     kinds = list(dict.fromkeys(seen))
     assert kinds == [(torch.float32, False), (torch.bfloat16, False), (torch.bfloat16, True)]
     assert all(torch.equal(value, before[name]) for name, value in training.network.state_dict().items())
+
+
+def test_all_of_a_training_step_in_tf32_is_in_tf32() -> None:
+    """The backward pass too, and the first step."""
+    seen: list[str] = []
+
+    class Noting(torch.autograd.Function):
+        @staticmethod
+        def forward(_: object, scores: torch.Tensor) -> torch.Tensor:
+            seen.append(torch.backends.cuda.matmul.fp32_precision)
+            return scores.clone()
+
+        @staticmethod
+        def backward(_: object, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            seen.append(torch.backends.cuda.matmul.fp32_precision)
+            return gradient
+
+    class Noted(nn.Module):
+        def __init__(self, classes: int) -> None:
+            super().__init__()
+            self.body = small(classes)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = Noting.apply(self.body(images))
+            return scores
+
+    training = ModeTraining(subject(own(Noted)), Path("unused"))
+    for mode, wanted in (("tf32", "tf32"), ("channels_last", "ieee")):
+        seen.clear()
+        training.step(parse(mode, ENGINES))()
+        assert seen == [wanted] * 4
+        assert torch.backends.cuda.matmul.fp32_precision == "ieee"
 
 
 @pytest.mark.slow
@@ -591,6 +657,34 @@ def test_sets_take_single_images_and_named_modes_all_times(tmp_path: Path) -> No
     keys = (*KEYS, "throughput_cpu", "train_step_cpu")
     found = [simulated_run(tmp_path / name, [name], 1, keys)[-1].metrics for name in ("default", "bf16")]
     assert found == [KEYS, keys]
+
+
+@pytest.mark.parametrize("named", ["torchscript", "bf16"])
+def test_modes_that_only_a_set_contains_take_single_images_beside_named_ones(named: str, tmp_path: Path) -> None:
+    """In jobs of their own; without other times than the set takes, torch's modes share a rotation."""
+    keys, of_set = (*KEYS, "throughput_cpu", "train_step_cpu"), (CHANNELS_LAST, f"bf16+{CHANNELS_LAST}")
+    jobs = [job for job in simulated_run(tmp_path, ["default", named], 1, keys) if job.modes]
+    assert {job.modes: job.metrics for job in jobs} == {of_set: KEYS, (named,): keys}
+    assert len({job.process for job in jobs}) == 2, "an architecture, a process and a round identify a job"
+    assert simulated_run(tmp_path, ["default", named], 1, keys) == []
+    [path] = tmp_path.glob("records/*/*.json")
+    records = {record.mode: record for record in record_files.load_modes(path)}
+    assert records[named].readings.keys() - records[CHANNELS_LAST].readings.keys() >= {"throughput_cpu"}
+    together = [job.modes for job in simulated_run(tmp_path / "times", ["default", named], 1) if job.modes]
+    assert together == [of_set, (named,)] if named == "torchscript" else [(*of_set, named)]
+
+
+def test_against_an_environment_a_set_takes_single_images_too(tmp_path: Path) -> None:
+    metrics = {key: METRICS[key] for key in (*KEYS, "throughput_cpu")}
+    about: dict[str, object] = {"machine": "here", "machine_facts": {}, "environment": {}}
+    conditions = subject(own()).conditions
+    asked = Request(
+        tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, about=about, modes=["default", "torchscript"]
+    )
+    work = SimpleNamespace(request=asked, times=metrics, modes=True)
+    jobs = reference_run._jobs(work)  # type: ignore[arg-type]
+    of_batches = [job.modes for job in jobs if job.metrics == ("throughput_cpu",)]
+    assert of_batches == [(), ("torchscript",)]
 
 
 def test_sets_are_resolved_for_each_kind_of_machine(tmp_path: Path) -> None:
@@ -1019,6 +1113,43 @@ def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path)
         assert receive(error, False).value == 0.2
         assert receive(failed, True).status == "failed"
         assert not receive(failed, True).lost
+
+
+def test_modes_are_checked_although_eager_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model that is timed returns infinity, and no copy of it does: neither that in float64 nor those of modes."""
+
+    class Infinite(nn.Module):
+        def __init__(self, classes: int) -> None:
+            super().__init__()
+            self.body, self.broken = small(classes), 0
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = self.body(images)
+            return scores + float("inf") if id(self) == self.broken else scores
+
+    calibrate = ModePreparation.calibrate
+
+    def broken(preparation: ModePreparation) -> None:
+        calibrate(preparation)
+        preparation.subject.network.broken = id(preparation.subject.network)  # type: ignore[assignment]
+
+    monkeypatch.setattr(ModePreparation, "calibrate", broken)
+    found: dict[str, Reading] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message and message["reading"]["quantity"]["key"] == "output_error":
+            found[message["mode"]] = Reading.model_validate(message["reading"])
+
+    measured = subject(own(Infinite), seconds=0.01)
+    job = Job(
+        architecture="small", metrics=("latency_cpu",), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=(CHANNELS_LAST, "bf16"), cache=str(tmp_path),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, measured, send)
+    assert (found["eager"].status, found["eager"].reason) == ("failed", "the outputs contain infinity")
+    for mode in job.modes:
+        assert found[mode].measured, found[mode].reason
+        assert found[mode].reason is None, "it is within its limit"
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

@@ -25,6 +25,7 @@ from reporter.model.attempts import LONGEST_REASON, attempt
 from reporter.model.device_states import STATES
 from reporter.model.modes import parse
 from reporter.model.records import EAGER
+from reporter.model.scaling_curves import BEST, best
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import engines
 from reporter.worker import entry
@@ -42,12 +43,17 @@ BATCH = 8
 
 
 def in_modes(
-    bench: Bench, *modes: str, architecture: Architecture = ENTRY, batch: int = CONDITIONS.throughput_batch
+    bench: Bench,
+    *modes: str,
+    architecture: Architecture = ENTRY,
+    batch: int = CONDITIONS.throughput_batch,
+    trains: bool = False,
 ) -> dict[tuple[str, str], Reading]:
-    """The readings of a job that times single images and batches in modes on cuda:1."""
+    """The readings of a job that times single images and batches in modes on cuda:1, and training steps of an image."""
     bench.monkeypatch.setattr(entry, "find", lambda name: architecture)
-    keys = (f"latency_{bench.kind}", f"throughput_{bench.kind}")
-    conditions = CONDITIONS.model_copy(update={"throughput_batch": batch})
+    keys = (f"latency_{bench.kind}", f"throughput_{bench.kind}", *([f"train_step_{bench.kind}"] if trains else ()))
+    update = {"throughput_batch": batch} | ({"batch_size": 1, "image_size": SIZE // 2} if trains else {})
+    conditions = CONDITIONS.model_copy(update=update)
     job = Job(
         architecture="small", metrics=keys, device=f"{bench.kind}:1", conditions=conditions, process="test",
         modes=modes,
@@ -133,6 +139,18 @@ def test_a_mode_that_a_gpu_emulates_is_marked(
 
 
 @pytest.mark.filterwarnings("ignore:CUDA is not available")
+def test_a_training_step_in_amp_is_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which a V100 emulates; inferences in amp are in float16."""
+    about = {"name": "simulated", "uuid": "GPU-1", "capability": "7.0"}
+    monkeypatch.setattr(Machine, "identity", lambda self, index: about)
+    found = in_modes(Bench(monkeypatch), "amp", trains=True)
+    for key in ("train_step_cuda", "speedup_train_step_cuda"):
+        assert found["amp", key].measured
+        assert found["amp", key].reason == "emulated: this GPU has no bf16 instructions"
+    assert found["amp", "latency_cuda"].reason is None
+
+
+@pytest.mark.filterwarnings("ignore:CUDA is not available")
 def test_autocast_of_accelerators_has_the_limit_of_float16(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is 8 times as fine as bfloat16, in which autocast computes on a CPU."""
     found = in_modes(Bench(monkeypatch), "amp", "bf16", "fp16")
@@ -192,20 +210,22 @@ def test_the_reason_of_a_batch_that_does_not_fit_has_the_largest_that_does(
 
 
 def test_a_mode_whose_batch_does_not_fit_has_the_largest_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside eager's weights it has its own."""
+    """Beside eager's weights it has its own. A training step of one small image does fit."""
+    few = Architecture("few", "Test", 2026, "none", ENTRY.build, input_size=SIZE, classes=10)
     machine = Machine([Accelerator(0.0)])
     with machine, torch.inference_mode():
-        subject = Subject(ENTRY, machine.device("cuda:0"), CONDITIONS)
+        subject = Subject(few, machine.device("cuda:0"), CONDITIONS)
         variant = in_torch(subject.network, parse("channels_last", engines()), subject.form, "cuda:0")
         images = subject.input(3)
         variant.run(variant.form(images))
     bench = Bench(monkeypatch)
     bench.machine.memory = machine.devices[0].peak + 4096  # for the check for NaN
-    found = in_modes(bench, "channels_last", batch=BATCH)
+    found = in_modes(bench, "channels_last", architecture=few, batch=BATCH, trains=True)
     assert found["channels_last", "latency_cuda"].status == "ok"
     lost = found["channels_last", "throughput_cuda"]
     assert (lost.status, str(lost.reason)[:19]) == ("oom", "CUDA out of memory.")
     assert str(lost.reason).endswith("; the largest batch that fits: 3")
+    assert found["channels_last", "train_step_cuda"].measured, found["channels_last", "train_step_cuda"].reason
 
 
 def test_without_a_batch_that_fits_the_reason_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,6 +338,23 @@ def test_a_sweep_over_batch_sizes_ends_where_throughput_no_longer_rises() -> Non
     assert [point.batch for point in points] == [2**power for power in range(len(points))]
     assert len(points) > 3
     assert min(gains[:-1]) >= 1.05 > gains[-1]
+
+
+def test_the_best_throughput_has_the_device_with_its_precision_and_state() -> None:
+    machine = Machine([Accelerator(1e-3)])
+    machine.nvml = SimulatedNvml(machine, SimulatedGpu("GPU-0"))
+    with machine:
+        timing = CurveTiming(swept(machine), METRICS["best_throughput_cuda"], CurveJob(mode="tf32", batches=(1, 2)))
+        points = [point for _, point in timing.run()]
+    for point in points:
+        assert point.detail["device"] == {"name": "simulated", "uuid": "GPU-0"}
+        assert point.detail["precision"] == gpu_samples.TF32
+        (state,) = point.detail[STATES]  # type: ignore[misc]
+        assert (state["clock_mhz"], state["settled"]) == (1755, True)  # type: ignore[index, call-overload]
+    found = best(points, BEST["cuda"], {})
+    assert found
+    assert found.detail.items() >= {**points[1].detail, "batch": 2}.items()
+    assert form(found)[2] == form(gpu_samples.reading("best_throughput_cuda"))[2], "as in the samples of reports"
 
 
 def test_a_sweep_of_training_steps_ends_where_throughput_no_longer_rises() -> None:

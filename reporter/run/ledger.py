@@ -23,6 +23,7 @@ from reporter.model import (
     Status,
     absent,
 )
+from reporter.model.device_readings import of_device, with_device
 from reporter.model.devices import WITHOUT, accelerator_in, device_type, is_accelerator
 from reporter.model.modes import ONCE, quantities
 from reporter.model.readings import same_conditions
@@ -120,9 +121,10 @@ class Ledger:
             for reading in readings
         )
 
-    def crashed(self, mode: str) -> bool:
-        """Whether no round of a mode has prepared it and checked its outputs because the worker crashed before."""
-        found = (self._of(mode).readings.get(quantity.key) for quantity in ONCE)
+    def crashed(self, mode: str, device: str) -> bool:
+        """Whether no round of a mode has prepared it and checked its outputs on a device because the worker crashed."""
+        kind, readings = device_type(device), self._of(mode).readings
+        found = (of_device(readings.get(quantity.key), kind) for quantity in ONCE)
         return any(reading and reading.lost for reading in found)
 
     def keep(
@@ -147,7 +149,10 @@ class Ledger:
             reading = reading.model_copy(update={"origins": (origin,) * len(reading.rounds)})
             joins = before and reading.rounds and (before.measured or before.lost)
             reading = joined(before, reading) if before and joins else reading
-        self._save({key: self._of_its_images(reading)}, mode)
+        kept = self._of_its_images(reading)
+        if reading.quantity in ONCE:
+            kept = with_device(self._of(mode).readings.get(key), kept, device_type(job.device))
+        self._save({key: kept}, mode)
         last = job.round + 1 == job.conditions.rounds
         if not reading.rounds or ((mode, key) not in self._shown if self.request.budget else last):
             self._shown.add((mode, key))
@@ -254,11 +259,12 @@ class Ledger:
     def _note_modes(self) -> None:
         """Stores the reason of every mode that cannot be measured here."""
         for device in (each for each in self.devices if each != "any"):
-            metrics = mode_plan.metrics(self.request, device).values()
-            measured = dict.fromkeys(each for metric in metrics for each in quantities(metric, 0))
-            for mode, reason in mode_plan.refused(self.request, device).items() if measured else ():
+            for mode, reason in mode_plan.refused(self.request, device).items():
+                metrics = mode_plan.metrics(self.request, device, mode).values()
+                measured = dict.fromkeys(each for metric in metrics for each in quantities(metric, 0))
                 missing = [each for each in measured if self._is_without(each.key, "unsupported", reason, mode)]
-                self._save({each.quantity.key: each for each in absent(missing, "unsupported", reason)}, mode)
+                if missing:
+                    self._save({each.quantity.key: each for each in absent(missing, "unsupported", reason)}, mode)
 
     def _is_without(self, key: str, status: Status, reason: str, mode: str = EAGER) -> bool:
         """Whether a reading is missing, or was left out, never tried, for a reason that is no longer the right one."""

@@ -19,7 +19,7 @@ from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
 from reporter.model.modes import ONCE, OUTPUT_ERROR, Mode, alternation, parse, speedup
 from reporter.model.records import EAGER
-from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
+from reporter.registry.execution_modes import conditions_of, engines
 from reporter.worker.latency import clock_settling, timing
 from reporter.worker.latency.rotation import Rotation, consecutive, rotate
 from reporter.worker.subject import INPUTS, Subject
@@ -27,8 +27,8 @@ from reporter.worker.torch_state import threads
 from reporter.worker.variants.mode_checks import ModeChecks
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
-from reporter.worker.variants.mode_readings import alternated_over_alone, gpu_precisions, of_device, pair
-from reporter.worker.variants.mode_training import ModeTraining
+from reporter.worker.variants.mode_readings import alternated_over_alone, noted, of_device, pair
+from reporter.worker.variants.mode_training import ModeTraining, computing
 from reporter.worker.variants.mode_variants import Variant, eager
 
 Send = Callable[[dict[str, Any]], None]
@@ -70,14 +70,16 @@ class ModeTiming:
         self._last = EAGER
 
     def readings(self) -> Found:
-        """The readings of all modes; one that fails is the reason for all that is left of it."""
+        """The readings of all modes; one that fails in single images is the reason for all that is left of it."""
         if (self.once or self.job.cache) and self.job.metrics != ("kernels",):  # which do not depend on weights
             self.preparation.calibrate()
         if self.once and (self.metrics or self.training or self.has_curve):  # others were checked when they were timed
             yield from self._once()
         for metric in self.metrics:
             assert metric.inference
+            before = dict(self.lost)
             yield from self._times(metric, metric.inference)
+            self.lost = before if metric.inference.batched else self.lost  # a batch may only be too large
         if self.job.round == 0:
             yield from self._profiled()
         for metric in self.training:  # last: a mode that cannot train is lost then
@@ -127,7 +129,7 @@ class ModeTiming:
             measured = self._sampled(calls, torch.inference_mode, timer)
             after = self._alone(calls, timer)
         alone = {name: (*before[name], *after[name]) for name in before.keys() & after.keys()}
-        yield from self._pairs(quantity, measured, batch, alone)
+        yield from self._pairs(self.modes, quantity, measured, batch, alone)
 
     def _worse(self, variants: Mapping[str, Variant], batch: int) -> Found:
         """The output errors of what engines prepared for a setting, if they are larger than those before."""
@@ -160,7 +162,8 @@ class ModeTiming:
         with threads(self.subject.threads):
             calls = {name: self._noting(name, step) for name, step in self._steps(training).items()}
             measured = self._sampled(calls, nullcontext, timing.timer(self.subject.place))
-        yield from self._pairs(quantity, measured, 1, {})
+        modes = {name: computing(mode) for name, mode in self.modes.items()}
+        yield from self._pairs(modes, quantity, measured, 1, {})
 
     def _steps(self, training: ModeTraining | None) -> dict[str, Callable[[], object]]:
         """A training step of eager and of each mode that can train; the mode is noted before it runs."""
@@ -173,14 +176,17 @@ class ModeTiming:
                     found[name] = step
         return found
 
-    def _pairs(self, quantity: Quantity, measured: Measured, batch: int, alone: Samples) -> Found:
+    def _pairs(
+        self, modes: Mapping[str, Mode], quantity: Quantity, measured: Measured, batch: int, alone: Samples
+    ) -> Found:
+        """The readings of a time in all modes; `modes` have the precisions that they compute in."""
         samples, load, states = measured
-        for name in self.modes:
+        for name, mode in modes.items():
             if name not in samples:
                 yield from ((name, reading) for reading in self._absent(name, [quantity, speedup(quantity)]))
             else:
                 for reading in pair(quantity, samples[EAGER], samples[name], batch, load, states=states):
-                    yield name, self._noted(reading, name)
+                    yield name, noted(reading, mode, self.subject.place)
                 if name in alone:
                     yield name, alternated_over_alone(quantity, samples[name], alone[name])
 
@@ -254,12 +260,6 @@ class ModeTiming:
 
     def _absent(self, name: str, quantities: Sequence[Quantity]) -> Iterator[Reading]:
         return absent(quantities, self.lost[name].status, self.lost[name].reason or "")
-
-    def _noted(self, reading: Reading, name: str) -> Reading:
-        """With the reason where the processor or the GPU has no instructions for the precision."""
-        on_gpu = gpu_precisions(self.subject.place)
-        note = emulated(self.modes[name], kind(self.subject.device.type, machine.native_precisions(), on_gpu))
-        return reading.model_copy(update={"reason": note}) if note else reading
 
 
 def _order(metric: Metric) -> tuple[bool, bool]:
