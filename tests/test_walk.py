@@ -29,6 +29,7 @@ from reporter.documents.reference_verdicts import ReferenceGap, SideName
 from reporter.host import files, interrupts
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import ReporterError
+from reporter.model.settings import PRESETS, Conditions
 from reporter.report.between_runs import walk_text
 from reporter.run.paired import pinned, version_environments, version_walk, walk_state
 from reporter.run.paired.reference_run import ReferenceRun
@@ -188,6 +189,19 @@ def check_refused(package: str, span: str, line: str) -> None:
         version_environments.between(package, span)
     assert line in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_walk_resumes_with_the_same_network_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with one whose file was edited since."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def place(definition: str) -> Path:
+        entry = SimpleNamespace(name="net", reference="net.py:NET", definition=definition)
+        request: Any = SimpleNamespace(architectures=[entry], metrics={}, conditions=Conditions(**PRESETS["quick"]))
+        return walk_state.place_of(request, "paced", NAMES)
+
+    assert place("one") == place("one")
+    assert place("one") != place("another")
 
 
 def test_what_pins_a_package_moves_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
