@@ -191,6 +191,12 @@ def check_refused(package: str, span: str, line: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+def test_without_pip_there_is_a_line_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index that cannot be reached is another line."""
+    monkeypatch.setattr(version_environments, "find_spec", lambda _: None)
+    check_refused("paced", "1.0..1.5", "listed with pip, which this environment does not have; install it with `python")
+
+
 def test_a_walk_resumes_with_the_same_network_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not with one whose file was edited since."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
