@@ -367,7 +367,7 @@ def test_an_interrupted_move_of_the_reference_resumes(
     before, simulated.before = len(simulated.calls), lambda: None
     done = call(*command)
     assert done.returncode == 0, done.stderr
-    assert f"{before} measurements of the interrupted run are used again" in done.stderr
+    assert f"{before} earlier measurements are used again" in done.stderr
     assert len(set(simulated.calls)) == len(simulated.calls)
     [line] = ratio_history.load(folder)
     assert (line.kind, len(line.rows)) == ("move", 3)

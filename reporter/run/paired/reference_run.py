@@ -109,7 +109,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     journal = PairJournal(work.journal, _about(work), fresh=work.request.fresh)
     if len(journal):
         are = "is" if len(journal) == 1 else "are"
-        progress.note(f"{counted(len(journal), 'measurement')} of the interrupted run {are} used again")
+        progress.note(f"{counted(len(journal), 'earlier measurement')} {are} used again")
     start, found = monotonic() - journal.seconds, ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
     looks, open_jobs = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work))
