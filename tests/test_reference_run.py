@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from commands import call
 from compare_simulation import LATENCY
 from samples import few
 
-from reporter.cli import main
+from reporter.cli import heartbeat, main
 from reporter.cli.progress import Quiet
 from reporter.compare import ratio_history, reference_file, reference_rule
 from reporter.compare.environments import About, Import
@@ -36,6 +37,7 @@ from reporter.registry.catalog import collect
 from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.run import preparation
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.paired import against, interleaving, paired_run, pinned, reference_move, reference_run
 from reporter.run.paired.against import Against
@@ -476,3 +478,25 @@ def test_a_move_names_the_curves_that_it_does_not_continue(
     assert "is not continued" not in done.stderr
     moved = ratio_history.load(folder)[-1]
     assert {row.name for row in moved.rows} == {(row["architecture"], row["metric"], row["mode"]) for row in rows}
+
+
+def test_a_move_prints_lines_while_it_is_prepared(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While architectures are looked up, and while both references are loaded for the first time."""
+
+    def slow(*_: object, **__: object) -> NoReturn:
+        sleep(0.2)
+        raise ReporterError("no such torch")
+
+    folder = before_a_move(tmp_path, monkeypatch)
+    monkeypatch.setattr(heartbeat, "INTERVAL", 0.1)
+    for owner, name, line in (
+        (preparation, "prepare_ab", "note: still preparing the comparison, after 0 s"),
+        (paired_run, "sides", "still preparing the measurement"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, slow)
+            lines = call("move", folder, "--to", tmp_path / "new.lock", *MOVE).stderr.splitlines()
+        assert line in lines
+        assert lines[-1] == "reporter: no such torch"

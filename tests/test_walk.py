@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache, partial
 from importlib import metadata
+from io import StringIO
 from pathlib import Path
 from time import monotonic, sleep
 from types import SimpleNamespace
@@ -23,6 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from version_index import served, wheel
 
+from reporter.cli import heartbeat
+from reporter.cli.progress import Lines
 from reporter.compare.bisection import Effect, Found, SkippedVersionError, search
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.documents.reference_verdicts import ReferenceGap, SideName
@@ -31,11 +34,12 @@ from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import ReporterError
 from reporter.model.settings import PRESETS, Conditions
 from reporter.report.between_runs import walk_text
+from reporter.run import preparation
 from reporter.run.paired import pinned, version_environments, version_walk, walk_state
 from reporter.run.paired.reference_run import ReferenceRun
 
 VERSIONS = 16
-SILENT = SimpleNamespace(note=lambda _: None)
+SILENT = SimpleNamespace(note=lambda _: None, restart=lambda: None)
 """Progress that is not shown."""
 SKIPPED = st.frozensets(st.integers(0, VERSIONS - 1), max_size=VERSIONS)
 
@@ -206,6 +210,26 @@ def test_without_pip_there_is_a_line_with_what_to_do(monkeypatch: pytest.MonkeyP
     """An index that cannot be reached is another line."""
     monkeypatch.setattr(version_environments, "find_spec", lambda _: None)
     check_refused("paced", "1.0..1.5", "listed with pip, which this environment does not have; install it with `python")
+
+
+def test_a_walk_prints_lines_while_it_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While versions are listed, and while both environments of a comparison are made and tried."""
+
+    def slow(*_: object) -> NoReturn:
+        sleep(0.2)
+        raise pinned.InstallationError(version_environments.FULL_DISK)
+
+    monkeypatch.setattr(heartbeat, "INTERVAL", 0.1)
+    monkeypatch.setattr(preparation, "prepare_ab", lambda *_: None)
+    monkeypatch.setattr(version_environments, "between", slow)
+    assert "note: still preparing the comparisons, after 0 s\n" in call("ab", "--walk", "paced", "1.0..1.5").stderr
+    environments = SimpleNamespace(folder=tmp_path, package="paced", keep_only=lambda _: None, make=slow)
+    stream = StringIO()
+    shown = Lines(stream, heartbeat.INTERVAL)
+    with pytest.raises(ReporterError, match="free space"):
+        version_walk.Walk(None, NAMES, environments, shown)._measured(0, 1)
+    shown.close()
+    assert set(stream.getvalue().splitlines()) == {"still preparing the measurement"}
 
 
 def test_a_walk_resumes_with_the_same_network_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

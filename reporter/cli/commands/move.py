@@ -31,6 +31,7 @@ def move_command(context: click.Context, /, folder: Path, new: str, old: str | N
     Measures the new reference in turns with the current one and adds their ratios to DIR/ratios.jsonl, so that the
     history on this kind of machine continues.
     """
+    from reporter.cli import heartbeat
     from reporter.cli.progress import progress
     from reporter.host import files, printing
     from reporter.host.exit_codes import INTERRUPTED
@@ -45,7 +46,8 @@ def move_command(context: click.Context, /, folder: Path, new: str, old: str | N
     if not folder.is_dir():
         raise ReporterError(f"{folder}: there is no such folder")
     chosen = settings(options)
-    request = replace(prepare_ab(None, chosen), folder=folder)
+    with heartbeat.during("preparing the comparison", printing.note):
+        request = replace(prepare_ab(None, chosen), folder=folder)
     lock, seen = files.lock(folder, "DIR"), progress(sys.stderr, sides=("old", "new"))
     try:
         modes = "modes" in chosen.model_fields_set

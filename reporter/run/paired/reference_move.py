@@ -46,6 +46,7 @@ def move(
     current = old or str(folder / pinned.LOCK)
     if old is None and not (folder / pinned.LOCK).is_file():
         raise ReporterError(f"{folder} has no {pinned.LOCK}; name the current reference with --from")
+    progress.restart()
     needs, packages, started = paired_run.needs(request), reference_run.packages(request, modes), moment()
     with TemporaryDirectory() as made:
         places = (

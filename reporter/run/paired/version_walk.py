@@ -99,6 +99,7 @@ class Walk:
         return Effect(math.log(row.ratio), row.verdict == "slower")
 
     def _measured(self, before: int, after: int, *, confirms: bool = False) -> VersionComparison:
+        self.progress.restart()
         versions = self.versions[before], self.versions[after]
         self.environments.keep_only(versions)
         places = [self._environment(number) for number in (before, after)]
