@@ -21,6 +21,8 @@ from reporter.cli.paths import PATH
 @click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own network; repeatable.")
 @comma_list("--metrics", metavar="M,…", default="latency_cpu_1thread", help="Which times (latency_cpu_1thread).")
 @comma_list("--modes", metavar="M,…", help="Execution modes besides eager, as in the runs (default: none).")
+@click.option("--input-size", metavar="N|HxW", help="Image size, as in the runs (default: each network's own).")
+@click.option("--threads", type=int, metavar="N", help="Threads on the CPU, as in the runs (default: all cores).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @comma_list("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
 @keep_env_option
