@@ -50,6 +50,8 @@ def test_as_many_rounds_are_planned_as_there_is_time_for(monkeypatch: pytest.Mon
     looks = (3, 5, 8)
     for seconds, last in ((60.0, 8), (100.0, 5), (200.0, 3), (300.0, None)):
         assert reference_run._affordable(looks, lambda look, each=seconds: each * look, 0.0) == last
+    measured = {3: 0.0, 5: 0.0, 8: 1.0}  # by the run that is resumed, which took longer
+    assert reference_run._affordable(looks, lambda look: measured[look], -2 * reference_run.LONGEST) == 5
 
 
 def test_a_row_with_enough_rounds_is_closed() -> None:

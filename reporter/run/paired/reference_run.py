@@ -153,7 +153,7 @@ def _cost(costs: Costs, planned: Callable[[int], list[Job]], rounds: int) -> flo
 
 def _affordable(looks: Sequence[int], cost: Callable[[int], float], start: float) -> int | None:
     """The last of these looks that is reached before LONGEST is over; None if the first is not."""
-    left = LONGEST - (monotonic() - start)
+    left = max(0.0, LONGEST - (monotonic() - start))  # what an interrupted run has measured costs nothing
     return max((look for look in looks if cost(look) <= left), default=None)
 
 
