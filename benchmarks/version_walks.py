@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -72,14 +73,14 @@ def walked(chance: np.random.Generator, pool: Sequence[Pairs], step: int | None)
     """The result of a walk with drawn rounds, and the number of comparisons."""
     whole: list[float] = []
 
-    def compare(before: int, after: int) -> Effect:
+    def compare(before: int, after: int, *, confirms: bool = False) -> Effect:
         slower = step is not None and before < step <= after
-        middle = math.sqrt(whole[0]) if whole and before == 0 else None
+        middle = math.sqrt(whole[0]) if whole and not confirms else None
         row = compared(chance, pool, math.log(SLOWER) if slower else 0.0, middle)
         whole.append(row.ratio)
         return Effect(math.log(row.ratio), row.verdict == "slower")
 
-    found = bisection.search(VERSIONS, compare)
+    found = bisection.search(VERSIONS, compare, partial(compare, confirms=True))
     assert found
     return found, len(whole)
 

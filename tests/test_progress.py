@@ -12,7 +12,7 @@ import pytest
 from commands import QUICK, TINY, WIDE, call
 
 from reporter.cli import heartbeat
-from reporter.cli.progress import GitHubLines, Lines, progress
+from reporter.cli.progress import GitHubLines, JsonLines, Lines, Live, progress
 from reporter.host import printing
 from reporter.host.job import Job
 from reporter.model import ReporterError
@@ -74,6 +74,57 @@ def test_an_architecture_is_finished_once_no_rounds_are_planned_for_it() -> None
     assert stream.getvalue().splitlines() == ["[2/3] a finished; about 60 s left"]
     shown.plan(planned[:2], 1, seconds)
     assert stream.getvalue().splitlines()[1:] == ["[2/2] b finished"]
+
+
+def compared_twice(shown: Lines) -> None:
+    """Two rounds of an architecture, and one round in another comparison."""
+    for planned in (jobs("a"), jobs("a")[:1]):
+        shown.restart()
+        shown.beat()
+        shown.plan(planned, 1, seconds)
+        for job in planned:
+            shown.job_started(job)
+            shown.beat()
+            shown.job_finished(job, 1.0)
+
+
+def test_each_comparison_of_a_walk_is_counted_by_itself() -> None:
+    stream = StringIO()
+    compared_twice(Lines(stream))
+    assert stream.getvalue().splitlines() == [
+        "still preparing the measurement",
+        "[0/2] running a: timing cpu, round 1; about 2 min left",
+        "[1/2] running a: timing cpu, round 2; about 60 s left",
+        "[2/2] a finished",
+        "still preparing the measurement",
+        "[0/1] running a: timing cpu, round 1; about 60 s left",
+        "[1/1] a finished",
+    ]
+    stream = StringIO()
+    compared_twice(JsonLines(stream))
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(each["done"], each["total"]) for each in events if each["event"] == "plan"] == [(0, 2), (0, 1)]
+    assert (events[-1]["done"], events[-1]["total"]) == (1, 1)
+
+
+def test_the_bar_of_each_comparison_begins_at_zero() -> None:
+    shown = Live(StringIO())
+    compared_twice(shown)
+    [task] = shown._bar.tasks
+    assert (task.completed, task.total) == (1, 1)
+    shown.restart()
+    assert (task.completed, task.description) == (0, "starting")
+    shown.close()
+
+
+def test_each_comparison_is_a_group_on_github() -> None:
+    stream = StringIO()
+    shown = GitHubLines(stream)
+    compared_twice(shown)
+    shown.close()
+    lines = stream.getvalue().splitlines()
+    assert [line for line in lines if line.startswith("::")] == ["::group::Measurements", "::endgroup::"] * 2
+    assert lines[lines.index("::endgroup::") + 1] == "still preparing the measurement"
 
 
 def test_no_line_is_due_while_others_are_printed() -> None:

@@ -137,6 +137,30 @@ def test_times_on_all_threads_have_a_curve_for_each_number_of_threads() -> None:
         assert [(each.machine_kind, len(each.ratios)) for each in ratio_curves.curves(lines)] == expected
 
 
+def test_images_of_each_size_have_a_curve(tmp_path: Path) -> None:
+    """A move at another size links nothing. Lines without a size are of the architecture's own."""
+
+    def at(size: str | None, plain: RatioLine) -> RatioLine:
+        rows = tuple(row.model_copy(update={"input_size": size}) for row in plain.rows)
+        return plain.model_copy(update={"rows": rows, "threads": 2})
+
+    for size, ratio in ((None, 1.1), ("128", 1.2)):
+        ratio_history.append(tmp_path, at(size, line("run", "torch==1", ratio)))
+    ratio_history.append(tmp_path, at(None, line("move", "torch==1", 1.5, "torch==2")))
+    for size in (None, "128"):
+        ratio_history.append(tmp_path, at(size, line("run", "torch==2", 1.0)))
+    assert (tmp_path / ratio_history.NAME).read_text().count("input_size") == 2
+    found = ratio_curves.curves(ratio_history.load(tmp_path))
+    assert [(each.machine_kind, each.ratios) for each in found] == [
+        ("AVX-512", [1.1, 1.5]),
+        ("AVX-512, 128 px", [1.2]),
+        ("AVX-512, 128 px", [1.0]),
+    ]
+    moved = at("128", line("move", "torch==1", 0.5, "torch==2"))
+    [own, small] = ratio_curves.curves([*ratio_history.load(tmp_path), moved])
+    assert (own.ratios, small.ratios) == ([1.1, 1.5], [1.2, 0.5])
+
+
 def test_torn_and_impossible_lines_are_skipped(tmp_path: Path) -> None:
     good = line("run", "torch==1", 1.1)
     zero = line("run", "torch==1", 0.0).model_dump_json()

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from commands import call
 from compare_simulation import LATENCY
 from samples import few
 
-from reporter.cli import main
+from reporter.cli import heartbeat, main
 from reporter.cli.progress import Quiet
 from reporter.compare import ratio_history, reference_file, reference_rule
 from reporter.compare.environments import About, Import
@@ -36,6 +37,7 @@ from reporter.registry.catalog import collect
 from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.run import input_sizes, preparation
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.paired import against, interleaving, paired_run, pinned, reference_move, reference_run
 from reporter.run.paired.against import Against
@@ -48,6 +50,8 @@ def test_as_many_rounds_are_planned_as_there_is_time_for(monkeypatch: pytest.Mon
     looks = (3, 5, 8)
     for seconds, last in ((60.0, 8), (100.0, 5), (200.0, 3), (300.0, None)):
         assert reference_run._affordable(looks, lambda look, each=seconds: each * look, 0.0) == last
+    measured = {3: 0.0, 5: 0.0, 8: 1.0}  # by the run that is resumed, which took longer
+    assert reference_run._affordable(looks, lambda look: measured[look], -2 * reference_run.LONGEST) == 5
 
 
 def test_a_row_with_enough_rounds_is_closed() -> None:
@@ -101,6 +105,7 @@ class Simulated:
         self.calls: list[str] = []
         self.opened = 0
         self.kept: set[Sequence[str]] = set()
+        self.sizes: set[str | None] = set()
         self.before: Callable[[], None] = lambda: None
         self.slower: dict[str, float] = {}
         monkeypatch.setattr(paired_run, "sides", self.sides)
@@ -115,6 +120,7 @@ class Simulated:
 
     def measure(self, sides: list[Any], jobs: tuple[Job, Job], _: float) -> list[Verdict]:
         self.before()
+        self.sizes.add(jobs[0].conditions.input_size)
         for side, job in zip(sides, jobs, strict=True):
             factor = self.slower.get(job.architecture, 1.0) if side.number else 1.0
             taken = tuple(factor * seconds for seconds in samples(job, side.number))
@@ -367,7 +373,7 @@ def test_an_interrupted_move_of_the_reference_resumes(
     before, simulated.before = len(simulated.calls), lambda: None
     done = call(*command)
     assert done.returncode == 0, done.stderr
-    assert f"{before} measurements of the interrupted run are used again" in done.stderr
+    assert f"{before} earlier measurements are used again" in done.stderr
     assert len(set(simulated.calls)) == len(simulated.calls)
     [line] = ratio_history.load(folder)
     assert (line.kind, len(line.rows)) == ("move", 3)
@@ -476,3 +482,68 @@ def test_a_move_names_the_curves_that_it_does_not_continue(
     assert "is not continued" not in done.stderr
     moved = ratio_history.load(folder)[-1]
     assert {row.name for row in moved.rows} == {(row["architecture"], row["metric"], row["mode"]) for row in rows}
+
+
+def test_a_move_chains_ratios_of_one_image_size(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The size is stored with the ratios of the runs and of the move; a move at another size continues none of them."""
+    folder = before_a_move(tmp_path, monkeypatch)
+    ratio_history.add(folder, Against(request(folder, input_size="128")).measure(Quiet(sys.stderr)))
+    simulated.calls = []
+    command = ("move", folder, "--to", tmp_path / "new.lock", *MOVE)
+    interrupt(simulated, 0)
+    monkeypatch.setattr(interrupts, "leave", lambda: sys.exit(INTERRUPTED))
+    named = ", ".join(f"{name} {LATENCY.key} (128 px)" for name in NAMES)
+    assert f"note: the history of {named} is not continued" in call(*command).stderr
+    simulated.before = lambda: None
+    done = call(*command, "--input-size", "128")
+    assert done.returncode == 0, done.stderr
+    assert "is not continued" not in done.stderr
+    assert simulated.sizes == {"128"}
+    lines = ratio_history.load(folder)
+    assert [line.kind for line in lines] == ["run", "move"]
+    assert {row.input_size for line in lines for row in line.rows} == {"128"}
+
+
+def test_a_move_chains_ratios_of_one_number_of_threads(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of times that are measured on all threads."""
+    folder = before_a_move(tmp_path, monkeypatch)
+    row = {"architecture": "alexnet", "metric": "latency_cpu", "mode": "eager", "ratio": 1.0}
+    about_run = {"kind": "run", "started": "2026-01-01", "machine_kind": machine.kind({}), "reference": "torch==2.14.1"}
+    ratio_history.append(folder, ratio_history.RatioLine.model_validate({**about_run, "threads": 1, "rows": [row]}))
+    monkeypatch.setattr(input_sizes, "usable_threads", lambda: 2)
+    monkeypatch.setattr(interrupts, "leave", lambda: sys.exit(INTERRUPTED))
+    interrupt(simulated, 0)
+    command = ("move", folder, "--to", tmp_path / "new.lock", "--architectures", "alexnet", "--device", "cpu")
+    for options, is_named in (((), True), (("--threads", "1"), False)):
+        noted = call(*command, "--metrics", "latency_cpu", *options).stderr
+        assert ("note: the history of alexnet latency_cpu (1 thread) is not continued" in noted) is is_named
+    simulated.before = lambda: None
+    assert "--threads: 3 is too many" in call(*command, "--threads", "3").stderr
+    assert call(*command, "--threads", "1").returncode == 0
+    assert ratio_history.load(folder)[-1].threads == 1
+
+
+def test_a_move_prints_lines_while_it_is_prepared(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While architectures are looked up, and while both references are loaded for the first time."""
+
+    def slow(*_: object, **__: object) -> NoReturn:
+        sleep(0.2)
+        raise ReporterError("no such torch")
+
+    folder = before_a_move(tmp_path, monkeypatch)
+    monkeypatch.setattr(heartbeat, "INTERVAL", 0.1)
+    for owner, name, line in (
+        (preparation, "prepare_ab", "note: still preparing the comparison, after 0 s"),
+        (paired_run, "sides", "still preparing the measurement"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, slow)
+            lines = call("move", folder, "--to", tmp_path / "new.lock", *MOVE).stderr.splitlines()
+        assert line in lines
+        assert lines[-1] == "reporter: no such torch"

@@ -9,8 +9,9 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
+from io import StringIO
 from pathlib import Path
 from time import monotonic, sleep
 from types import SimpleNamespace
@@ -23,34 +24,46 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from version_index import served, wheel
 
+from reporter.cli import heartbeat
+from reporter.cli.progress import Lines
 from reporter.compare.bisection import Effect, Found, SkippedVersionError, search
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.documents.reference_verdicts import ReferenceGap, SideName
 from reporter.host import files, interrupts
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import ReporterError
+from reporter.model.settings import PRESETS, Conditions
 from reporter.report.between_runs import walk_text
+from reporter.run import preparation
 from reporter.run.paired import pinned, version_environments, version_walk, walk_state
 from reporter.run.paired.reference_run import ReferenceRun
 
 VERSIONS = 16
+SILENT = SimpleNamespace(note=lambda _: None, restart=lambda: None)
+"""Progress that is not shown."""
 SKIPPED = st.frozensets(st.integers(0, VERSIONS - 1), max_size=VERSIONS)
 
 
-def walked(step: int | None, skipped: frozenset[int], size: float = 0.1) -> tuple[Found | None, int]:
-    """The result for a slowdown from version `step` on, and the number of comparisons."""
+def walked(
+    step: int | None, skipped: frozenset[int], size: float = 0.1, *, ended_early: bool = False
+) -> tuple[Found | None, int]:
+    """The result for a slowdown from version `step` on, and the number of comparisons.
+
+    With `ended_early`, those between the first one and the one that confirms the step have no verdict.
+    """
     calls: list[tuple[int, int]] = []
 
-    def compare(a: int, b: int) -> Effect:
+    def compare(a: int, b: int, *, confirms: bool = False) -> Effect:
         assert a < b
         for number in (a, b):
             if number in skipped:
                 raise SkippedVersionError(number)
         calls.append((a, b))
         slower = step is not None and a < step <= b
-        return Effect(math.log1p(size) if slower else 0.0, slower)
+        has_verdict = confirms or not ended_early or len(calls) == 1
+        return Effect(math.log1p(size) if slower else 0.0, slower and has_verdict)
 
-    return search(VERSIONS, compare), len(calls)
+    return search(VERSIONS, compare, partial(compare, confirms=True)), len(calls)
 
 
 @given(st.one_of(st.none(), st.integers(0, VERSIONS - 1)), SKIPPED)
@@ -74,12 +87,15 @@ def test_the_step_is_found_at_any_position_with_any_versions_skipped(step: int |
     assert count <= 6
 
 
-def test_every_position_of_16_versions_is_found_in_at_most_six_comparisons() -> None:
+@pytest.mark.parametrize("ended_early", [False, True])
+def test_every_position_of_16_versions_is_found_in_at_most_six_comparisons(ended_early: bool) -> None:
+    """And confirmed, also if the comparison that finds it was ended without a verdict."""
     for step in range(1, VERSIONS):
-        found, count = walked(step, frozenset())
+        found, count = walked(step, frozenset(), ended_early=ended_early)
         assert found
         assert found.step
         assert (found.step.before, found.step.after) == (step - 1, step)
+        assert found.step.effect.slower
         assert count <= 6
 
 
@@ -188,6 +204,45 @@ def check_refused(package: str, span: str, line: str) -> None:
         version_environments.between(package, span)
     assert line in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_without_pip_there_is_a_line_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index that cannot be reached is another line."""
+    monkeypatch.setattr(version_environments, "find_spec", lambda _: None)
+    check_refused("paced", "1.0..1.5", "listed with pip, which this environment does not have; install it with `python")
+
+
+def test_a_walk_prints_lines_while_it_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While versions are listed, and while both environments of a comparison are made and tried."""
+
+    def slow(*_: object) -> NoReturn:
+        sleep(0.2)
+        raise pinned.InstallationError(version_environments.FULL_DISK)
+
+    monkeypatch.setattr(heartbeat, "INTERVAL", 0.1)
+    monkeypatch.setattr(preparation, "prepare_ab", lambda *_: None)
+    monkeypatch.setattr(version_environments, "between", slow)
+    assert "note: still preparing the comparisons, after 0 s\n" in call("ab", "--walk", "paced", "1.0..1.5").stderr
+    environments = SimpleNamespace(folder=tmp_path, package="paced", keep_only=lambda _: None, make=slow)
+    stream = StringIO()
+    shown = Lines(stream, heartbeat.INTERVAL)
+    with pytest.raises(ReporterError, match="free space"):
+        version_walk.Walk(None, NAMES, environments, shown)._measured(0, 1)
+    shown.close()
+    assert set(stream.getvalue().splitlines()) == {"still preparing the measurement"}
+
+
+def test_a_walk_resumes_with_the_same_network_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with one whose file was edited since."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def place(definition: str) -> Path:
+        entry = SimpleNamespace(name="net", reference="net.py:NET", definition=definition)
+        request: Any = SimpleNamespace(architectures=[entry], metrics={}, conditions=Conditions(**PRESETS["quick"]))
+        return walk_state.place_of(request, "paced", NAMES)
+
+    assert place("one") == place("one")
+    assert place("one") != place("another")
 
 
 def test_what_pins_a_package_moves_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,12 +358,44 @@ def test_a_comparison_ends_when_it_is_clear_which_half_of_the_slowdown_it_has(tm
     )
     assert [version_walk.excludes(row, 1.1) for row in (less, more, unclear)] == [True, True, False]
     assert not version_walk.excludes(SimpleNamespace(low=None, high=None), 1.1)
-    assert walking._half(less, "1.0") == "less than half of the slowdown"
-    assert walking._half(more, "1.0") == "more than half of the slowdown"
-    assert walking._half(unclear, "1.0") is None
-    assert walking._half(less, "1.4") is None
+    assert walking._half(less) == "less than half of the slowdown"
+    assert walking._half(more) == "more than half of the slowdown"
+    assert walking._half(unclear) is None
     comparison = first.model_copy(update={"verdict": "noisy", "reason": "less than half of the slowdown"})
     assert walk_text._comparison(comparison).endswith("+21.0% less than half of the slowdown")
+
+
+def test_a_step_is_not_confirmed_by_a_comparison_that_was_ended_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made again until there is a verdict, once, also if the walk is interrupted afterwards."""
+    about = {"before": "1.0", "architecture": "net", "metric": "latency_cpu", "ratio": 1.2}
+    ended = {"after": "1.1", "verdict": "noisy", "reason": "more than half of the slowdown"}
+    rows = ({"after": "1.15", "verdict": "slower"}, ended)
+    state = walk_state.WalkState.model_validate({"comparisons": [about | row for row in rows]})
+    files.write(tmp_path / walk_state.NAME, state.model_dump_json())
+    noisy: Any = SimpleNamespace(
+        architecture="net", quantity=SimpleNamespace(key="latency_cpu"), verdict="noisy", ratio=1.2, low=1.15,
+        high=1.25, reason="the rounds disagree", decided=False,
+    )  # fmt: skip
+    found = ReferenceRun(rows={("latency_cpu", "eager", "net"): noisy})
+    asked: list[bool] = []
+
+    def followed_only(_: object, work: object, *, confirms: bool) -> object:
+        asked.append(confirms)
+        return work
+
+    monkeypatch.setattr(version_walk.reference_run, "run", lambda *_: found)
+    monkeypatch.setattr(version_walk.Walk, "_environment", lambda *_: tmp_path)
+    monkeypatch.setattr(version_walk.Walk, "_followed_only", followed_only)
+    for _ in range(2):
+        environments = version_environments.VersionEnvironments("paced", tmp_path)
+        walking = version_walk.Walk(SimpleNamespace(metrics={}), NAMES, environments, SILENT)
+        walking.examined = dict.fromkeys(NAMES)
+        assert walking._compare(0, 1) == Effect(math.log(1.2), slower=False)
+        assert walking._compare(0, 1, confirms=True) == Effect(math.log(1.2), slower=False)
+    assert asked == [True]
+    assert [each.reason for each in walking.state.comparisons] == [None, ended["reason"], "the rounds disagree"]
 
 
 def test_simulated_walks_with_real_rounds() -> None:
@@ -360,8 +447,7 @@ def test_the_version_that_fails_is_skipped(
     monkeypatch.setattr(version_walk.reference_run, "run", lambda *_: ReferenceRun(gaps=gaps))
     monkeypatch.setattr(version_walk.Walk, "_environment", lambda *_: tmp_path)
     environments = version_environments.VersionEnvironments("paced", tmp_path)
-    nothing = SimpleNamespace(note=lambda _: None)
-    walking = version_walk.Walk(SimpleNamespace(metrics={}), NAMES[:2], environments, nothing)
+    walking = version_walk.Walk(SimpleNamespace(metrics={}), NAMES[:2], environments, SILENT)
     walking.examined = dict.fromkeys(NAMES[:2])
     with pytest.raises(SkippedVersionError):
         walking._measured(0, 1)
@@ -382,7 +468,7 @@ def test_a_first_version_that_fails_after_it_was_measured_ends_the_walk(
     files.write(tmp_path / walk_state.NAME, state.model_dump_json())
     environments = SimpleNamespace(folder=tmp_path, package="paced", keep_only=lambda _: None, make=lambda *_: tmp_path)
     request = SimpleNamespace(metrics={}, architectures=[])
-    walking = version_walk.Walk(request, NAMES, environments, SimpleNamespace(note=lambda _: None))
+    walking = version_walk.Walk(request, NAMES, environments, SILENT)
     monkeypatch.setattr(walking, "_followed_only", lambda work, **_: work)
     walking.examined = dict.fromkeys(NAMES)
     line = "paced 1.0, which the other versions are compared with, was measured before and now fails: "

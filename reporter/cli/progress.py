@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from reporter.cli import heartbeat
 from reporter.cli.heartbeat import Heartbeat
+from reporter.cli.progress_texts import about_job, about_reading, in_words, short
 from reporter.host.printing import document, inert
-from reporter.model import WITHIN, Evidence, Reading
+from reporter.model import Evidence, Reading
 from reporter.model.durations import duration
-from reporter.report import units
-from reporter.report.language import language
 
 if TYPE_CHECKING:
     from reporter.host.job import Job
@@ -46,11 +45,19 @@ class Lines:
         self._loading = 0.0
         self._left: Counter[str] = Counter()
 
+    def restart(self) -> None:
+        """Forgets the jobs of the comparison before; lines are printed while another one is prepared, too."""
+        self.jobs, self.running, self.done, self._left = (), [], 0, Counter()
+        self._start_heartbeat()
+
     def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
         self.jobs, self.at_once, self._estimate = jobs, at_once, estimate
         before, self._left = self._left, Counter(job.architecture for job in jobs[self.done :])
         for name in (each for each in before if before[each] > 0 and not self._left[each]):  # needs no more rounds
             self.architecture_finished(name)
+        self._start_heartbeat()
+
+    def _start_heartbeat(self) -> None:
         if self._interval and self._heartbeat is None:
             self._heartbeat = Heartbeat(self.beat, self._interval)
 
@@ -63,7 +70,7 @@ class Lines:
 
     def pair(self, job: Job, readings: Sequence[Reading]) -> None:
         """The readings of both sides so far, of a job that is about to be reported as finished."""
-        a, b = (_short(reading) for reading in readings)
+        a, b = (short(reading) for reading in readings)
         self.note(
             f"[{self.done + 1}/{len(self.jobs)}] {job.architecture} {readings[0].quantity.key}, round {job.round + 1}: "
             f"{self.sides[0]} {a}, {self.sides[1]} {b}{self._time_left(1)}"
@@ -84,6 +91,9 @@ class Lines:
 
     def beat(self) -> None:
         """Nothing was printed for a while: what runs, what is done, and the time left."""
+        if not self.jobs:
+            self.note("still preparing the measurement")
+            return
         names = ", ".join(f"{job.architecture}: {job.process}, round {job.round + 1}" for job in self.running[:MOST])
         names = f"running {names}" if names else "starting the next measurement"
         self.note(f"[{self.done}/{len(self.jobs)}] {names}{self._time_left()}")
@@ -138,11 +148,17 @@ class Live(Lines):
         self._bar = Progress(*columns, console=Console(file=stream))
         self._task: Any = None
 
-    def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
-        super().plan(jobs, at_once, estimate)
+    def restart(self) -> None:
+        super().restart()
         if self._task is None:
-            self._task = self._bar.add_task("starting", total=len(jobs), left="")
+            self._task = self._bar.add_task("starting", total=None, left="")
             self._bar.start()
+        self._bar.reset(self._task, description="starting", left="")
+
+    def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
+        if self._task is None:
+            self.restart()
+        super().plan(jobs, at_once, estimate)
         self._bar.update(self._task, total=len(jobs))
 
     def architecture_finished(self, architecture: str) -> None:
@@ -179,6 +195,10 @@ class Live(Lines):
 class GitHubLines(Lines):
     """In a job of GitHub Actions: the lines in a group that is folded in the log."""
 
+    def restart(self) -> None:
+        self._end_group()
+        super().restart()
+
     def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
         if not self.jobs and jobs:
             self.write("::group::Measurements")
@@ -186,6 +206,9 @@ class GitHubLines(Lines):
 
     def close(self) -> None:
         super().close()
+        self._end_group()
+
+    def _end_group(self) -> None:
         if self.jobs:
             self.jobs = ()
             self.write("::endgroup::")
@@ -222,18 +245,18 @@ class JsonLines(Lines):
 
     def job_started(self, job: Job) -> None:
         super().job_started(job)
-        self._event("started", **_about(job))
+        self._event("started", **about_job(job))
 
     def reading(self, architecture: str, reading: Reading) -> None:
-        self._event("reading", architecture=architecture, **_value(reading))
+        self._event("reading", architecture=architecture, **about_reading(reading))
 
     def pair(self, job: Job, readings: Sequence[Reading]) -> None:
-        values = {side: _value(reading) for side, reading in zip(self.sides, readings, strict=True)}
-        self._event("pair", **_about(job), sides=values)
+        values = {side: about_reading(reading) for side, reading in zip(self.sides, readings, strict=True)}
+        self._event("pair", **about_job(job), sides=values)
 
     def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
         super().job_finished(job, seconds, opening)
-        self._event("finished", **_about(job), seconds=round(seconds, 3))
+        self._event("finished", **about_job(job), seconds=round(seconds, 3))
 
     def claim(self, evidence: Evidence) -> None:
         self._event("claim", claim=evidence.claim, reason=evidence.reason)
@@ -242,7 +265,7 @@ class JsonLines(Lines):
         self._event("architecture", architecture=architecture)
 
     def beat(self) -> None:
-        self._event("running", running=[_about(job) for job in self.running])
+        self._event("running", running=[about_job(job) for job in self.running])
 
     def note(self, line: str) -> None:
         self._event("note", text=line)
@@ -250,31 +273,6 @@ class JsonLines(Lines):
     def _event(self, event: str, **more: Any) -> None:
         about = {"event": event, "done": self.done, "total": len(self.jobs), "seconds_left": round(self.left(), 1)}
         self.write(document(json.dumps({**about, **more}, allow_nan=False)))
-
-
-def in_words(reading: Reading) -> str:
-    """A reading as one sees it pass by: its value and interval, or what went wrong."""
-    status, reason = reading.verdict.status, "; ".join(reading.notes)
-    if reading.value is None:
-        return f"{status}: {reason}"
-    value = units.stated(language("en"), reading)
-    return f"{value} ({status}: {reason})" if reason and reason != WITHIN else value
-
-
-def _short(reading: Reading) -> str:
-    """The value alone, or what went wrong."""
-    value = reading.value
-    return in_words(reading) if value is None else units.words(language("en"), reading.quantity, value)
-
-
-def _about(job: Job) -> dict[str, Any]:
-    mode = {"modes": list(job.modes)} if job.modes else {}
-    return {"architecture": job.architecture, "process": job.process, "round": job.round + 1, **mode}
-
-
-def _value(reading: Reading) -> dict[str, Any]:
-    about = {"metric": reading.quantity.key, "unit": reading.quantity.unit, "value": reading.value}
-    return {**about, "status": reading.verdict.status, "reason": "; ".join(reading.notes) or None}
 
 
 def progress(

@@ -14,16 +14,18 @@ from reporter.registry import plugins
 
 def walk(package: str, span: str, options: dict[str, Any], *, as_json: bool, fails: bool) -> int:
     """Walks, prints the result, and returns the exit code: 3 if the machine is too noisy for a verdict."""
+    from reporter.cli import heartbeat
     from reporter.cli.progress import progress
     from reporter.model.settings import settings
     from reporter.report.between_runs import walk_text
     from reporter.run.paired import paired_run, version_environments, version_walk, walk_state
     from reporter.run.preparation import prepare_ab
 
-    request = prepare_ab(None, settings(options))
-    for line in plugins.complaints():
-        printing.note(line)
-    versions = version_environments.between(package, span)
+    with heartbeat.during("preparing the comparisons", printing.note):
+        request = prepare_ab(None, settings(options))
+        for line in plugins.complaints():
+            printing.note(line)
+        versions = version_environments.between(package, span)
     folder = walk_state.place_of(request, package, versions)
     environments = version_environments.VersionEnvironments(package, folder, paired_run.needs(request))
     printing.note(

@@ -2,9 +2,9 @@
 
 The first version is compared with the last. If the last is slower, the versions between them are bisected by comparing
 each with the first: more than half of the whole slowdown (as a log ratio) is on its far side, less is on its near side.
-Finally the two neighbors are compared with each other, which confirms the step. A version that cannot be measured is
-skipped, and the next middle of the remaining ones is used; it does not count as a comparison. Of 16 versions, at most
-six comparisons are needed.
+Finally the two neighbors are compared with each other until there is a verdict, which confirms the step. A version that
+cannot be measured is skipped, and the next middle of the remaining ones is used; it does not count as a comparison. Of
+16 versions, at most six comparisons are needed.
 """
 
 from __future__ import annotations
@@ -59,8 +59,11 @@ The version that is bisected against was measured: another error ends the search
 """
 
 
-def search(count: int, compare: Compare) -> Found | None:
-    """The step among `count` versions; None if fewer than two of them can be measured."""
+def search(count: int, compare: Compare, confirm: Compare | None = None) -> Found | None:
+    """The step among `count` versions; None if fewer than two of them can be measured.
+
+    `confirm` compares both neighbors of a step until there is a verdict; without it, `compare` does.
+    """
     places = list(range(count))
     while len(places) > 1:
         try:
@@ -71,11 +74,11 @@ def search(count: int, compare: Compare) -> Found | None:
     else:
         return None
     first, last = places[0], places[-1]
-    step = _bisect(places, whole, compare) if whole.slower else None
+    step = _bisect(places, whole, compare, confirm or compare) if whole.slower else None
     return Found(first, last, whole, step)
 
 
-def _bisect(places: list[int], whole: Effect, compare: Compare) -> FoundStep:
+def _bisect(places: list[int], whole: Effect, compare: Compare, confirm: Compare) -> FoundStep:
     first = before = places[0]
     after, between = places[-1], places[1:-1]
     effects = {first: Effect(0.0, slower=False), after: whole}
@@ -91,14 +94,14 @@ def _bisect(places: list[int], whole: Effect, compare: Compare) -> FoundStep:
         else:
             before = middle
         between = [place for place in between if before < place < after]
-    return FoundStep(before, after, tuple(range(before + 1, after)), _confirmed(before, after, effects, first, compare))
+    return FoundStep(before, after, tuple(range(before + 1, after)), _confirmed(before, after, effects, first, confirm))
 
 
-def _confirmed(before: int, after: int, effects: dict[int, Effect], first: int, compare: Compare) -> Effect:
-    """Both neighbors compared with each other, unless that was done; from their other comparisons if it fails."""
-    if before == first:
+def _confirmed(before: int, after: int, effects: dict[int, Effect], first: int, confirm: Compare) -> Effect:
+    """Both neighbors compared with each other until there is a verdict; from their other comparisons if it fails."""
+    if before == first and effects[after].slower:
         return effects[after]
     try:
-        return compare(before, after)
+        return confirm(before, after)
     except SkippedVersionError:
         return Effect(effects[after].log_ratio - effects[before].log_ratio, slower=False)

@@ -4,6 +4,7 @@ After a move, ratios are chained: the ratio to the first reference is the ratio 
 to the first. This includes earlier runs against the new reference, as on machines that change from run to run. A ratio
 of two versions depends on the processor, so a move is valid only for the kind of machine on which it was measured;
 elsewhere a new reference starts a new curve. Where a time is measured on all threads, their number is part of the kind.
+Images of another size than the architecture's own have a curve for each size.
 
 Lines of development versions before 0.2.0 have shorter names (reference_names.py) and no threads. The first kind of
 machine whose former name they have continues their curve; what else had that name starts a new one.
@@ -22,6 +23,7 @@ from reporter.compare.ratio_history import RatioLine, RowName
 class RatioCurve:
     """The ratios of one row on one kind of machine: moments, and ratios to the first of `references`.
 
+    `machine_kind` is followed by the number of threads and the size of the images if they are part of the curve.
     `measured` has the reference that each ratio was measured against, before it was chained, and `moves` the indices of
     ratios whose reference is another one than that of the ratio before. The first `earlier` ratios are of lines that
     may be about other machines with the same former name.
@@ -46,11 +48,6 @@ class _Machine:
     has_full_name: bool
     """Whether `kind` is a full name; those of development versions before 0.2.0 are shorter."""
 
-    @property
-    def name(self) -> str:
-        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}" if self.threads else ""
-        return ", ".join(filter(None, (self.kind, threads)))
-
 
 @dataclass
 class _Reference:
@@ -73,8 +70,9 @@ class _Point:
 
 @dataclass
 class _RowHistory:
-    """What the lines so far have about one row."""
+    """What the lines so far have about one row, with images of one size: None is the architecture's own."""
 
+    input_size: str | None
     machines: list[_Machine] = field(default_factory=list)
     references: list[_Reference] = field(default_factory=list)
     points: list[_Point] = field(default_factory=list)
@@ -143,8 +141,9 @@ class _RowHistory:
         points = [point for point in self.points if point.reference.curve == number]
         references = [each for each in self.references if each.curve == number]
         machine = references[0].machine
+        conditions = reference_names.conditions(machine.threads, self.input_size)
         return RatioCurve(
-            machine.name,
+            ", ".join(filter(None, (machine.kind, conditions))),
             row,
             list(dict.fromkeys(each.name for each in references)),
             [point.line.started for point in points],
@@ -159,9 +158,10 @@ class _RowHistory:
 
 def curves(lines: Iterable[RatioLine]) -> list[RatioCurve]:
     """A curve for each row on each kind of machine; another one where a reference is not linked with the one before."""
-    found: dict[RowName, _RowHistory] = {}
+    found: dict[tuple[RowName, str | None], _RowHistory] = {}
     for line in lines:
         for row in line.rows:
             threads = line.threads if reference_names.runs_on_all_threads(row.metric) else None
-            found.setdefault(row.name, _RowHistory()).add(line, row.ratio, threads)
-    return [curve for name, row in found.items() for curve in row.curves(name)]
+            history = found.setdefault((row.name, row.input_size), _RowHistory(row.input_size))
+            history.add(line, row.ratio, threads)
+    return [curve for (name, _), row in found.items() for curve in row.curves(name)]

@@ -22,7 +22,10 @@ RowName = tuple[str, str, str]
 
 
 class RatioRow(BaseModel):
-    """The ratio of times of an architecture: that of the run, or of the new reference, over the reference."""
+    """The ratio of times of an architecture: that of the run, or of the new reference, over the reference.
+
+    `input_size` is the size of its images, `N` or `HxW`, if it is not its own.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,6 +33,7 @@ class RatioRow(BaseModel):
     metric: str
     mode: str
     ratio: float
+    input_size: str | None = None
 
     @property
     def name(self) -> RowName:
@@ -61,7 +65,13 @@ def line_of(found: AgainstReference, kind: Literal["run", "move"] = "run") -> Ra
         reference=reference_names.reference(found.reference),
         moved_to=reference_names.reference(found.tonight) if kind == "move" else "",
         rows=tuple(
-            RatioRow(architecture=row.architecture, metric=row.metric, mode=row.mode, ratio=row.ratio)
+            RatioRow(
+                architecture=row.architecture,
+                metric=row.metric,
+                mode=row.mode,
+                ratio=row.ratio,
+                input_size=found.input_sizes.get(row.architecture),
+            )
             for row in found.verdicts
         ),
     )
@@ -76,7 +86,7 @@ def add(folder: Path, found: AgainstReference | None) -> None:
 def append(folder: Path, line: RatioLine) -> None:
     """Adds a line to the history in a results folder."""
     if line.rows:
-        append_lines(folder / NAME, [line.model_dump(mode="json")])
+        append_lines(folder / NAME, [line.model_dump(mode="json", exclude_none=True)])
 
 
 def load(folder: Path) -> list[RatioLine]:

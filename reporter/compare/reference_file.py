@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -37,8 +37,12 @@ def document(
     started: str = "",
     seconds: float | None = None,
     threads: int | None = None,
+    input_sizes: Mapping[str, str] | None = None,
 ) -> AgainstReference:
-    """The block of summary.json; `threads` is the number of threads if it is not that of the usable cores."""
+    """The block of summary.json; `threads` is the number of threads if it is not that of the usable cores.
+
+    `input_sizes` are those of the architectures that were not measured at their own.
+    """
     reference, tonight = examined
     size = detectable(rows)
     return AgainstReference(
@@ -55,6 +59,7 @@ def document(
         lost=tuple(lost),
         machine_kind=machine.kind(tonight.machine_facts, tonight.kernels),
         threads=threads or tonight.machine_facts.get("threads", 0),
+        input_sizes=dict(input_sizes or {}),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reporter.host.machine import MORE
+from reporter.model.plurals import counted
 
 if TYPE_CHECKING:
     from reporter.documents.reference_verdicts import ReferenceSide
@@ -40,3 +41,9 @@ def former(machine_kind: str) -> str:
 def runs_on_all_threads(metric: str) -> bool:
     """Whether a time depends on the number of threads of the processor."""
     return "_cpu" in metric and not metric.endswith("_1thread")
+
+
+def conditions(threads: int | None, input_size: str | None) -> str:
+    """What the name of a curve has besides its kind of machine: threads, and an image size; empty without both."""
+    parts = [counted(threads, "thread") if threads else "", f"{input_size} px" if input_size else ""]
+    return ", ".join(filter(None, parts))

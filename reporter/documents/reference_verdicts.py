@@ -146,6 +146,8 @@ class AgainstReference(Document):
     """The processor with its instructions, and the GPUs, for which alone a ratio is valid."""
     threads: int | None = None
     """The threads of times that are measured on all; null in files of development versions before 0.2.0."""
+    input_sizes: dict[str, str] = {}
+    """The image sizes, `N` or `HxW` in pixels, of the architectures that were not measured at their own."""
 
     @property
     def slower(self) -> tuple[ReferenceVerdict, ...]:

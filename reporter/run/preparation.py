@@ -97,8 +97,9 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
     architectures = chosen(settings.architectures, settings.architecture, executor, max(_timeout(settings), PATIENCE))
     for side in (out / "a", out / "b") if out else ():
         check_folder(side)
-    check_networks(architectures, executor, timeout=_timeout(settings))
-    return _request(out or Path(), settings, architectures, metrics, devices)
+    check_networks(architectures, executor, settings.input_size or "", _timeout(settings))
+    request = _request(out or Path(), settings, architectures, metrics, devices)
+    return replace(request, conditions=usable(request.conditions))
 
 
 def check_images(settings: Settings) -> None:

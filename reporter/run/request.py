@@ -133,6 +133,14 @@ class Request:
         return conditions
 
     @property
+    def input_sizes(self) -> dict[str, str]:
+        """The image sizes, `N` or `HxW`, of the networks that are not measured at their own."""
+        if not self.conditions.input_size:
+            return {}
+        sizes = {each.name: self.conditions_of(each.name).input_size for each in self.architectures}
+        return {name: size for name, size in sizes.items() if size}
+
+    @property
     def effort(self) -> str:
         """A digest of what decides how long a job takes, besides machine, network, modes and the points of curves.
 

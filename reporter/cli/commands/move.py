@@ -21,6 +21,8 @@ from reporter.cli.paths import PATH
 @click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own network; repeatable.")
 @comma_list("--metrics", metavar="M,…", default="latency_cpu_1thread", help="Which times (latency_cpu_1thread).")
 @comma_list("--modes", metavar="M,…", help="Execution modes besides eager, as in the runs (default: none).")
+@click.option("--input-size", metavar="N|HxW", help="Image size, as in the runs (default: each network's own).")
+@click.option("--threads", type=int, metavar="N", help="Threads on the CPU, as in the runs (default: all cores).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @comma_list("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
 @keep_env_option
@@ -31,6 +33,7 @@ def move_command(context: click.Context, /, folder: Path, new: str, old: str | N
     Measures the new reference in turns with the current one and adds their ratios to DIR/ratios.jsonl, so that the
     history on this kind of machine continues.
     """
+    from reporter.cli import heartbeat
     from reporter.cli.progress import progress
     from reporter.host import files, printing
     from reporter.host.exit_codes import INTERRUPTED
@@ -45,7 +48,8 @@ def move_command(context: click.Context, /, folder: Path, new: str, old: str | N
     if not folder.is_dir():
         raise ReporterError(f"{folder}: there is no such folder")
     chosen = settings(options)
-    request = replace(prepare_ab(None, chosen), folder=folder)
+    with heartbeat.during("preparing the comparison", printing.note):
+        request = replace(prepare_ab(None, chosen), folder=folder)
     lock, seen = files.lock(folder, "DIR"), progress(sys.stderr, sides=("old", "new"))
     try:
         modes = "modes" in chosen.model_fields_set

@@ -50,6 +50,7 @@ class Against:
             started=started,
             seconds=round(done.seconds, 1),
             threads=self.work.request.conditions.threads,
+            input_sizes=self.work.request.input_sizes,
         )
 
 

@@ -30,6 +30,9 @@ Book = dict[str, Record]
 
 
 class PairProgress(Progress, Protocol):
+    def restart(self) -> None:
+        """Another comparison is prepared: what was planned and done in the one before is no part of it."""
+
     def pair(self, job: Job, readings: Sequence[Reading]) -> None:
         """A measurement on both sides is done: the readings of A and B so far."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reporter.compare import ratio_history, reference_file, reference_names, reference_rule
+from reporter.compare.environments import About
 from reporter.compare.reference_rule import ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files, interrupts
@@ -46,6 +47,7 @@ def move(
     current = old or str(folder / pinned.LOCK)
     if old is None and not (folder / pinned.LOCK).is_file():
         raise ReporterError(f"{folder} has no {pinned.LOCK}; name the current reference with --from")
+    progress.restart()
     needs, packages, started = paired_run.needs(request), reference_run.packages(request, modes), moment()
     with TemporaryDirectory() as made:
         places = (
@@ -66,11 +68,11 @@ def move(
         if done.gaps:
             gap = done.gaps[0]
             raise ReporterError(f"the reference is not moved: {gap.architecture} {gap.metric}: {gap.reason}")
-        threads, rows = request.conditions.threads, list(done.rows.values())
+        rows = list(done.rows.values())
         if noisy := [row for row in rows if not _has_verdict(row)]:
             journal.unlink(missing_ok=True)  # or the same command would use the same measurements again
             raise ReporterError(f"the reference is not moved: {_too_noisy(noisy)}")
-        found = reference_file.document(examined, rows, gaps=[], changes=[], started=started, threads=threads)
+        found = _document(request, examined, rows, started)
         text = _lock_text(new, Path(made) / "new")
         with suppress(KeyboardInterrupt), interrupts.deferred():  # from here on an interrupt comes too late
             ratio_history.append(folder, ratio_history.line_of(found, "move"))
@@ -79,20 +81,35 @@ def move(
     return found
 
 
+def _document(
+    request: Request, examined: tuple[About, About], rows: list[ReferenceTime], started: str = ""
+) -> AgainstReference:
+    threads, sizes = request.conditions.threads, request.input_sizes
+    return reference_file.document(
+        examined, rows, gaps=[], changes=[], started=started, threads=threads, input_sizes=sizes
+    )
+
+
 def _not_continued(work: ReferenceRequest) -> str:
     """Which curves of the history on this kind of machine end at the move, because it does not measure their rows."""
-    here = reference_file.document(work.examined, [], gaps=[], changes=[], threads=work.request.conditions.threads)
+    here = _document(work.request, work.examined, [])
     names = {here.machine_kind, reference_names.former(here.machine_kind)}
     lines = ratio_history.load(work.request.folder)
     runs = [line for line in lines if line.kind == "run" and line.machine_kind in names]
     planned = {(name, metric, mode) for metric, mode, name in reference_run.places(work)}
-    rows = [row for row in (runs[-1].rows if runs else ()) if row.name not in planned]
-    if not rows:
+    ended = []
+    for row in runs[-1].rows if runs else ():
+        threads = runs[-1].threads if reference_names.runs_on_all_threads(row.metric) else None
+        continued = row.input_size == here.input_sizes.get(row.architecture) and threads in (None, here.threads)
+        if row.name not in planned or not continued:
+            conditions = reference_names.conditions(threads, row.input_size)
+            name = f"{pair_name(row.architecture, row.mode)} {row.metric}"
+            ended.append(f"{name} ({conditions})" if conditions else name)
+    if not ended:
         return ""
-    named = _listed([f"{pair_name(row.architecture, row.mode)} {row.metric}" for row in rows])
     return (
-        f"the history of {named} is not continued; to continue it, interrupt and add "
-        "--architectures, --metrics or --modes with what the runs measure"
+        f"the history of {_listed(ended)} is not continued; to continue it, interrupt and add --architectures, "
+        "--metrics, --modes, --input-size and --threads as in the runs"
     )
 
 

@@ -109,7 +109,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     journal = PairJournal(work.journal, _about(work), fresh=work.request.fresh)
     if len(journal):
         are = "is" if len(journal) == 1 else "are"
-        progress.note(f"{counted(len(journal), 'measurement')} of the interrupted run {are} used again")
+        progress.note(f"{counted(len(journal), 'earlier measurement')} {are} used again")
     start, found = monotonic() - journal.seconds, ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
     looks, open_jobs = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work))
@@ -153,7 +153,7 @@ def _cost(costs: Costs, planned: Callable[[int], list[Job]], rounds: int) -> flo
 
 def _affordable(looks: Sequence[int], cost: Callable[[int], float], start: float) -> int | None:
     """The last of these looks that is reached before LONGEST is over; None if the first is not."""
-    left = LONGEST - (monotonic() - start)
+    left = max(0.0, LONGEST - (monotonic() - start))  # what an interrupted run has measured costs nothing
     return max((look for look in looks if cost(look) <= left), default=None)
 
 

@@ -15,6 +15,7 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from reporter.host import files
@@ -38,6 +39,11 @@ def normalized(name: str) -> str:
 
 def listed(package: str) -> list[str]:
     """All versions of a package that pip can install here, oldest first; ReporterError if the index has none."""
+    if find_spec("pip") is None:
+        raise ReporterError(
+            "--walk: versions are listed with pip, which this environment does not have; install it with "
+            "`python -m ensurepip` or `uv pip install pip`"
+        )
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "index", "versions", package]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=ASKING, check=False)

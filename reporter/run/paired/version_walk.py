@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import NoReturn
@@ -68,7 +69,7 @@ class Walk:
         """Searches, and removes all environments and the state when it is done."""
         lock = files.lock(self.environments.folder, "--walk")
         try:
-            found = bisection.search(len(self.versions), self._compare)
+            found = bisection.search(len(self.versions), self._compare, partial(self._compare, confirms=True))
             if found is None:
                 reasons = "; ".join(f"{version}: {why}" for version, why in self.state.skipped.items())
                 raise ReporterError(f"--walk: fewer than two versions of {self.package} can be measured: {reasons}")
@@ -86,17 +87,19 @@ class Walk:
         finally:
             lock.close()
 
-    def _compare(self, before: int, after: int) -> Effect:
-        """One comparison, from the state if it was made already."""
+    def _compare(self, before: int, after: int, *, confirms: bool = False) -> Effect:
+        """One comparison, from the state if it was made already; to confirm a step, only if it has a verdict."""
         versions = self.versions[before], self.versions[after]
         for place, version in zip((before, after), versions, strict=True):
             if version in self.state.skipped:
                 raise SkippedVersionError(place)
         known = [each for each in self.state.comparisons if (each.before, each.after) == versions]
-        row = known[0] if known else self._measured(before, after)
+        known = [each for each in known if not (confirms and HALF in (each.reason or ""))]
+        row = known[0] if known else self._measured(before, after, confirms=confirms)
         return Effect(math.log(row.ratio), row.verdict == "slower")
 
-    def _measured(self, before: int, after: int) -> VersionComparison:
+    def _measured(self, before: int, after: int, *, confirms: bool = False) -> VersionComparison:
+        self.progress.restart()
         versions = self.versions[before], self.versions[after]
         self.environments.keep_only(versions)
         places = [self._environment(number) for number in (before, after)]
@@ -108,7 +111,7 @@ class Walk:
             self.request, self.request.metrics, {}, both, examined, options=options, shared=True, journal=journal
         )
         if self.state.comparisons:
-            work = self._followed_only(work, confirms=versions[0] != self.state.comparisons[0].before)
+            work = self._followed_only(work, confirms=confirms)
         self.progress.note(f"comparing {self.package} {versions[0]} with {versions[1]}")
         found = reference_run.run(work, self.progress)
         row = self._followed(list(found.rows.values()))
@@ -126,7 +129,7 @@ class Walk:
             ratio=row.ratio,
             low=row.low,
             high=row.high,
-            reason=self._half(row, versions[0]) or row.reason,
+            reason=(None if confirms else self._half(row)) or row.reason,
         )
         self.state.comparisons.append(made)
         self._save()
@@ -145,10 +148,10 @@ class Walk:
         middle = math.sqrt(first.ratio)
         return work if confirms else replace(work, enough=lambda row: row.decided or excludes(row, middle))
 
-    def _half(self, row: ReferenceTime, before: str) -> str | None:
+    def _half(self, row: ReferenceTime) -> str | None:
         """What a comparison shows that is no verdict: how much of the slowdown of the first one is in it."""
         first = self.state.comparisons[0] if self.state.comparisons else None
-        if first is None or first.before != before or row.decided or not excludes(row, math.sqrt(first.ratio)):
+        if first is None or row.decided or not excludes(row, math.sqrt(first.ratio)):
             return None
         return f"{'more' if row.ratio > math.sqrt(first.ratio) else 'less'} {HALF}"
 

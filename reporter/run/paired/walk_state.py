@@ -37,7 +37,7 @@ def place_of(request: Request, package: str, versions: Sequence[str]) -> Path:
     about = {
         "package": package,
         "versions": list(versions),
-        "architectures": [[entry.name, entry.reference] for entry in request.architectures],
+        "architectures": [[entry.name, entry.reference, entry.definition] for entry in request.architectures],
         "metrics": sorted(request.metrics),
         "conditions": request.conditions.model_dump(mode="json"),
         "machine": machine.about()["machine"],
