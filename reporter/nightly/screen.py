@@ -61,6 +61,11 @@ class NightlyComparison:
     past: Sequence[PastRun] = ()
     pinned: AgainstReference | None = None
 
+    @property
+    def is_first(self) -> bool:
+        """Whether it was compared with no earlier run, whatever a reference finds."""
+        return not self.base.records and not self.substituted
+
 
 def headline(nightly: NightlyComparison) -> str:
     """In one line: what changed, what still fails, what was not compared and why, versions, noise, the baseline."""
@@ -117,7 +122,7 @@ def day(started: str) -> str:
 
 
 def _changed(nightly: NightlyComparison) -> Iterator[str]:
-    if not nightly.base.records and not nightly.substituted:
+    if nightly.is_first:
         yield f"first run: {_why_first(nightly.base)}"
         return
     found = nightly.differences
