@@ -204,7 +204,8 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
         findings = comparison.for_information(findings)
     if before.pinned and work.against:
         entries = work.folder.acceptances().accepted
-        findings += tuple(reference_findings.findings(before.pinned, last, work.against.quantities, entries, now))
+        quantities, absent = work.against.quantities, missing.reasons(tonight, work.request)
+        findings += tuple(reference_findings.findings(before.pinned, last, quantities, entries, now, missing=absent))
     if partial:
         findings = tuple(each for each in findings if each.kind != "removed")
     return NightlyComparison(

@@ -282,7 +282,9 @@ def _value(each: Finding) -> str:
 
 
 def _of_reference(each: Finding) -> str:
-    """The change against the reference; a count has both values."""
+    """The change against the reference: of kernels both names, whatever the reason is, of a count both values."""
+    if each.kernels:
+        return f"{each.name} {each.kernels}"
     if each.ratio is None:
         return _value(each)
     return f"{each.name} {each.ratio - 1:+.1%} time (a change of {each.floor or 0:.1%} would be found)"
