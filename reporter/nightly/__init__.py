@@ -12,6 +12,7 @@ level.py         the accepted runs that define the level of a time
 missing.py       architectures that cannot be found or built
 outlets.py       what other systems show of a run: its result, a comment
 outlet_rows.py   the rows of these: findings, verdicts against a reference
+issue_places.py  the times that an issue is open for
 outlet_files.py  JUnit XML, and JSON for github-action-benchmark
 screen.py        what a run prints
 headlines.py     the headlines of recent runs, and index.html
