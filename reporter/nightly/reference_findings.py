@@ -159,12 +159,12 @@ def _place(row: Finding | Row | ReferenceGap) -> Place:
 
 
 def accepted(
-    found: AgainstReference, named: dict[str, str], reason: str, now: str
+    found: AgainstReference, named: Mapping[str, Sequence[str]], reason: str, now: str
 ) -> tuple[list[Finding], list[Acceptance]]:
     """The findings of a run of the main job that are accepted, and the entries for them."""
     rows = [row for row in _rows(found) if row.known is None]
     made = [each for row in rows if (each := _finding(row, found, found.started))]
-    meant = [each for each in made if all(getattr(each, key) == value for key, value in named.items())]
+    meant = [each for each in made if all(getattr(each, key) in names for key, names in named.items())]
     entries = [
         Acceptance(
             **each.model_dump(include=set(Acceptance.model_fields) - {"accepted", "run", "reason"}),
