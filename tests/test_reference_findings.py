@@ -97,7 +97,7 @@ def without(name: str, chosen: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.mark.parametrize(
     ("change", "texts"),
-    zip(CHANGES, [("5 -> 6 (+20.00%)", "5 → 6"), ("conv2: jit -> ref:any",) * 2], strict=True),
+    [(CHANGES[0], ("5 -> 6 (+20.00%)", "5 → 6")), (CHANGES[1], ("conv2: jit -> ref:any",) * 2)],
     ids=["count", "kernels"],
 )
 @pytest.mark.parametrize("whole", [False, True], ids=["alone", "architecture"])
