@@ -147,7 +147,8 @@ class Nights:
 
     def accept(self, architecture: str | None = None, metric: str | None = None, mode: str | None = None) -> int:
         """Accepts findings; gives how many."""
-        return len(acceptance.accept(Folder(self.out), architecture, metric, "meant", FIRST.isoformat(), mode=mode))
+        names, metrics, modes = ([each] if each else [] for each in (architecture, metric, mode))
+        return len(acceptance.accept(Folder(self.out), names, metrics, "meant", FIRST.isoformat(), modes=modes))
 
     def value(self, name: str, key: str, folder: str = "") -> float | None:
         """The stored value of the only record of an architecture."""

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 from commands import call
-from github_server import serving
+from github_server import Api, serving
 from nights import made, slower, with_reading
 from test_nights_against import found
 
 from reporter.compare import reference_file
-from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceLoss
+from reporter.documents.reference_verdicts import AgainstReference, KnownSlowdown, ReferenceChange, ReferenceLoss
 from reporter.host import files
 from reporter.host.exit_codes import FAILED
 from reporter.model import ReporterError
@@ -172,18 +172,44 @@ def test_a_slowdown_without_a_verdict_keeps_its_issue(measured: list[AgainstRefe
     noisy = rows["resnet18"].model_copy(update={"verdict": "noisy", "ratio": 1.04})
     equal = {name: row.model_copy(update={"verdict": "unchanged", "ratio": 1.0}) for name, row in rows.items()}
     with serving() as api:
-        variables = api.variables | {"no_proxy": "127.0.0.1"}
         for verdicts, code, states in (
             ((rows["resnet18"], equal["resnet180"]), 1, ["open"]),
+            ((noisy, equal["resnet180"]), 0, ["open"]),
+            ((noisy, rows["resnet180"]), 1, ["open"]),
             ((noisy, equal["resnet180"]), 0, ["open"]),
             (equal.values(), 0, ["closed"]),
             ((equal["resnet18"], rows["resnet180"]), 1, ["closed", "open"]),
             ((noisy, equal["resnet180"]), 0, ["closed", "closed"]),
         ):
             measured[:] = [SLOWER.model_copy(update={"verdicts": tuple(verdicts)})]
-            assert call("--out", tmp_path, *MAIN, "--fail-on", "timing").returncode == code
-            assert call("publish", tmp_path, "--github-issue", variables=variables).returncode == 0
+            publish(tmp_path, code, api)
             assert [each["state"] for each in api.issues.values()] == states
+
+
+def publish(folder: Path, code: int, api: Api) -> None:
+    """A run of the main job, and its issue."""
+    assert call("--out", folder, *MAIN, "--fail-on", "timing").returncode == code
+    variables = api.variables | {"no_proxy": "127.0.0.1"}
+    assert call("publish", folder, "--github-issue", variables=variables).returncode == 0
+
+
+def test_an_issue_is_open_for_what_its_rows_leave_out(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """13 times are slower, of which 12 are listed; one that is known keeps no issue open."""
+    plain, since = SLOWER.verdicts[0], KnownSlowdown(since="2026-11-01", ratio=1.5, reason="")
+    slow = [plain.model_copy(update={"architecture": f"net{each:02}", "ratio": 1.5 - each / 100}) for each in range(13)]
+    known = plain.model_copy(update={"architecture": "known", "known": since})
+    equal = [row.model_copy(update={"verdict": "unchanged", "ratio": 1.0}) for row in (*slow, known)]
+    noisy = [row.model_copy(update={"verdict": "noisy", "ratio": 1.02}) for row in (*slow, known)]
+    with serving() as api:
+        for verdicts, code, state in (
+            ((*slow, known), 1, "open"),
+            ((*equal[:12], noisy[12], equal[13]), 0, "open"),
+            ((*equal[:13], noisy[13]), 0, "closed"),
+        ):
+            measured[:] = [SLOWER.model_copy(update={"verdicts": verdicts})]
+            publish(tmp_path, code, api)
+            [issue] = api.issues.values()
+            assert (issue["state"], "net12" in issue["body"]) == (state, False)
 
 
 def test_a_nightly_run_with_a_reference_judges_times(measured: list[AgainstReference], tmp_path: Path) -> None:

@@ -66,12 +66,28 @@ def test_the_examples_are_complete() -> None:
     assert workflow["on"]["schedule"]
     assert workflow["jobs"]["report"]["steps"][-1]["uses"].startswith("OWNER/reporter@")
     assert pipeline["report"]["allow_failure"]["exit_codes"] == [str(FAILED)]
-    assert f"--junit {pipeline['report']['artifacts']['reports']['junit']} " in pipeline["report"]["after_script"][0]
+    assert f"--junit {pipeline['report']['artifacts']['reports']['junit']} " in pipeline["report"]["script"][2]
     known = {option for each in nightly_command.params for option in each.opts}
-    commands = [line for line in text.splitlines() if re.search(r"(^|- |/)reporter nightly --", line)]
+    commands = [line for line in text.splitlines() if re.search(r"(^|- |/|; )reporter nightly --", line)]
     asked = [re.findall(r"--[a-z-]+", line) for line in commands]
     assert len(asked) >= 3
     assert {option for options in asked for option in options} <= known
+
+
+@pytest.mark.parametrize("code", [0, FAILED, 137])
+def test_a_job_of_gitlab_publishes_its_exit_code(code: int) -> None:
+    """A run that could not start leaves the results of an earlier one, which are not its own."""
+    pipeline = yaml.load(examples()[1], yaml.BaseLoader)
+    programs = f'pip() {{ :; }}\nreporter() {{ echo "$*"; [ "$1" != nightly ] || return {code}; }}\n'
+    script = "\n".join(pipeline["report"]["script"])
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", programs + script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first.startswith("nightly --out results ")
+    assert second.startswith("publish results ")
+    assert f"--exit-code {code}" in second
 
 
 def test_the_exit_codes_are_documented() -> None:

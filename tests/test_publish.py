@@ -18,7 +18,7 @@ from github_server import Api, serving
 from nights import Nights, made, slower, summarize, with_reading
 
 from reporter.host.github import GitHub, pull_request
-from reporter.nightly import outlet_files, outlets
+from reporter.nightly import issue_places, outlet_files, outlets
 from reporter.store import record_files
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
@@ -217,6 +217,28 @@ def test_an_issue_is_opened_updated_and_closed(nights: Nights, api: Api, tmp_pat
     assert [each["state"] for each in api.issues.values()] == ["closed", "open"]
 
 
+def test_an_issue_is_open_for_times_without_a_verdict() -> None:
+    """Its line has those that are slower and not known, and keeps what a red run did not compare."""
+
+    def run(verdict: str, *names: str, **more: object) -> dict[str, Any]:
+        rows = [{"architecture": name, "metric": "m", "mode": "eager", "verdict": verdict} for name in names]
+        return {"verdicts": [{**row, "known": None} for row in rows], **more}
+
+    noisy = run("noisy", "a --> b", "c", "d", "e")
+    known = {**run("slower", "d")["verdicts"][0], "known": {"since": "2026-11-01"}}
+    first = issue_places.line({"verdicts": [*run("slower", "a --> b", "c")["verdicts"], known]}, "")
+    assert (first.count(">"), len(issue_places.without_verdict(noisy, first))) == (1, 2)
+    text = f"<!-- a marker -->\r\n{first}\r\n### a run\r\n{issue_places.line(run('slower', 'e'), '')}\r\n"
+    gap = {"architecture": "a --> b", "metric": "m", "mode": "eager", "reason": "failed in tonight: killed"}
+    second = issue_places.line(run("unchanged", "c", gaps=[gap]), text)
+    assert len(issue_places.without_verdict(noisy, second)) == 1
+    assert issue_places.without_verdict({"gaps": [gap]}, second)
+    assert issue_places.line({}, second) == second, "a run without a reference has no verdicts"
+    assert not issue_places.without_verdict({}, second)
+    assert not issue_places.without_verdict(noisy, "a text without the line")
+    assert len(issue_places.line(run("slower", *map(str, range(9000))), "")) < 20_000
+
+
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
@@ -260,7 +282,8 @@ def test_an_issue_without_a_pull_request_is_edited(listed: object, edited: bool,
     api.issues[7] = {"id": 7, "number": 7, "title": "Old", "body": "a marker", "pull_request": listed}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("no_proxy", "127.0.0.1")
-        GitHub(api.variables).issue("a marker", "New", "a marker, again" if edited else "another", red=edited)
+        text = "a marker, again" if edited else "another"
+        GitHub(api.variables).issue("a marker", "New", lambda _: text, red=edited)
     assert (api.issues[7]["title"] == "New") == edited
     assert len(api.issues) == 1
 

@@ -109,6 +109,26 @@ def test_kernels_that_were_not_recorded_are_named(
     assert found.passes("exact") != failed
 
 
+def test_kernels_that_failed_are_named_beside_a_mode_without_times(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an architecture that fails in a mode as a whole, the time alone is listed."""
+    recording(monkeypatch, alexnet=("failed", "no profiler"))
+    plain = simulated.measure
+
+    def measure(sides: list[Any], jobs: tuple[Job, Job], seconds: float) -> list[Verdict]:
+        verdicts = plain(sides, jobs, seconds)
+        return [Verdict("unsupported", "no such mode")] * 2 if jobs[0].modes else verdicts
+
+    monkeypatch.setattr(interleaving, "measure", measure)
+    work = replace(against(tmp_path, architectures="alexnet", modes="channels_last").work, modes=True)
+    found = Against(work).measure(Quiet(sys.stderr))
+    assert [(gap.metric, gap.mode) for gap in found.gaps] == [
+        ("latency_cpu_1thread", "channels_last"), (KERNELS.key, "eager"),
+    ]  # fmt: skip
+    assert not found.passes("exact")
+
+
 def test_counts_that_failed_are_named(simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They were not compared, so that nothing is known to be equal."""
     plain = simulated.alone

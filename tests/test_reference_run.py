@@ -220,7 +220,7 @@ def test_a_known_slowdown_is_measured_until_its_growth_would_be_found(
     first = plain.measure(Quiet(sys.stderr))
     new = next(row for row in first.verdicts if row.architecture == "resnet18")
     assert (new.verdict, new.rounds, (new.detectable or 0) > reference_rule.GOAL) == ("slower", 3, True)
-    _, entries = reference_findings.accepted(first, {"architecture": "resnet18"}, "a new kernel", "2026-11-29")
+    _, entries = reference_findings.accepted(first, {"architecture": ["resnet18"]}, "a new kernel", "2026-11-29")
     state.save(Folder(tmp_path).accepted_file, state.Acceptances(accepted=tuple(entries)))
     monkeypatch.setattr(against, "prepare", lambda *_: plain)
     options = {"architectures": "resnet18", "metrics": "latency_cpu_1thread", "device": "cpu"}

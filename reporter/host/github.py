@@ -41,19 +41,27 @@ class GitHub:
             self._call("PATCH", f"issues/comments/{old['id']}", {"body": text})
 
     def issue(
-        self, marker: str, title: str, text: str, red: bool, closes: Callable[[str], bool] = lambda _: True
+        self,
+        marker: str,
+        title: str,
+        text: Callable[[str], str],
+        red: bool,
+        closes: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """Opens or updates the issue with a marker while runs are red; after a green one, closes it.
 
-        It stays open if `closes`, which is called with its text, returns False.
+        `text` gives its new text, and is called with the text of the open issue, or an empty one. The issue stays open
+        if `closes`, which is called with the same, returns False.
         """
         issues = (each for each in self._pages("issues?state=open") if not each.get("pull_request"))
         old = next((each for each in issues if str(each.get("body")).startswith(marker)), None)
+        before = str(old.get("body")) if old else ""
+        content = {"title": title, "body": text(before)} if red else {}
         if red and old is None:
-            self._call("POST", "issues", {"title": title, "body": text})
-        elif red and old is not None and (old.get("body"), old.get("title")) != (text, title):
-            self._call("PATCH", f"issues/{old['number']}", {"title": title, "body": text})
-        elif not red and old is not None and closes(str(old.get("body"))):
+            self._call("POST", "issues", content)
+        elif red and old is not None and content != {key: old.get(key) for key in content}:
+            self._call("PATCH", f"issues/{old['number']}", content)
+        elif not red and old is not None and closes(before):
             self._call("PATCH", f"issues/{old['number']}", {"state": "closed", "state_reason": "completed"})
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:

@@ -8,9 +8,11 @@ kernel_ledgers.py  the ledgers of their kernels
 findings.py      from two lists of records to findings
 reference_findings.py  findings against a pinned reference, and those that are known
 acceptance.py    `reporter accept`: entries of accepted.json
+accept_command.py  the command for a line of the screen
 level.py         the accepted runs that define the level of a time
 missing.py       architectures that cannot be found or built
 outlets.py       what other systems show of a run: its result, a comment
+issue_places.py  the times that an issue is open for
 outlet_rows.py   the rows of these: findings, verdicts against a reference
 outlet_files.py  JUnit XML, and JSON for github-action-benchmark
 screen.py        what a run prints

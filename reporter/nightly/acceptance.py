@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reporter.compare import reference_file
 from reporter.documents.reference_verdicts import AgainstReference
@@ -14,18 +14,27 @@ from reporter.store import record_files
 
 
 def accept(
-    folder: Folder, architecture: str | None, metric: str | None, reason: str, now: str, *, mode: str | None = None
+    folder: Folder,
+    architectures: Sequence[str],
+    metrics: Sequence[str],
+    reason: str,
+    now: str,
+    *,
+    modes: Sequence[str] = (),
 ) -> list[Finding]:
-    """Accepts the findings of the last run, or those of an architecture, metric or mode; ReporterError without any."""
+    """Accepts the findings of the last run, or those of some architectures, metrics or modes.
+
+    ReporterError if there are none.
+    """
     last = folder.last()
-    wanted = {"architecture": architecture, "metric": metric, "mode": mode}
-    named = {field: name for field, name in wanted.items() if name is not None}
+    wanted = {"architecture": architectures, "metric": metrics, "mode": modes}
+    named = {field: names for field, names in wanted.items() if names}
     if last is None and (found := reference_file.load(folder.out)):
         return _of_main_job(folder, found, named, reason, now)
     if last is None:
         raise ReporterError(f"{folder.out}: there is no nightly run; name a folder of reporter nightly --out")
     unaccepted = [each for each in last.findings if each.is_open]
-    meant = [each for each in unaccepted if all(getattr(each, field) == name for field, name in named.items())]
+    meant = [each for each in unaccepted if all(getattr(each, field) in names for field, names in named.items())]
     if not meant:
         raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(unaccepted)}")
     entries = [_entry(each, reason, now, last.started) for each in meant]
@@ -36,7 +45,7 @@ def accept(
 
 
 def _of_main_job(
-    folder: Folder, found: AgainstReference, named: dict[str, str], reason: str, now: str
+    folder: Folder, found: AgainstReference, named: Mapping[str, Sequence[str]], reason: str, now: str
 ) -> list[Finding]:
     """Accepts what a run of the main job found against its reference."""
     before = folder.acceptances().accepted

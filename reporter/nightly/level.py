@@ -24,6 +24,14 @@ from reporter.store import history
 from reporter.store.history import PastRun
 
 
+def before(
+    folder: Folder, base: Sequence[Record], tonight: Sequence[Record], last: NightlyRun | None, now: str
+) -> list[PastRun]:
+    """The accepted runs before this one that the level of each time is made of."""
+    first = [*starts(last, folder.acceptances().accepted), *restarted(base, tonight, last, now)]
+    return past(folder.out / "history.jsonl", tonight, first, last)
+
+
 def past(path: Path, tonight: Sequence[Record], starts: Iterable[Start], last: NightlyRun | None) -> list[PastRun]:
     """The earlier runs of the machines of this one, oldest first, with the times that are part of a level."""
     keys = {key for each in tonight for key, reading in each.readings.items() if is_time(reading.quantity)}

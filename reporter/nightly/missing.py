@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,16 @@ def rows(missing: dict[str, str], base: Sequence[Record], request: Request) -> I
             fields = ("family", "year", "paper", "variant", "input_size", "input_width", "own_input_size", "published")
             record = record.model_copy(update={field: getattr(baseline, field) for field in fields})
         yield record.model_copy(update={"readings": _failed(request, reason)})
+
+
+def reasons(tonight: Iterable[Record], request: Request) -> dict[str, str]:
+    """The architectures of a run that are missing, each with the reason, from the records of the run."""
+    measured = {entry.name for entry in request.architectures}
+    return {
+        record.architecture: next((each.reason for each in record.readings.values() if each.reason), "it is missing")
+        for record in tonight
+        if record.architecture not in measured
+    }
 
 
 def baseline_record(word: str, base: Sequence[Record]) -> Record | None:

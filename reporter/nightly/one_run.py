@@ -14,7 +14,7 @@ from reporter.compare.folders import ledgers_of
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
-from reporter.model import Record, ReporterError
+from reporter.model import ReporterError
 from reporter.model.settings import FailOn, Settings, check_gate, configured_out, settings
 from reporter.nightly import baseline, headlines, level, missing, reference_findings, run_document, screen
 from reporter.nightly import findings as comparison
@@ -197,14 +197,15 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
             work.folder.promote(compared, base.place)
     ledgers = ledgers_of(base.place), ledgers_of(work.request.folder)
     found = comparison.differences(compared, tonight, before.past, ledgers) if compared else Differences()
-    levels, without = recent_level.verdicts(tonight, _level(work, before, tonight, now))
+    levels, without = recent_level.verdicts(tonight, level.before(work.folder, base.records, tonight, last, now))
     found = replace(found, levels=tuple(levels), without_level=tuple(without))
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
     if work.against:
         findings = comparison.for_information(findings)
     if before.pinned and work.against:
         entries = work.folder.acceptances().accepted
-        findings += tuple(reference_findings.findings(before.pinned, last, work.against.quantities, entries, now))
+        quantities, absent = work.against.quantities, missing.reasons(tonight, work.request)
+        findings += tuple(reference_findings.findings(before.pinned, last, quantities, entries, now, missing=absent))
     if partial:
         findings = tuple(each for each in findings if each.kind != "removed")
     return NightlyComparison(
@@ -258,7 +259,8 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
         runs = _recent(work, nightly, code, screen.headline(nightly))
         headlines.write_page(work.request.folder, runs)
         headlines.save(work.request.folder / ".recent.json", runs)
-        base = baseline.merged(nightly.base.records, nightly.tonight) if made.accepted else None
+        is_base = made.accepted or nightly.is_first
+        base = baseline.merged(nightly.base.records, nightly.tonight) if is_base else None
         work.folder.finish(made, base)
     except ReporterError as error:
         return str(error)
@@ -291,10 +293,3 @@ def _recent(work: Plan, nightly: NightlyComparison, code: int, headline: str) ->
     """The headlines of recent runs with the one of this run, newest first."""
     earlier = headlines.load(work.folder.recent_file)
     return headlines.with_run(earlier, nightly.now, code, headline, nightly.unfinished)
-
-
-def _level(work: Plan, before: Before, tonight: Sequence[Record], now: str) -> list[PastRun]:
-    """The accepted runs that the level of each time is made of."""
-    starts = level.starts(before.last, work.folder.acceptances().accepted)
-    starts += level.restarted(before.base.records, tonight, before.last, now)
-    return level.past(work.folder.out / "history.jsonl", tonight, starts, before.last)

@@ -20,9 +20,8 @@ from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED
 from reporter.host.printing import inert
 from reporter.model import ReporterError
 from reporter.model.fields import legible
-from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
-from reporter.nightly import outlet_rows, state
+from reporter.nightly import issue_places, outlet_rows, state
 from reporter.nightly.outlet_rows import OutletRow
 from reporter.nightly.run_folder import Folder, Started
 from reporter.nightly.screen import moment
@@ -81,13 +80,15 @@ class PublishedRun:
         return self.green and not self._blind
 
     def confirms(self, issue: str) -> bool:
-        """Whether no time that the text of an issue has as slower is without a verdict in this run.
+        """Whether each time that an issue with this text is open for has a verdict in this run.
 
         The main job keeps no findings of earlier runs; those of a nightly run remain in it until they are refuted.
         """
-        noisy = (each for each in self._pinned.get("verdicts", ()) if each["verdict"] == "noisy")
-        starts = (f"{_row(pair_name(each['architecture'], each['mode']), each['metric'])}slower" for each in noisy)
-        return not any(start in issue for start in starts)
+        return not issue_places.without_verdict(self._pinned, issue)
+
+    def places(self, issue: str) -> str:
+        """The invisible line of the times that an issue is open for after this run; it has this text before."""
+        return issue_places.line(self._pinned, issue)
 
     @property
     def unjudged(self) -> str:
@@ -198,7 +199,7 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
         lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {unjudged}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
-        lines += [f"{_row(row.name, row.metric)}{_result(row)} |" for row in rows[:MOST_ROWS]]
+        lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]
         if len(rows) > MOST_ROWS:
             lines += ["", f"and {len(rows) - MOST_ROWS} more in the report"]
         lines.append("")
@@ -208,16 +209,20 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def issue(run: PublishedRun, name: str, link: str, before: str) -> str:
+    """The text of an issue: the comment, with an invisible line of the times that it is open for.
+
+    `before` is the text of the open issue, empty without one.
+    """
+    first, rest = comment(run, name, link).split("\n", 1)
+    return "\n".join((first, run.places(before), rest))
+
+
 def write(texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
     """Writes the files that were asked for."""
     for path, content in texts:
         if path is not None:
             files.write(path, content)
-
-
-def _row(name: str, metric: str) -> str:
-    """The beginning of a row of the comment."""
-    return f"| `{_code(name)}` | {_cell(metric)} | "
 
 
 def _result(row: OutletRow) -> str:

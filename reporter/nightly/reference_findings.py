@@ -7,7 +7,7 @@ the processor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,9 @@ from reporter.run.paired.against import Against
 
 KIND: Kind = "reference"
 Row = ReferenceVerdict | ReferenceChange
+TIME_UNITS = ("s", "1/s")
+Place = tuple[str, str, str]
+"""Architecture, metric, mode."""
 
 
 def measured_for_growth(against: Against | None, acceptances: Sequence[Acceptance]) -> Against | None:
@@ -73,25 +76,33 @@ def findings(
     quantities: Iterable[Quantity],
     acceptances: Sequence[Acceptance],
     now: str,
+    *,
+    missing: Mapping[str, str],
 ) -> Iterator[Finding]:
     """The slowdowns and changes, known or not, with the start of the first run that had each.
 
-    A slowdown of the last run on this kind of machine remains while this run does not show whether it is gone: if the
-    machine was too noisy, or if the time was not measured in both environments.
+    One of an earlier run on this kind of machine remains while this run does not show whether it is gone: if the
+    machine was too noisy, if it was not measured in both environments, or if its architecture is `missing`, which has
+    the reasons. That of an architecture that is no longer part of the run is gone.
     """
     titles = {quantity.key: quantity for quantity in quantities}
-    before = {each.identity: each for each in _earlier(last, found)}
+    before = {each.identity: each for each in _earlier(last, found) if _is_here(each, found)}
+    made: set[Place] = set()
     for row in _rows(found):
-        made = _finding(row, found, now)
-        if made is not None:
-            quantity = titles.get(made.metric)
-            since = before[made.identity].since if made.identity in before else now
-            about = {"title": quantity.title, "unit": quantity.unit} if quantity else {"title": made.metric}
-            yield made.model_copy(update={**about, "since": since, "accepted": row.known is not None})
-    for place, why in _without_verdict(found):
-        if remaining := before.get(Finding.model_validate(_about(place, found, now)).identity):
-            accepted = any(entry.covers(remaining) for entry in acceptances)
-            yield remaining.model_copy(update={"reason": why, "accepted": accepted})
+        finding = _finding(row, found, now)
+        if finding is not None:
+            made.add(_place(finding))
+            quantity = titles.get(finding.metric)
+            since = before[finding.identity].since if finding.identity in before else now
+            about = {"title": quantity.title, "unit": quantity.unit} if quantity else {"title": finding.metric}
+            yield finding.model_copy(update={**about, "since": since, "accepted": row.known is not None})
+    reasons = _without_verdict(found)
+    of_times = [gap for gap in found.gaps if gap.metric not in titles or titles[gap.metric].unit in TIME_UNITS]
+    for each in before.values():
+        why = reasons.get(_place(each)) or _not_measured(each, of_times, missing)
+        if why and _place(each) not in made:
+            accepted = any(entry.covers(each) for entry in acceptances)
+            yield each.model_copy(update={"reason": why, "accepted": accepted})
 
 
 def elsewhere(found: AgainstReference | None, last: NightlyRun | None) -> tuple[Finding, ...]:
@@ -102,20 +113,19 @@ def elsewhere(found: AgainstReference | None, last: NightlyRun | None) -> tuple[
     if found is None:
         return tuple(_stored(last))
     reference = reference_names.reference(found.reference)
-    return tuple(
-        each
-        for each in _earlier(last, found)
-        if each.reference == reference and (each.machine not in ("", found.machine_kind) or _on_others(each, found))
-    )
+    return tuple(each for each in _earlier(last, found) if each.reference == reference and not _is_here(each, found))
 
 
 def _stored(last: NightlyRun | None) -> list[Finding]:
     return [each for each in (*last.findings, *last.elsewhere) if each.kind == KIND] if last else []
 
 
-def _on_others(finding: Finding, found: AgainstReference) -> bool:
-    """Whether it is a time on another number of threads than those of this run."""
-    return reference_names.runs_on_all_threads(finding.metric) and finding.threads not in (None, found.threads)
+def _is_here(finding: Finding, found: AgainstReference) -> bool:
+    """Whether a run can refute a finding: on its kind of machine, against its reference, on as many threads."""
+    if finding.reference != reference_names.reference(found.reference):
+        return False
+    on_others = reference_names.runs_on_all_threads(finding.metric) and finding.threads not in (None, found.threads)
+    return finding.machine in ("", found.machine_kind) and not on_others
 
 
 def _earlier(last: NightlyRun | None, found: AgainstReference) -> Iterator[Finding]:
@@ -126,22 +136,35 @@ def _earlier(last: NightlyRun | None, found: AgainstReference) -> Iterator[Findi
         yield each.as_named_in(here)
 
 
-def _without_verdict(found: AgainstReference) -> Iterator[tuple[ReferenceVerdict | ReferenceGap, str]]:
-    """The times that have no verdict, and why."""
-    for row in found.verdicts:
-        if row.verdict == "noisy":
-            yield row, "the machine was too noisy to confirm it"
-    for gap in found.gaps:
-        yield gap, f"not compared in this run: {gap.reason}"
+def _without_verdict(found: AgainstReference) -> dict[Place, str]:
+    """What has no verdict, and why."""
+    noisy = [row for row in found.verdicts if row.verdict == "noisy"]
+    reasons = {_place(row): "the machine was too noisy to confirm it" for row in noisy}
+    return reasons | {_place(gap): f"not compared in this run: {gap.reason}" for gap in found.gaps}
+
+
+def _not_measured(finding: Finding, gaps: Iterable[ReferenceGap], missing: Mapping[str, str]) -> str:
+    """Why nothing of the architecture was measured; empty if it was.
+
+    Counts and kernels that failed have no gaps of their own if a time in their mode has one of these.
+    """
+    if finding.architecture in missing:
+        return f"not measured in this run: {missing[finding.architecture]}"
+    of_pair = [gap for gap in gaps if (gap.architecture, gap.mode) == (finding.architecture, finding.mode)]
+    return f"not compared in this run: {of_pair[0].reason}" if of_pair and finding.ratio is None else ""
+
+
+def _place(row: Finding | Row | ReferenceGap) -> Place:
+    return row.architecture, row.metric, row.mode
 
 
 def accepted(
-    found: AgainstReference, named: dict[str, str], reason: str, now: str
+    found: AgainstReference, named: Mapping[str, Sequence[str]], reason: str, now: str
 ) -> tuple[list[Finding], list[Acceptance]]:
     """The findings of a run of the main job that are accepted, and the entries for them."""
     rows = [row for row in _rows(found) if row.known is None]
     made = [each for row in rows if (each := _finding(row, found, found.started))]
-    meant = [each for each in made if all(getattr(each, key) == value for key, value in named.items())]
+    meant = [each for each in made if all(getattr(each, key) in names for key, names in named.items())]
     entries = [
         Acceptance(
             **each.model_dump(include=set(Acceptance.model_fields) - {"accepted", "run", "reason"}),

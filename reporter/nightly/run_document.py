@@ -11,6 +11,7 @@ from reporter.compare.document import Context
 from reporter.compare.matching import NO_NUMBER
 from reporter.documents import comparisons
 from reporter.documents.comparisons import StillFailing
+from reporter.metrics.operators import KERNELS
 from reporter.model import Quantity
 from reporter.model.settings import FailOn
 from reporter.nightly import screen
@@ -40,7 +41,7 @@ def as_json(nightly: NightlyComparison, request: Request, name: str, fail_on: Fa
 def findings(nightly: NightlyComparison) -> list[comparisons.FindingRow]:
     """The findings with what programs need to know of their metrics."""
     readings = (reading for record in (*nightly.base.records, *nightly.tonight) for reading in record.readings.values())
-    quantities = {reading.quantity.key: reading.quantity for reading in readings}
+    quantities = {KERNELS.key: KERNELS, **{reading.quantity.key: reading.quantity for reading in readings}}
     changes = nightly.differences.changes
     quantities |= {change.quantity.key: change.quantity for change in changes if change.kernels and change.quantity}
     return [_finding(each, quantities.get(each.metric)) for each in nightly.findings]
@@ -77,8 +78,14 @@ def _finding(finding: Finding, quantity: Quantity | None) -> comparisons.Finding
         ratio=document.ratio(finding.base, finding.new),
         slowdown=finding.ratio,
         floor=document.factor(finding.floor),
-        reason=finding.reason or finding.kernels or None,
+        reason=_reason(finding),
         since=finding.since,
         accepted=finding.accepted,
         information=finding.information,
     )
+
+
+def _reason(finding: Finding) -> str | None:
+    """Why it is one; that of kernels has both names, also if one against a reference remains for another reason."""
+    kernels = finding.kernels if finding.kind == "reference" else ""
+    return "; ".join(part for part in (kernels, finding.reason) if part) or finding.kernels or None

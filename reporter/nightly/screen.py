@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from shlex import quote
 
 from reporter.compare.differences import Differences
 from reporter.documents.reference_verdicts import AgainstReference
@@ -13,6 +12,7 @@ from reporter.model import Quantity, Record
 from reporter.model.plurals import counted
 from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
+from reporter.nightly.accept_command import accept_command
 from reporter.nightly.baseline import Baseline
 from reporter.nightly.state import Failing, Finding, Kind
 from reporter.report import units
@@ -61,6 +61,11 @@ class NightlyComparison:
     past: Sequence[PastRun] = ()
     pinned: AgainstReference | None = None
 
+    @property
+    def is_first(self) -> bool:
+        """Whether it was compared with no earlier run, whatever a reference finds."""
+        return not self.base.records and not self.substituted
+
 
 def headline(nightly: NightlyComparison) -> str:
     """In one line: what changed, what still fails, what was not compared and why, versions, noise, the baseline."""
@@ -88,7 +93,8 @@ def headline(nightly: NightlyComparison) -> str:
 def lines(findings: Sequence[Finding], out: str) -> list[str]:
     """A line for each group of findings that are not accepted, the accepted ones counted, MOST_LINES in all."""
     unaccepted = sorted((each for each in findings if not each.accepted), key=lambda each: -(each.ratio or 0))
-    made = [f"- {described(group, ENGLISH)}; {_action(group, out)}" for group in groups(map(_row, unaccepted))]
+    rows = [_row(each) for each in unaccepted]
+    made = [f"- {described(group, ENGLISH)}; {_action(group, rows, out)}" for group in groups(rows)]
     return most(made, lambda count: f"- and {count} more groups; see {out}/report.html")
 
 
@@ -117,7 +123,7 @@ def day(started: str) -> str:
 
 
 def _changed(nightly: NightlyComparison) -> Iterator[str]:
-    if not nightly.base.records and not nightly.substituted:
+    if nightly.is_first:
         yield f"first run: {_why_first(nightly.base)}"
         return
     found = nightly.differences
@@ -237,18 +243,9 @@ def _row(each: Finding) -> FindingLine:
     )
 
 
-def _action(group: Sequence[FindingLine], out: str) -> str:
-    """Since when, and what to do."""
-    options = [
-        f" {option} {quote(next(iter(names)))}"
-        for option, names in (
-            ("--architecture", {row.architecture for row in group}),
-            ("--mode", {"" if row.mode == EAGER else row.mode for row in group}),
-            ("--metric", {row.metric for row in group}),
-        )
-        if len(names) == 1 and "" not in names
-    ]
-    accept = f"`reporter accept {quote(out)}{''.join(options)}`"
+def _action(group: Sequence[FindingLine], rows: Sequence[FindingLine], out: str) -> str:
+    """Since when, and what to do; `rows` are all findings."""
+    accept = accept_command(group, [row for row in rows if row.kind != "information"], out)
     action = {
         "exact": f"if this is intended: {accept}",
         "failed": f"fix it, or {accept}",
@@ -277,7 +274,9 @@ def _value(each: Finding) -> str:
 
 
 def _of_reference(each: Finding) -> str:
-    """The change against the reference; a count has both values."""
+    """The change against the reference: of kernels both names, whatever the reason is, of a count both values."""
+    if each.kernels:
+        return f"{each.name} {each.kernels}"
     if each.ratio is None:
         return _value(each)
     return f"{each.name} {each.ratio - 1:+.1%} time (a change of {each.floor or 0:.1%} would be found)"

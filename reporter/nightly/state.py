@@ -152,7 +152,10 @@ class NightlyRun(Model):
 
     @property
     def accepted(self) -> bool:
-        """Whether it is the baseline of the next run: it has no regression that is not accepted."""
+        """Whether it is the baseline of the next run: it has no regression that is not accepted.
+
+        The first run is the baseline also if it is worse than a reference.
+        """
         return not any(finding.is_open for finding in self.findings)
 
 

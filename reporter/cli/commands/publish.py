@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -51,7 +52,8 @@ def publish_command(
         else:
             GitHub().comment(number, outlets.marker(name), text)
     if github_issue and (run.red or run.settles):
-        GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", text, run.red, run.confirms)
+        issue = partial(outlets.issue, run, name, link)
+        GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", issue, run.red, run.confirms)
 
 
 ENTRIES = (publish_command,)

@@ -131,9 +131,10 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
             break
     progress.plan(done, 1, costs.total)
     found.lost = [loss for place, (reading, _) in found.taken.items() for loss in _lost(place, reading)]
-    failed = {each.architecture for each in found.gaps}
+    listed = {(each.architecture, each.mode) for each in found.gaps}
     found.changes, missing = work.exact_values.changes(books, found.rows.values())
-    found.gaps += [each for each in work.exact_values.failures(books) if each.architecture not in failed]
+    failures = work.exact_values.failures(books)
+    found.gaps += [each for each in failures if (each.architecture, each.mode) not in listed]
     found.gaps += missing
     found.seconds = monotonic() - start
     return found

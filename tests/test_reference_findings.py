@@ -1,0 +1,141 @@
+"""Findings against a pinned reference that a nightly run did not compare: they remain until a run shows otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nights import NAMES, Nights, made, with_reading
+from test_nights_against import KEY, found, measured, play, published
+
+from reporter.documents.comparisons import KernelChangeRow, KernelSwapRow
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceGap
+from reporter.metrics.operators import KERNELS
+from reporter.nightly import missing, outlets, reference_findings
+from reporter.nightly.run_folder import Folder
+from reporter.nightly.state import NightlyRun
+
+__all__ = ["measured"]
+OPTIONS = {"metrics": "size,latency", "preset": "standard"}
+EQUAL = found(1.0, "unchanged")
+REASON = "failed in reference: killed by SIGSEGV"
+SWAP = KernelSwapRow(base="jit", new="ref:any", layers=("conv2",))
+CHANGES = (
+    ReferenceChange(architecture="alexnet", metric="macs", reference=5, tonight=6),
+    ReferenceChange(
+        architecture="alexnet",
+        metric=KERNELS.key,
+        reference=None,
+        tonight=None,
+        kernels=KernelChangeRow(
+            setting="cpu_1thread", swaps=(SWAP,), compared=3, time="not resolved", ratio=None, variables=()
+        ),
+    ),
+)
+
+
+def test_the_first_run_is_the_baseline_whatever_a_reference_finds(
+    measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """Nothing else was compared with it, so that counts are from the second run on."""
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.05)) == 1
+    assert played.headline.startswith("First run: there is no readable baseline to compare with;")
+    macs = with_reading("alexnet", "macs", samples=(5,))
+    for since in ("", " since 2 November"):
+        assert played.play(made(), macs, fail_on="exact", **OPTIONS) == 1
+        assert f"1 exact{since}, 1 worse than the reference since 1 November;" in played.headline
+        assert "baseline: run of 1 November" in played.headline
+
+
+def test_a_noisy_run_after_a_slow_first_one_has_its_headline(measured: list[AgainstReference], tmp_path: Path) -> None:
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.05)) == 1
+    night = found(1.04, "noisy")
+    assert play(played, measured, night) == 1
+    run = published(played, night.model_copy(update={"exit_code": 1, "fail_on": "timing"}))
+    assert (run.red, run.headline) == (True, played.headline)
+    assert run.headline.startswith("Changed: 1 worse than the reference since 1 November;")
+
+
+def test_a_slowdown_of_an_architecture_that_is_missing_remains(
+    measured: list[AgainstReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file raises an error in the second run, and the third is too noisy; one that is not asked for is gone."""
+    others = [name for name in NAMES if name != "resnet18"]
+    row = EQUAL.verdicts[0].model_copy(update={"architecture": "vgg16"})
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.05)) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(missing, "chosen", without("resnet18", missing.chosen))
+        measured[:] = [EQUAL.model_copy(update={"verdicts": (row,)})]
+        assert played.play(made(others), fail_on="timing", **OPTIONS) == 1
+    [line] = [line for line in played.lines if "differs from the reference" in line]
+    assert "(not measured in this run: ImportError: no module named 'mine'): resnet18 +5.0% time" in line
+    assert "since 1 November" in line
+    assert play(played, measured, found(1.04, "noisy")) == 1
+    assert "(the machine was too noisy to confirm it): resnet18 +5.0% time" in "".join(played.lines)
+    assert "since 1 November" in "".join(played.lines)
+    measured[:] = [EQUAL.model_copy(update={"verdicts": (row,)})]
+    assert played.play(made(others), architectures=",".join(others), fail_on="timing", **OPTIONS) == 0
+    last = Folder(played.out).last()
+    assert last
+    assert {each.kind for each in last.findings} == {"removed"}
+
+
+def without(name: str, chosen: Callable[..., Any]) -> Callable[..., Any]:
+    """Finds the architectures of a run but for one."""
+
+    def find(words: Sequence[str], *others: Any) -> Any:
+        others[-1][name] = "ImportError: no module named 'mine'"
+        return chosen([word for word in words if word != name], *others)
+
+    return find
+
+
+@pytest.mark.parametrize(
+    ("change", "texts"),
+    [(CHANGES[0], ("5 -> 6 (+20.00%)", "5 → 6")), (CHANGES[1], ("conv2: jit -> ref:any",) * 2)],
+    ids=["count", "kernels"],
+)
+@pytest.mark.parametrize("whole", [False, True], ids=["alone", "architecture"])
+def test_a_count_or_kernel_that_was_not_compared_remains(
+    whole: bool, change: ReferenceChange, texts: tuple[str, str], measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """Also if the architecture failed as a whole, so that its time alone is listed; an acceptance stays one."""
+    gap = ReferenceGap(
+        architecture="alexnet", metric=KEY if whole else change.metric, mode="eager", reason=REASON, failed=True
+    )
+    differs, failed = EQUAL.model_copy(update={"changes": (change,)}), EQUAL.model_copy(update={"gaps": (gap,)})
+    of_mode = gap.model_copy(update={"metric": KEY, "mode": "bf16", "failed": False})
+    played = Nights(tmp_path / "out")
+
+    def night(of: AgainstReference) -> int:
+        measured[:] = [of]
+        return played.play(made(), fail_on="any", **OPTIONS)
+
+    assert night(differs) == 1
+    for _ in range(2):
+        assert night(failed) == 1
+        assert f"(not compared in this run: {REASON}): alexnet {texts[0]}; since" in "".join(played.lines)
+        [row] = [row for row in outlets.read(played.out).rows if row.red]
+        assert row.metric in ("MACs", "Kernels, CPU, 1 thread")
+        assert all(part in row.result for part in (texts[1], f"not compared in this run: {REASON}"))
+        assert "since 1 November" in "".join(played.lines)
+    assert night(EQUAL.model_copy(update={"gaps": (of_mode,)})) == 0, "it was compared; a time in a mode was not"
+    assert night(differs) == 1
+    assert played.accept("alexnet", change.metric) == 1
+    assert night(failed) == 3, "known, but not compared"
+    assert night(differs) == 0
+
+
+def test_a_count_is_gone_although_kernels_were_not_recorded() -> None:
+    """As in each run with a torch that cannot record them; equal counts are in no list of a run."""
+    gap = ReferenceGap(architecture="alexnet", metric=KERNELS.key, mode="eager", reason="unsupported in reference")
+    differs, equal = (EQUAL.model_copy(update=each) for each in ({"changes": CHANGES[:1]}, {"gaps": (gap,)}))
+    first = tuple(reference_findings.findings(differs, None, [KERNELS], (), "2026-11-01", missing={}))
+    last = NightlyRun(started="2026-11-01", exit_code=1, findings=first)
+    assert [each.metric for each in first] == ["macs"]
+    assert not list(reference_findings.findings(equal, last, [KERNELS], (), "2026-11-02", missing={}))
