@@ -271,6 +271,16 @@ def test_the_gradient_ratio_of_a_computed_weight_is_that_of_the_weight_itself() 
     assert parametrize.is_parametrized(network[0][0]) is False
 
 
+def test_the_gradient_ratio_is_the_same_with_activation_checkpointing() -> None:
+    """The layers of its blocks run once more in the backward pass, the last of them those of the first block."""
+    ratios = []
+    for name in ("kept", "checkpointed"):
+        torch.manual_seed(0)
+        network = load(f"{FIELD}/forms.py:{name}").build(4)
+        ratios.append(gradient_ratio(network, DATA, 4, 0, 4))
+    assert ratios[1] == pytest.approx(ratios[0], rel=1e-4)
+
+
 def test_recalibration_where_batch_norm_accumulates_or_keeps_nothing() -> None:
     images = torch.randn(64, 3, 4, 4) * 5 + 7
     network = nn.Sequential(nn.BatchNorm2d(3, momentum=None), nn.BatchNorm2d(3, track_running_stats=False))
