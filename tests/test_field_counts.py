@@ -332,19 +332,75 @@ def test_work_on_weights_alone_is_not_that_of_an_image() -> None:
     assert found["macs"].value == found["macs_fvcore"].value == BASE[1]
 
 
-@pytest.mark.parametrize("layer", ["stem", "head"])
-def test_work_of_a_parametrization_is_not_that_of_an_image(layer: str) -> None:
-    """An orthogonal weight is a product of matrices in each pass."""
+class LowRank(nn.Module):
+    """Adds a product of two matrices to a weight of 1000 x 8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.narrow = nn.Parameter(torch.zeros(1000, 4)), nn.Parameter(torch.randn(4, 8))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.wide @ self.narrow
+
+
+PARAMETRIZED = {
+    "orthogonal stem": lambda body: nn.utils.parametrizations.orthogonal(body.stem),
+    "orthogonal head": lambda body: nn.utils.parametrizations.orthogonal(body.head),
+    "weight norm": lambda body: nn.utils.parametrizations.weight_norm(body.stem),
+    "low rank": lambda body: nn.utils.parametrize.register_parametrization(body.head, "weight", LowRank()),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETRIZED)
+def test_work_of_a_parametrization_is_not_that_of_an_image(name: str) -> None:
+    """An orthogonal weight is a product of matrices in each pass; the layer is one like any other."""
 
     def build(classes: int) -> nn.Module:
         network = Body(classes)
-        nn.utils.parametrizations.orthogonal(getattr(network, layer))
+        PARAMETRIZED[name](network)
         return network
 
-    plain, orthogonal = (readings(built(made), "compute") for made in (Body, build))
-    for key in ("macs", "activations", "depth"):
-        assert orthogonal[key].value == plain[key].value
-    assert "uncounted" not in orthogonal["macs"].detail
+    plain, computed = (readings(built(made), "size", "compute", "structure") for made in (Body, build))
+    for key in ("macs", "activations", "depth", "layers"):
+        assert computed[key].value == plain[key].value
+    assert "uncounted" not in computed["macs"].detail
+    assert shown(computed["layers"]) == shown(plain["layers"])
+    stages = computed["layers"].detail["stages"]
+    for key in ("macs", "parameters"):
+        assert sum(stage[key] for stage in stages) == computed[key].value
+
+
+def shown(layers: Reading) -> list[list[object]]:
+    """The names, kinds, outputs and MACs of layers and stages, without their parameters."""
+    rows = [line.split("; ") for line in layers.detail["layers"]]
+    stages = [[stage[key] for key in ("name", "kind", "level", "output", "macs")] for stage in layers.detail["stages"]]
+    return [[*row[:3], row[4]] for row in rows] + stages
+
+
+def test_repeated_blocks_of_weight_normed_layers_are_drawn() -> None:
+    """Two of them, each with two convolutions of 576 weights and the lengths of 8 filters."""
+
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = (
+                nn.utils.parametrizations.weight_norm(nn.Conv2d(8, 8, 3, padding=1, bias=False)) for _ in range(2)
+            )
+
+        def forward(self, maps: Tensor) -> Tensor:
+            return maps + self.second(functional.relu(self.first(maps)))
+
+    class Stacked(Body):
+        def __init__(self, classes: int) -> None:
+            super().__init__(classes)
+            self.blocks = nn.Sequential(Residual(), Residual())
+
+        def middle(self, maps: Tensor) -> Any:
+            return self.blocks(maps)
+
+    block = readings(built(Stacked), "structure")["block_parameters"]
+    assert (block.value, block.detail["kind"], block.detail["repeats"]) == (2 * (576 + 8), "Residual", 2)
+    assert [row["op"] for row in block.detail["graph"]] == ["input", "Conv2d", "relu", "Conv2d", "add"]
 
 
 class Training(Body):
