@@ -455,6 +455,27 @@ def test_an_auxiliary_head_is_what_evaluation_does_not_run(heads: dict[str, str]
     assert sum(stage["parameters"] for stage in found["layers"].detail["stages"]) == found["parameters"].value
 
 
+class Routed(Body):
+    """Each image runs through one of two layers, by its mean."""
+
+    def __init__(self, classes: int, threshold: float) -> None:
+        super().__init__(classes)
+        self.experts, self.threshold = nn.ModuleList(nn.Linear(8, 8) for _ in range(2)), threshold
+
+    def forward(self, images: Tensor) -> Any:
+        features = self.stem(images).mean((2, 3))
+        chosen = [int(image.mean() > self.threshold) for image in images]
+        return self.head(torch.stack([self.experts[place](row) for place, row in zip(chosen, features, strict=True)]))
+
+
+def test_a_branch_that_the_image_decides_on_is_no_auxiliary_head() -> None:
+    """Of the two images that a training pass takes, each runs through another layer."""
+    threshold = float(built(Body).input(2, "cpu").mean((1, 2, 3)).mean())
+    found = readings(built(lambda classes: Routed(classes, threshold)), "size")
+    assert found["parameters"].value == 9_032 + 2 * 72
+    assert found["parameters_auxiliary"].value == 0
+
+
 def test_a_weight_of_two_auxiliary_heads_is_counted_once() -> None:
     class Supervised(Body):
         def __init__(self, classes: int) -> None:
