@@ -184,6 +184,20 @@ def test_a_field_case_is_fine_tuned(reference: str) -> None:
     assert (initial.status, initial.reason) == expected
 
 
+def test_the_gradient_flow_needs_no_gradient_in_the_first_layer() -> None:
+    def build(classes: int) -> nn.Module:
+        stem, body = nn.Conv2d(3, 8, 3).requires_grad_(False), nn.Conv2d(8, 8, 3)
+        return nn.Sequential(stem, nn.ReLU(), body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes))
+
+    ratio, flow = measure(METRICS["gradients"], subject(own(build=build), **SHORT))
+    assert (ratio.status, ratio.reason) == (
+        "unsupported",
+        "the weights of the first layer, 0, are frozen, so they have no gradient",
+    )
+    assert flow.measured
+    assert flow.detail["layers"] == ["2", "5"]
+
+
 @pytest.mark.parametrize("reference", ["more.py:momentum_none", "more.py:normalise_no_classes", "forms.py:gives_dict"])
 def test_a_field_case_has_a_training_step_and_its_memory(reference: str) -> None:
     (step,) = field(reference, "train_step_cpu").values()
