@@ -108,6 +108,7 @@ def test_bytes_are_those_of_the_data_type(reference: str, size: int) -> None:
     found = readings(made, "size", "memory_inference", "memory_training", "latency_cpu_1thread")
     assert found["weights_bytes"].value == size * COUNTS[reference][0]
     assert found["peak_activation_bytes"].value == size * (3 if "tied" in reference else 2) * 8 * 56 * 56
+    assert found["peak_activation_bytes"].detail["image"] == size * 3 * 224 * 224
     assert found["peak_training_bytes"].detail["batch"] == size * 4 * 3 * 224 * 224 + 4 * 8
     assert found["latency_cpu_1thread"].measured
 
