@@ -97,6 +97,13 @@ def test_counts_are_those_by_hand(reference: str) -> None:
     assert found["block_parameters"].value is None or found["block_parameters"].value <= found["parameters"].value
 
 
+@pytest.mark.parametrize(("reference", "more"), [("forms.py:instance_weight_norm", 8), ("more.py:instance_pruned", 0)])
+def test_an_instance_with_computed_weights_is_measured_as_a_function_that_builds_it(reference: str, more: int) -> None:
+    found = readings(case(reference), "size", "compute", "train_step_cpu")
+    assert (found["parameters"].value, found["macs"].value) == (STEM[0] + more + 90, STEM[1] + 80)
+    assert found["train_step_cpu"].measured
+
+
 @pytest.mark.parametrize(
     ("reference", "size"),
     [("counts.py:tied_drawn", 4), ("counts.py:tied_read", 4), ("forms.py:half", 2), ("forms.py:bfloat16", 2),
