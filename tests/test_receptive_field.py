@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import samples
 import torch
@@ -40,14 +42,27 @@ class Branches(nn.Module):
 class ChannelsLast(nn.Module):
     """The block of ConvNeXt as its authors publish it: linear layers on the last axis, and back for the shortcut."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_normed: bool = True) -> None:
         super().__init__()
-        self.depthwise, self.norm = nn.Conv2d(8, 8, 7, padding=3, groups=8), nn.LayerNorm(8)
-        self.wide, self.narrow = nn.Linear(8, 32), nn.Linear(32, 8)
+        self.depthwise, self.norm = nn.Conv2d(8, 8, 7, padding=3, groups=8), nn.LayerNorm(8) if is_normed else nn.ReLU()
+        self.wide, self.narrow = nn.Linear(8, 32), nn.Linear(32, 8, bias=is_normed)
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.norm(self.depthwise(images).permute(0, 2, 3, 1))
         return images + self.narrow(functional.gelu(self.wide(maps))).permute(0, 3, 1, 2)
+
+
+class Tokens(nn.Module):
+    """A linear layer on a sequence of positions, the channels last, or on the channels of a sequence of positions."""
+
+    def __init__(self, positions: int = 0) -> None:
+        super().__init__()
+        self.mixes, self.layer = bool(positions), nn.Linear(positions or 4, positions or 4)
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = images.flatten(2)
+        made = self.layer(tokens) if self.mixes else self.layer(tokens.transpose(1, 2)).transpose(1, 2)
+        return images + made.unflatten(2, images.shape[2:])
 
 
 class Sliced(nn.Module):
@@ -68,7 +83,8 @@ class Shuffled(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         grouped = images.view(len(images), 2, -1, *images.shape[2:])
         shuffled = grouped.transpose(1, 2).reshape(images.shape)
-        return shuffled * shuffled.flatten(2).mean(2)[..., None, None].expand_as(shuffled).detach()
+        gate = shuffled.flatten(2).mean(2)[..., None, None].expand_as(shuffled).detach()
+        return gate * shuffled[:, torch.arange(shuffled.shape[1]).flip(0)].flip(1)
 
 
 class Turned(nn.Module):
@@ -84,6 +100,8 @@ NETWORKS = {
     "branches": lambda: nn.Sequential(nn.Conv2d(3, 4, 3, 2), Branches(), nn.Conv2d(12, 4, 3)),
     "uneven": lambda: nn.Sequential(nn.Conv2d(3, 4, (3, 7), (1, 3)), nn.BatchNorm2d(4), nn.ZeroPad2d(3)),
     "channels last": lambda: nn.Sequential(nn.Conv2d(3, 8, 4, 4), ChannelsLast(), ChannelsLast()),
+    "without norm": lambda: nn.Sequential(nn.Conv2d(3, 8, 4, 4), ChannelsLast(is_normed=False), nn.Conv2d(8, 4, 2)),
+    "tokens": lambda: nn.Sequential(nn.Conv2d(3, 4, 3, 2), Tokens(), nn.Conv2d(4, 4, 3), Tokens()),
     "sliced": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), Sliced(), nn.Conv2d(8, 4, 2)),
     "shuffled": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), Shuffled(), nn.Conv2d(4, 4, 3)),
     "turned": lambda: nn.Sequential(nn.Conv2d(3, 4, (5, 3)), Turned(), nn.BatchNorm2d(4)),
@@ -163,8 +181,11 @@ class Deformed(nn.Module):
         return found
 
 
-@pytest.mark.parametrize(("layer", "words"), [(Joined, "rearranged"), (Deformed, "deform_conv2d mixes positions")])
-def test_a_window_that_is_not_known_is_unsupported(layer: type[nn.Module], words: str) -> None:
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [(Joined, "rearranged"), (lambda: Tokens(14 * 14), "rearranged"), (Deformed, "deform_conv2d mixes positions")],
+)
+def test_a_window_that_is_not_known_is_unsupported(layer: Callable[[], nn.Module], words: str) -> None:
     with pytest.raises(UnsupportedError, match=words):
         receptive_field(nn.Sequential(nn.Conv2d(3, 4, 3), layer()), torch.zeros(1, 3, 16, 16))
 
