@@ -65,9 +65,8 @@ class Follower(TorchDispatchMode):
         maps = [tensor for tensor in _tensors(args) if tensor in self.windows]
         if not maps:
             return None
-        if follow := RULES.get(name):
-            found: Windows | None = follow(self.windows[maps[0]], args, output)
-            return found
+        if name in RULES and maps[0] is args[0]:
+            return RULES[name](self.windows[maps[0]], args, output)
         return self._joined(maps, args, output)
 
     def _convolved(self, args: Sequence[Any]) -> Windows | None:

@@ -97,7 +97,8 @@ def _transposed(windows: Windows, args: Sequence[Any], output: Tensor) -> Window
 
 def _sliced(windows: Windows, args: Sequence[Any], output: Tensor) -> Windows | None:
     """Of every `step`-th position from `start` along an axis; the windows along other axes stay."""
-    tensor, axis, start, end, step = (*args, *(0, None, None, 1)[len(args) - 1 :])
+    defaults: list[Any] = [0, None, None, 1]
+    tensor, axis, start, end, step = [*args, *defaults[len(args) - 1 :]]
     start, _, step = slice(start, end, step).indices(tensor.shape[axis])
     at = axis % output.dim() - output.dim()
     rows, columns = windows.axes
@@ -151,6 +152,7 @@ def _adapted(windows: Windows, args: Sequence[Any], output: Tensor) -> Windows |
 def slid(
     windows: Windows, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
 ) -> Windows:
+    """Of what a kernel computes that slides over a map."""
     (high, wide), (down, across), (top, left), (rows, columns) = map(_pair, (kernel, stride, padding, dilation))
     return Windows(windows.height.seen_by(high, down, top, rows), windows.width.seen_by(wide, across, left, columns))
 
