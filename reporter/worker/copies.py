@@ -10,7 +10,7 @@ from torch import Tensor, nn
 def copied(network: nn.Module) -> nn.Module:
     """A deep copy of a model.
 
-    Weights that a forward pass computes anew, as with pruning and `nn.utils.weight_norm`, are copied without the graph
+    Weights that each forward pass computes, as with pruning and `nn.utils.weight_norm`, are copied without the graph
     of their computation, which torch refuses to copy.
     """
     stored = (each for module in network.modules() for each in (*vars(module).values(), *module._buffers.values()))
