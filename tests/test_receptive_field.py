@@ -181,10 +181,36 @@ class Deformed(nn.Module):
         return found
 
 
+class Rows(nn.Module):
+    """A recurrent layer along each row, as in Sequencer."""
+
+    def __init__(self, kind: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.layer = kind(4, 4, batch_first=True)
+
+    def forward(self, images: Tensor) -> Tensor:
+        rows = self.layer(images.permute(0, 2, 3, 1).flatten(0, 1))[0]
+        return images + rows.unflatten(0, (len(images), -1)).permute(0, 3, 1, 2)
+
+
+class Encoder(nn.Module):
+    """An encoder of torch, which one operator runs in evaluation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+
+    def forward(self, images: Tensor) -> Tensor:
+        made: Tensor = self.layer(images.flatten(2).mT)
+        return made
+
+
 @pytest.mark.parametrize(
     ("layer", "words"),
-    [(Joined, "rearranged"), (lambda: Tokens(14 * 14), "rearranged"), (Deformed, "deform_conv2d mixes positions")],
-)
+    [(Joined, "rearranged"), (lambda: Tokens(14 * 14), "rearranged"), (Deformed, "deform_conv2d mixes positions"),
+     (lambda: Rows(nn.LSTM), "mixes positions|rearranged"), (lambda: Rows(nn.GRU), "mixes positions|rearranged"),
+     (Encoder, "mixes positions")],
+)  # fmt: skip
 def test_a_window_that_is_not_known_is_unsupported(layer: Callable[[], nn.Module], words: str) -> None:
     with pytest.raises(UnsupportedError, match=words):
         receptive_field(nn.Sequential(nn.Conv2d(3, 4, 3), layer()), torch.zeros(1, 3, 16, 16))

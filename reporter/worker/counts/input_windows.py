@@ -14,7 +14,10 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from reporter.model import UnsupportedError
 from reporter.worker.counts.window_rules import LAST, RULES, UNKNOWN, InputWindow, Windows, slid
 
-MIXING = ("_scaled_dot_product", "scaled_dot_product", "fft", "roll", "grid_sampler", "upsample", "deform_conv2d")
+MIXING = (
+    "_scaled_dot_product", "scaled_dot_product", "_native_multi_head_attention", "_transformer_encoder_layer", "fft",
+    "roll", "grid_sampler", "upsample", "deform_conv2d", "mkldnn_rnn_layer", "lstm", "gru", "rnn_",
+)  # fmt: skip
 """Beginnings of the names of operators that mix positions otherwise than convolutions and pooling do."""
 PRODUCTS = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1}
 """Products of matrices, with the place of the left factor among the arguments; the right one comes after it."""
@@ -96,7 +99,7 @@ class Follower(TorchDispatchMode):
         same = [windows for each in maps if _is_map_of(windows := self.windows[each], each, output)]
         if not same:
             return None
-        joined = same[0]
+        joined: Windows = same[0]
         for windows in same[1:]:
             joined = joined.joined(windows)
         lost = (tensor for tensor in _tensors(args) if tensor in self.lost)
