@@ -15,8 +15,10 @@ import pytest
 import torch
 from commands import call
 from networks import own, small, subject
+from test_output_check import Described
 from torch import Tensor, nn
 
+from reporter.model import FinetuningMethod
 from reporter.worker import references as own_networks
 from reporter.worker.learning.training_steps import learner
 from reporter.worker.weights.checkpoint_check import checkpoint_error
@@ -62,10 +64,10 @@ SAVED: dict[str, tuple[Callable[[State], Any], str, str]] = {
 }  # fmt: skip
 
 
-def started(path: Path, architecture: object) -> tuple[nn.Module, dict[str, Any]]:
+def started(path: Path, architecture: object, mode: FinetuningMethod = "full") -> tuple[nn.Module, dict[str, Any]]:
     digest = sha256(path.read_bytes()).hexdigest()
     made = subject(architecture, checkpoint=digest, checkpoint_file=str(path), image_size=32)
-    return learner(made, 4, 0)
+    return learner(made, 4, 0, mode)
 
 
 @pytest.mark.parametrize("form", SAVED)
@@ -80,6 +82,22 @@ def test_a_checkpoint_is_taken_and_the_row_says_how(tmp_path: Path, form: str) -
     assert (entries.get("entry", ""), entries.get("prefix_removed", "")) == (entry, prefix)
     assert (f"its entry {entry}" in about["weights"]) == bool(entry)
     assert (f"prefix {prefix} removed" in about["weights"]) == bool(prefix)
+
+
+@pytest.mark.parametrize(("mode", "learning"), [("full", 4), ("probe", 2)])
+def test_a_network_whose_state_has_more_than_tensors_takes_its_own(
+    tmp_path: Path, mode: FinetuningMethod, learning: int
+) -> None:
+    """All weights and biases of its two layers learn, or those of the head alone."""
+
+    def build(classes: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(3, 48, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), Described(48, classes))
+
+    source, path = build(5), tmp_path / "mine.pth"
+    torch.save(source.state_dict(), path)
+    network, _ = started(path, own(build=build), mode)
+    assert torch.equal(network[0].weight, source[0].weight)
+    assert sum(weight.requires_grad for weight in network.parameters()) == learning
 
 
 def test_other_formats_are_read(tmp_path: Path) -> None:

@@ -97,6 +97,13 @@ def test_counts_are_those_by_hand(reference: str) -> None:
     assert found["block_parameters"].value is None or found["block_parameters"].value <= found["parameters"].value
 
 
+@pytest.mark.parametrize(("reference", "more"), [("forms.py:instance_weight_norm", 8), ("more.py:instance_pruned", 0)])
+def test_an_instance_with_computed_weights_is_measured_as_a_function_that_builds_it(reference: str, more: int) -> None:
+    found = readings(case(reference), "size", "compute", "train_step_cpu")
+    assert (found["parameters"].value, found["macs"].value) == (STEM[0] + more + 90, STEM[1] + 80)
+    assert found["train_step_cpu"].measured
+
+
 @pytest.mark.parametrize(
     ("reference", "size"),
     [("counts.py:tied_drawn", 4), ("counts.py:tied_read", 4), ("forms.py:half", 2), ("forms.py:bfloat16", 2),
@@ -108,6 +115,7 @@ def test_bytes_are_those_of_the_data_type(reference: str, size: int) -> None:
     found = readings(made, "size", "memory_inference", "memory_training", "latency_cpu_1thread")
     assert found["weights_bytes"].value == size * COUNTS[reference][0]
     assert found["peak_activation_bytes"].value == size * (3 if "tied" in reference else 2) * 8 * 56 * 56
+    assert found["peak_activation_bytes"].detail["image"] == size * 3 * 224 * 224
     assert found["peak_training_bytes"].detail["batch"] == size * 4 * 3 * 224 * 224 + 4 * 8
     assert found["latency_cpu_1thread"].measured
 
@@ -332,19 +340,75 @@ def test_work_on_weights_alone_is_not_that_of_an_image() -> None:
     assert found["macs"].value == found["macs_fvcore"].value == BASE[1]
 
 
-@pytest.mark.parametrize("layer", ["stem", "head"])
-def test_work_of_a_parametrization_is_not_that_of_an_image(layer: str) -> None:
-    """An orthogonal weight is a product of matrices in each pass."""
+class LowRank(nn.Module):
+    """Adds a product of two matrices to a weight of 1000 x 8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.narrow = nn.Parameter(torch.zeros(1000, 4)), nn.Parameter(torch.randn(4, 8))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.wide @ self.narrow
+
+
+PARAMETRIZED = {
+    "orthogonal stem": lambda body: nn.utils.parametrizations.orthogonal(body.stem),
+    "orthogonal head": lambda body: nn.utils.parametrizations.orthogonal(body.head),
+    "weight norm": lambda body: nn.utils.parametrizations.weight_norm(body.stem),
+    "low rank": lambda body: nn.utils.parametrize.register_parametrization(body.head, "weight", LowRank()),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETRIZED)
+def test_work_of_a_parametrization_is_not_that_of_an_image(name: str) -> None:
+    """An orthogonal weight is a product of matrices in each pass; the layer is one like any other."""
 
     def build(classes: int) -> nn.Module:
         network = Body(classes)
-        nn.utils.parametrizations.orthogonal(getattr(network, layer))
+        PARAMETRIZED[name](network)
         return network
 
-    plain, orthogonal = (readings(built(made), "compute") for made in (Body, build))
-    for key in ("macs", "activations", "depth"):
-        assert orthogonal[key].value == plain[key].value
-    assert "uncounted" not in orthogonal["macs"].detail
+    plain, computed = (readings(built(made), "size", "compute", "structure") for made in (Body, build))
+    for key in ("macs", "activations", "depth", "layers"):
+        assert computed[key].value == plain[key].value
+    assert "uncounted" not in computed["macs"].detail
+    assert shown(computed["layers"]) == shown(plain["layers"])
+    stages = computed["layers"].detail["stages"]
+    for key in ("macs", "parameters"):
+        assert sum(stage[key] for stage in stages) == computed[key].value
+
+
+def shown(layers: Reading) -> list[list[object]]:
+    """The names, kinds, outputs and MACs of layers and stages, without their parameters."""
+    rows = [line.split("; ") for line in layers.detail["layers"]]
+    stages = [[stage[key] for key in ("name", "kind", "level", "output", "macs")] for stage in layers.detail["stages"]]
+    return [[*row[:3], row[4]] for row in rows] + stages
+
+
+def test_repeated_blocks_of_weight_normed_layers_are_drawn() -> None:
+    """Two of them, each with two convolutions of 576 weights and the lengths of 8 filters."""
+
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = (
+                nn.utils.parametrizations.weight_norm(nn.Conv2d(8, 8, 3, padding=1, bias=False)) for _ in range(2)
+            )
+
+        def forward(self, maps: Tensor) -> Tensor:
+            return maps + self.second(functional.relu(self.first(maps)))
+
+    class Stacked(Body):
+        def __init__(self, classes: int) -> None:
+            super().__init__(classes)
+            self.blocks = nn.Sequential(Residual(), Residual())
+
+        def middle(self, maps: Tensor) -> Any:
+            return self.blocks(maps)
+
+    block = readings(built(Stacked), "structure")["block_parameters"]
+    assert (block.value, block.detail["kind"], block.detail["repeats"]) == (2 * (576 + 8), "Residual", 2)
+    assert [row["op"] for row in block.detail["graph"]] == ["input", "Conv2d", "relu", "Conv2d", "add"]
 
 
 class Training(Body):
@@ -397,6 +461,27 @@ def test_an_auxiliary_head_is_what_evaluation_does_not_run(heads: dict[str, str]
     buffers = 4 * 16 + 8
     assert found["weights_bytes"].value == 4 * 9_032 + (4 * SIDE + buffers) * (not auxiliary)
     assert sum(stage["parameters"] for stage in found["layers"].detail["stages"]) == found["parameters"].value
+
+
+class Routed(Body):
+    """Each image runs through one of two layers, by its mean."""
+
+    def __init__(self, classes: int, threshold: float) -> None:
+        super().__init__(classes)
+        self.experts, self.threshold = nn.ModuleList(nn.Linear(8, 8) for _ in range(2)), threshold
+
+    def forward(self, images: Tensor) -> Any:
+        features = self.stem(images).mean((2, 3))
+        chosen = [int(image.mean() > self.threshold) for image in images]
+        return self.head(torch.stack([self.experts[place](row) for place, row in zip(chosen, features, strict=True)]))
+
+
+def test_a_branch_that_the_image_decides_on_is_no_auxiliary_head() -> None:
+    """Of the two images that a training pass takes, each runs through another layer."""
+    threshold = float(built(Body).input(2, "cpu").mean((1, 2, 3)).mean())
+    found = readings(built(lambda classes: Routed(classes, threshold)), "size")
+    assert found["parameters"].value == 9_032 + 2 * 72
+    assert found["parameters_auxiliary"].value == 0
 
 
 def test_a_weight_of_two_auxiliary_heads_is_counted_once() -> None:

@@ -184,6 +184,20 @@ def test_a_field_case_is_fine_tuned(reference: str) -> None:
     assert (initial.status, initial.reason) == expected
 
 
+def test_the_gradient_flow_needs_no_gradient_in_the_first_layer() -> None:
+    def build(classes: int) -> nn.Module:
+        stem, body = nn.Conv2d(3, 8, 3).requires_grad_(False), nn.Conv2d(8, 8, 3)
+        return nn.Sequential(stem, nn.ReLU(), body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes))
+
+    ratio, flow = measure(METRICS["gradients"], subject(own(build=build), **SHORT))
+    assert (ratio.status, ratio.reason) == (
+        "unsupported",
+        "the weights of the first layer, 0, are frozen, so they have no gradient",
+    )
+    assert flow.measured
+    assert flow.detail["layers"] == ["2", "5"]
+
+
 @pytest.mark.parametrize("reference", ["more.py:momentum_none", "more.py:normalise_no_classes", "forms.py:gives_dict"])
 def test_a_field_case_has_a_training_step_and_its_memory(reference: str) -> None:
     (step,) = field(reference, "train_step_cpu").values()
@@ -269,6 +283,16 @@ def test_the_gradient_ratio_of_a_computed_weight_is_that_of_the_weight_itself() 
         change(network[0][0])
         assert gradient_ratio(network, DATA, 4, 0, 4) == pytest.approx(expected, rel=1e-4)
     assert parametrize.is_parametrized(network[0][0]) is False
+
+
+def test_the_gradient_ratio_is_the_same_with_activation_checkpointing() -> None:
+    """The layers of its blocks run once more in the backward pass, the last of them those of the first block."""
+    ratios = []
+    for name in ("kept", "checkpointed"):
+        torch.manual_seed(0)
+        network = load(f"{FIELD}/forms.py:{name}").build(4)
+        ratios.append(gradient_ratio(network, DATA, 4, 0, 4))
+    assert ratios[1] == pytest.approx(ratios[0], rel=1e-4)
 
 
 def test_recalibration_where_batch_norm_accumulates_or_keeps_nothing() -> None:

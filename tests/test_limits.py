@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
      ("512MiB", "size", 2**29), ("1.5GB", "size", 1.5e9), ("1e6", "size", 1e6), ("5M", "count", 5e6),
      ("1.2G", "count", 1.2e9), ("30e6", "count", 3e7), ("80%", "share", 0.8), ("0.8", "share", 0.8),
      ("100/s", "rate", 100), (".5s", "time", 0.5), ("512M", "size", None), ("50ms", "size", None),
-     ("5 apples", "count", None), ("1,000", "count", None), ("", "time", None), ("ms", "time", None)],
+     ("1e9999999", "count", math.inf), ("1e9999999999999999999K", "count", math.inf), ("-1e9999999", "time", -math.inf),
+     ("1e-9999999999999999999", "share", 0), ("5 apples", "count", None), ("1,000", "count", None),
+     ("", "time", None), ("ms", "time", None)],
 )  # fmt: skip
 def test_amounts(text: str, kind: Kind, value: float | None) -> None:
     assert amount(text, kind) == value
@@ -56,7 +59,7 @@ def test_amounts(text: str, kind: Kind, value: float | None) -> None:
     ("arguments", "line"),
     [(["--max-latency-cpu", "50lb"], "'50lb' is no time; write 50ms"), (["--max-memory", "512M"], "write 512MiB"),
      (["--min-top1", "80"], "80 is more than 1; write 80% or 0.8"), (["--max-macs", "-1"], "-1 is no limit"),
-     (["--max-macs", "nan"], "nan is no limit")],
+     (["--max-macs", "nan"], "nan is no limit"), (["--max-macs", "1e9999999"], "1e9999999 is no limit")],
 )  # fmt: skip
 def test_a_wrong_limit_is_one_line_with_examples(folder: Path, arguments: list[str], line: str) -> None:
     done = CliRunner().invoke(command, ["choose", str(folder), *arguments])

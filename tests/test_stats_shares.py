@@ -61,6 +61,51 @@ def test_intervals_hold_for_few_and_many_series_whose_seeds_differ_unequally(
     assert np.mean(inside) >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / len(inside))
 
 
+def drawn_from_a_pool(seeds: int, images: int, pool: int, *, share: float, deviation: float, runs: int) -> np.ndarray:
+    """Shares of runs x seeds: an image is right where a number of its own is less than the share of the seed."""
+    random = np.random.default_rng([seeds, images, pool, round(100 * share)])
+    numbers = random.random((runs, 1, pool))
+    chosen = random.random((runs, seeds, pool)).argsort(-1)[..., :images]
+    angles = np.arcsin(np.sqrt(share)) + deviation * random.standard_normal((runs, seeds, 1))
+    right: np.ndarray = np.take_along_axis(numbers, chosen, -1) < np.sin(angles) ** 2
+    return right.mean(-1)
+
+
+@pytest.mark.parametrize(("seeds", "images", "pool"), [(5, 40, 40), (5, 20, 60), (2, 30, 40), (1, 20, 40)])
+def test_seeds_that_draw_from_one_pool_vary_as_so_many_independent_images(seeds: int, images: int, pool: int) -> None:
+    """Within three standard errors of the simulated variance."""
+    share, runs = 0.3, 4000
+    means = drawn_from_a_pool(seeds, images, pool, share=share, deviation=0.0, runs=runs).mean(1)
+    series = SeedShares((share,) * seeds, images, pool)
+    assert means.var() == pytest.approx(share * (1 - share) / series.independent, rel=3 * math.sqrt(2 / runs))
+    assert 1 / (4 * series.independent) == pytest.approx(series.between_seeds / seeds + series.of_pool)
+
+
+@pytest.mark.parametrize(("images", "pool"), [(120, 120), (60, 120)])
+def test_intervals_hold_for_seeds_that_draw_from_one_pool(images: int, pool: int) -> None:
+    """95 % less three standard errors of the simulated coverage."""
+    settings = {"deviation": 0.02, "runs": 200}
+    shares = {share: drawn_from_a_pool(5, images, pool, share=share, **settings) for share in (0.2, 0.4, 0.5, 0.7)}
+    inside = []
+    for run in range(200):
+        series = {str(share): SeedShares(tuple(found[run].tolist()), images, pool) for share, found in shares.items()}
+        bounds = Shares(series)
+        inside += [low <= share <= high for share in shares for low, high in [bounds.interval(str(share))]]
+    assert np.mean(inside) >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / len(inside))
+
+
+def test_more_seeds_on_the_same_images_are_no_more_images() -> None:
+    """Without a pool, as in older records, five seeds of 120 images count as 600."""
+    one, five, old = (
+        Shares({"a": SeedShares((0.5,) * seeds, 120, pool)}) for seeds, pool in ((1, 120), (5, 120), (5, math.inf))
+    )
+    assert one.series["a"].independent == five.series["a"].independent == 120
+    assert old.series["a"].independent == 600
+    low, high = five.interval("a")
+    assert low <= one.interval("a")[0]
+    assert high >= one.interval("a")[1]
+
+
 def test_an_interval_of_seeds_is_wider_than_that_of_images_where_seeds_differ() -> None:
     run = Shares({name: SeedShares((0.4, 0.6), 240) for name in "abc"})
     low, high = run.interval("a")

@@ -133,6 +133,13 @@ def test_measured_peaks_stand_beside_exact_ones() -> None:
     assert any("cuDNN" in note for note in table.notes)
 
 
+def test_the_image_of_a_network_in_half_precision_has_half_the_bytes() -> None:
+    known, image = measured(samples.record(samples.ROWS[0])), 3 * 224**2 * 2
+    half = reading("peak_activation_bytes", 6 * MIB, detail={"weights": 100 * MIB, "image": image})
+    assert peaks.held_by_inference(known) == 106 * MIB + 2 * image
+    assert peaks.held_by_inference(changed(known, half)) == 106 * MIB + image
+
+
 def test_without_a_gpu_nothing_is_said_of_it() -> None:
     record = samples.record(samples.ROWS[0])
     resident = changed(record, reading("rss_inference_bytes", 300 * MIB))

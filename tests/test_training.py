@@ -252,6 +252,9 @@ def test_finetune_reading_tells_recipe_and_curve() -> None:
     assert top.detail["recipe"]["label_smoothing"] == 0.1
     assert top.detail["recipe"]["batch_norm_recalibrated"]
     assert top.detail["weights"] == "random"
+    assert top.detail["held_out_pool"] == 1797 == top.detail["train_images"] + top.detail["test_images"]
+    other = subject(entry, dataset="synthetic", image_size=16, steps=1, seeds=1, test_images=20)
+    assert next(iter(finetune.measure(other))).detail["held_out_pool"] == 500
 
 
 def test_heads_that_do_not_fit_are_dropped_and_others_kept() -> None:

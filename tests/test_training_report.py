@@ -52,6 +52,23 @@ def trained(weights: str = "random", steps: int = 10, images: int = 240, **detai
     return compare(records)
 
 
+@pytest.mark.parametrize(("pool", "is_wider"), [(240, True), (1797, True), (100, False), ("many", False)])
+def test_the_interval_includes_the_images_that_all_seeds_draw_from(pool: object, is_wider: bool) -> None:
+    """A pool of fewer images than a seed has, or no number, is an error of the record, which has no effect."""
+
+    def intervals(**detail: object) -> list[tuple[float, float] | None]:
+        found = (record.readings["finetune_top1"] for record in trained(**detail).records)
+        return [each.interval for each in found if len(each.samples) > 1]
+
+    before, after = intervals(), intervals(held_out_pool=pool)
+    assert (before != after) == is_wider
+    for one, other in zip(before, after, strict=True):
+        assert one
+        assert other
+        assert other[0] <= one[0]
+        assert one[1] <= other[1]
+
+
 def table(comparison: Comparison) -> Table:
     made = groups.group("finetune")(comparison, ENGLISH)
     assert made is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -11,13 +12,14 @@ from reporter.stats.shares import SeedShares, Shares
 
 IMAGES = "test_images"
 """The number of held-out images of each seed, in a reading's detail."""
+POOL = "held_out_pool"
+"""The number of images that every seed draws them from; readings of earlier versions lack it."""
 
 
 def shares(readings: Mapping[str, Reading]) -> Shares:
     """The shares of those readings that have some."""
-    return Shares(
-        {name: SeedShares(each.samples, images_of(each)) for name, each in readings.items() if is_share(each)}
-    )
+    measured = {name: each for name, each in readings.items() if is_share(each)}
+    return Shares({name: SeedShares(each.samples, images_of(each), _pool_of(each)) for name, each in measured.items()})
 
 
 def is_share(reading: Reading) -> bool:
@@ -27,7 +29,16 @@ def is_share(reading: Reading) -> bool:
 
 def images_of(reading: Reading) -> float:
     """The number of held-out images of each seed, 0 where it is not known."""
-    value = reading.detail.get(IMAGES)
+    return _number(reading, IMAGES)
+
+
+def _pool_of(reading: Reading) -> float:
+    pool = _number(reading, POOL)
+    return pool if pool >= images_of(reading) else math.inf
+
+
+def _number(reading: Reading, key: str) -> float:
+    value = reading.detail.get(key)
     return value if isinstance(value, int | float) and are_numbers((value,)) else 0
 
 

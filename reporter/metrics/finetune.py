@@ -170,8 +170,9 @@ class SeedRuns:
         self.seconds.append(perf_counter() - start)
         if self.mode == "full" and self.ratio_verdict.status == "ok":
             self._add_ratio(network, train, seed)
-        images = {"classes": self.classes, "train_images": len(train[1]), "test_images": len(held_out[1])}
-        self.detail = self.detail or {**self._details(recipe, about), **images}
+        pool = sum(len(labels) for _, labels in (self.parts if self.pooled else self.parts[1:]))
+        images = {"train_images": len(train[1]), "test_images": len(held_out[1]), "held_out_pool": pool}
+        self.detail = self.detail or {**self._details(recipe, about), "classes": self.classes, **images}
 
     def _prepared(self, seed: int, steps: int) -> tuple[nn.Module, Recipe, dict[str, Any]]:
         """The network of a seed, its recipe, and what its weights are."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from reporter.model import Metric, Quantity, Reading, absent
+from reporter.model import Metric, Quantity, Reading, Verdict, absent
+from reporter.model.attempts import attempt
 
 if TYPE_CHECKING:
     from reporter.worker.subject import Subject
@@ -39,18 +41,24 @@ NO_FLOW = "early and late layers have no relative gradients to compare"
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
-    """One backward pass per seed."""
+    """One backward pass per seed. The flow is measured where the ratio is not defined, as with a frozen first layer."""
     from reporter.worker.learning.relative_gradients import early_over_late, relative
     from reporter.worker.learning.training_steps import initial_gradients, load_images, ratio_of_ends
 
     train, _, classes = load_images(subject.conditions, subject.device)
     first, count = subject.conditions.first_seed, subject.conditions.seeds
-    ratios, layers = [], []
+    ratios: list[float] = []
+    layers, verdict = [], Verdict("ok", None)
     for seed in range(first, first + count):
         used = initial_gradients(subject, train, classes, seed)
-        ratios.append(ratio_of_ends(used))
+        if verdict.status == "ok":
+            ratio, verdict = attempt(partial(ratio_of_ends, used))
+            ratios += [] if ratio is None else [ratio]
         layers.append(relative(used))
-    yield Reading(quantity=RATIO, samples=tuple(ratios))
+    if verdict.status == "ok":
+        yield Reading(quantity=RATIO, samples=tuple(ratios))
+    else:
+        yield from absent((RATIO,), verdict.status, verdict.reason or "")
     flows = [flow for each in layers if (flow := early_over_late(list(each.values()))) and math.isfinite(flow)]
     if len(flows) < len(layers):
         yield from absent((FLOW,), "unsupported", NO_FLOW)

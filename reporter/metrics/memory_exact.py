@@ -38,7 +38,8 @@ def measure_inference(subject: Subject) -> Iterator[Reading]:
 
     counts, refusal = subject.counting
     state = [*subject.meta.parameters(), *subject.meta.buffers()]
-    yield marked(exact(INFERENCE, counts.peak, weights=storage_bytes(state)), refusal)
+    image = subject.input(1, "meta").nbytes
+    yield marked(exact(INFERENCE, counts.peak, weights=storage_bytes(state), image=image), refusal)
 
 
 def measure_training(subject: Subject) -> Iterator[Reading]:

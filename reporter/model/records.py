@@ -89,6 +89,7 @@ def check_keys(readings: Mapping[str, Reading]) -> None:
 @with_config(ConfigDict(extra="ignore"))
 class _Compared(TypedDict, total=False):
     test_images: JsonValue
+    held_out_pool: JsonValue
     limit: JsonValue
     devices: JsonValue
     kernels: JsonValue

@@ -3,7 +3,8 @@
 Every seed draws initial weights, the order of training images and the held-out images, so the spread between seeds
 contains all three. All computation is on the arcsine of the square root of a share, whose variance from the choice of
 n images is 1/(4n) for every share. The variance between seeds is pooled over the series that are measured together, as
-that of times is (`noise.moderated`), and it is never less than that of the choice of images.
+that of times is (`noise.moderated`), and it is never less than that of the choice of images. More seeds do not reduce
+what the pool of images adds, from which all of them draw.
 """
 
 from __future__ import annotations
@@ -29,10 +30,34 @@ PAIR_ALPHA = 0.05
 
 
 class SeedShares(NamedTuple):
-    """The shares of all seeds, and the number of images of each."""
+    """The shares of all seeds, the number of images of each, and of the pool that every seed draws them from.
+
+    Each of s seeds draws n of N images without replacement, and the N are drawn from all possible images. If an image
+    is right or wrong with all seeds alike, with a variance of v between images, the mean of a seed varies by
+    v (1/n - 1/N) around that of the pool, and that of the pool by v/N. The mean of all seeds varies by
+    v (1/n - 1/N) / s + v/N, and by less where the seeds do not agree on an image.
+    """
 
     shares: tuple[float, ...]
     images: float
+    pool: float = math.inf
+    """Infinite where it is not known: seeds count as independent."""
+
+    @property
+    def independent(self) -> float:
+        """The number of independent images whose mean varies as that of all seeds: s n / (1 + (s - 1) n / N)."""
+        seeds = len(self.shares)
+        return seeds * self.images / (1 + (seeds - 1) * self.images / self.pool)
+
+    @property
+    def between_seeds(self) -> float:
+        """The variance from one seed to another by the choice of images, on the arcsine scale."""
+        return (1 / self.images - 1 / self.pool) / 4
+
+    @property
+    def of_pool(self) -> float:
+        """The variance that all seeds share, on the arcsine scale."""
+        return 1 / (4 * self.pool)
 
 
 class Shares:
@@ -44,7 +69,7 @@ class Shares:
     def interval(self, name: str) -> Interval:
         """The 95 % interval of the mean share, between 0 and 1."""
         series = self.series[name]
-        low, high = wilson(_mean(series), series.images * len(series.shares))
+        low, high = wilson(_mean(series), series.independent)
         if self._is_repeated:
             half = student(self._freedom) * self._deviations[name]
             center = self._centers[name]
@@ -106,8 +131,9 @@ class Shares:
     @cached_property
     def _deviations(self) -> dict[str, float]:
         """The standard deviation of the mean of each series."""
+        variances = {name: self._variances.get(name, self._pooled) for name in self.series}
         return {
-            name: math.sqrt(max(self._variances.get(name, self._pooled), 1 / (4 * each.images)) / len(each.shares))
+            name: math.sqrt(max(variances[name], each.between_seeds) / len(each.shares) + each.of_pool)
             for name, each in self.series.items()
         }
 
@@ -116,7 +142,7 @@ class Shares:
         """The variance of each series of several seeds, not less than that of images, with its degrees of freedom."""
         repeated = {name: each for name, each in self.series.items() if len(each.shares) > 1}
         return {
-            name: (max(float(_angles(each).var(ddof=1)), 1 / (4 * each.images)), len(each.shares) - 1)
+            name: (max(float(_angles(each).var(ddof=1)), each.between_seeds), len(each.shares) - 1)
             for name, each in repeated.items()
         }
 

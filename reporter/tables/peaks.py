@@ -16,6 +16,7 @@ from reporter.report.units import MEBIBYTES
 RESIDENT = "rss_inference_bytes"
 ON_GPU, GPU_TRAINING = (tuple(f"{each}_{work}_bytes" for each in ACCELERATORS) for work in ("inference", "training"))
 FLOAT = 4
+"""Bytes of a number of the image in records of earlier versions, which do not state the bytes of the image."""
 
 Sizes = list[float | None]
 
@@ -49,7 +50,8 @@ def held_by_inference(record: Record) -> float | None:
     weights = reading.detail.get("weights") if reading else None
     if reading is None or reading.value is None or not isinstance(weights, int):
         return None
-    return reading.value + weights + 3 * prod(record.image_size) * FLOAT
+    image = reading.detail.get("image")
+    return reading.value + weights + (image if isinstance(image, int) else 3 * prod(record.image_size) * FLOAT)
 
 
 def _compare(rows: Builder, key: str, exact: Sizes) -> None:

@@ -10,7 +10,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -26,6 +25,7 @@ from reporter.host.job import DESCRIBED, USUAL
 from reporter.model import Architecture, ReporterError, sources
 from reporter.model.names import nearest
 from reporter.registry.selection import catalog_entries
+from reporter.worker.copies import copied
 from reporter.worker.counts.building import on_meta
 from reporter.worker.counts.packed_weights import packed
 from reporter.worker.weights.classifier_heads import with_classes
@@ -50,7 +50,8 @@ def load(reference: str) -> Architecture:
         return replace(made, reference=reference, made_of=sources.of_name(module, name) + made.definition)
     if not callable(made):
         raise ReporterError(f"{name!r} is neither an Architecture nor a function that builds a network")
-    made = _copied(made)
+    if isinstance(made, nn.Module):
+        made = partial(copied, made)
     title = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
     entry = Architecture(
         name=title if name == USUAL else name,
@@ -96,11 +97,6 @@ def _build(function: Callable[..., Any], classes: int) -> nn.Module:
     if not classes:
         return made
     return with_classes(made, classes, Architecture.input_size, trial=function())
-
-
-def _copied(made: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that copies a network which is built already; any other function as it is."""
-    return partial(deepcopy, made) if isinstance(made, nn.Module) else made
 
 
 def _takes(function: Callable[..., Any]) -> str:

@@ -96,17 +96,24 @@ class Subject:
 
     @cached_property
     def heads(self) -> tuple[str, ...]:
-        """The names of the auxiliary heads; none where no inference can be run."""
+        """The names of the auxiliary heads; none where no inference can be run.
+
+        Training and evaluation are compared on the same two images, because the values of an image may decide which
+        modules it runs through.
+        """
         counts, _ = attempt(lambda: self.counts)
+        size = self.size
         if counts is None and self.conditions.input_size:
-            native = square(self.architecture.input_size)
-            found, _ = attempt(partial(self.counted, partial(self._count, native)))
+            size = square(self.architecture.input_size)
+            found, _ = attempt(partial(self.counted, partial(self._count, size)))
             counts = found[0] if found else None
         if counts is None or not counts.unread:
             return ()
+        pair, _ = attempt(partial(self.counted, partial(self._count, size, images=2)))
+        unread = counts.unread & pair[0].unread if pair else counts.unread
         training, _ = attempt(partial(self.counted, self._count_training))
         learning = {name for name, _ in self.meta.named_parameters()} - training[0].unread if training else set()
-        return auxiliary_heads(self.meta, counts.unread, learning)
+        return auxiliary_heads(self.meta, unread, learning)
 
     @cached_property
     def classes(self) -> int:
@@ -174,8 +181,8 @@ class Subject:
         """The network for a counting pass on `meta` or on the `cpu`."""
         return self.meta if device == "meta" else self.real
 
-    def _count(self, size: ImageSize, device: str) -> Counts:
-        return count(self.on(device), self.input(1, device, size))
+    def _count(self, size: ImageSize, device: str, images: int = 1) -> Counts:
+        return count(self.on(device), self.input(images, device, size))
 
     def _count_training(self, device: str) -> Counts:
         return count(self._made(device).train(), self.input(2, device))

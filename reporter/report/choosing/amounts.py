@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Literal
 
 Kind = Literal["time", "size", "count", "rate", "share"]
@@ -45,4 +45,7 @@ def amount(text: str, kind: Kind) -> float | None:
     unit = (found[2] or "").strip().lower()
     if unit and unit not in factors:
         return None
-    return float(Decimal(found[1]) * Decimal(repr(factors.get(unit, 1.0))))
+    try:
+        return float(Decimal(found[1]) * Decimal(repr(factors.get(unit, 1.0))))
+    except DecimalException:  # its exponent is beyond those of Decimal
+        return float(found[1])  # infinite or 0

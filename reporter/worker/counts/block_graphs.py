@@ -12,7 +12,16 @@ from torch.fx import GraphModule, Node, symbolic_trace
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.utils._pytree import tree_leaves
 
-from reporter.worker.counts.layers import Row, Visit, class_name, geometry, is_block, shape_text
+from reporter.worker.counts.layers import (
+    Row,
+    Visit,
+    class_name,
+    geometry,
+    is_block,
+    named_parts,
+    own_parameters,
+    shape_text,
+)
 
 SMALL = 12
 """A network that repeats no block and has no more weighted layers than this is drawn whole."""
@@ -64,13 +73,14 @@ def graph(block: Block) -> list[Row]:
 
 def _repeatable(name: str, module: nn.Module) -> bool:
     """Whether it is a block of at least two weighted layers, and no mere container."""
-    weighted = sum(not is_block(part) and any(w.dim() > 1 for w in part.parameters()) for part in module.modules())
+    layers = (part for _, part in named_parts(module) if not is_block(part))
+    weighted = sum(any(weight.dim() > 1 for weight in layer.parameters()) for layer in layers)
     return bool(name) and is_block(module) and type(module) not in CONTAINERS and weighted > 1
 
 
 def _largest_stage(network: nn.Module, met: dict[str, Visit], stages: list[Row]) -> Block:
     whole = Block("", class_name(network), 0, network, met[""].inputs)
-    weighted = sum(any(weight.dim() > 1 for weight in visit.module.parameters(recurse=False)) for visit in met.values())
+    weighted = sum(any(weight.dim() > 1 for weight in own_parameters(visit.module)) for visit in met.values())
     largest = max(stages, key=lambda stage: int(stage["macs"]), default=None)
     if weighted <= SMALL or largest is None:
         return whole

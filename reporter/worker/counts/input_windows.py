@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,49 +12,32 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from reporter.model import UnsupportedError
+from reporter.worker.counts.window_rules import LAST, RULES, UNKNOWN, InputWindow, Windows, slid
 
-POOLS = ("max_pool2d_with_indices", "max_pool2d", "avg_pool2d")
-ADAPTIVE = ("adaptive_avg_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d")
-MIXING = ("bmm", "_scaled_dot_product", "scaled_dot_product", "fft", "roll", "grid_sampler", "upsample")
+MIXING = (
+    "_scaled_dot_product", "scaled_dot_product", "_native_multi_head_attention", "_transformer_encoder_layer", "fft",
+    "roll", "grid_sampler", "upsample", "deform_conv2d", "mkldnn_rnn_layer", "lstm", "gru", "rnn_",
+)  # fmt: skip
 """Beginnings of the names of operators that mix positions otherwise than convolutions and pooling do."""
-
-
-class InputWindow(NamedTuple):
-    """The pixels from `first` to `last` on which position 0 of a map depends along an axis, and the step to the next.
-
-    Pixels are counted from the image's edge; padding makes `first` negative.
-    """
-
-    first: int
-    last: int
-    step: int
-
-    def seen_by(self, kernel: int, stride: int, padding: int, dilation: int = 1) -> InputWindow:
-        """The window of a kernel that slides over this map."""
-        first, reach = self.first - padding * self.step, (kernel - 1) * dilation * self.step
-        return InputWindow(first, self.last - padding * self.step + reach, self.step * stride)
-
-    def joined(self, other: InputWindow) -> InputWindow:
-        """The window of an element-wise operation on two maps of one size."""
-        return InputWindow(min(self.first, other.first), max(self.last, other.last), max(self.step, other.step))
-
-    @property
-    def size(self) -> int:
-        return self.last - self.first + 1
-
-
-Windows = tuple[InputWindow, InputWindow]
-"""Along height and width."""
+PRODUCTS = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1}
+"""Products of matrices, with the place of the left factor among the arguments; the right one comes after it."""
+MIXED = "{name} mixes positions otherwise than convolutions and pooling do"
+UNFIT = "a convolution reads a map that was not made by convolutions and pooling"
 
 
 class Follower(TorchDispatchMode):
-    """Keeps the windows of all maps that are computed from an image; `height` and `width` are those of the last map."""
+    """Keeps the windows of all maps that are computed from one image; `height` and `width` are those of the last map.
+
+    `lost` has the tensors that were made of maps and whose windows are not known, with the number of positions of the
+    map. Global pooling, which leaves one value of all positions, ends both.
+    """
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self.windows = WeakTensorKeyDictionary()
-        self.windows[image] = (InputWindow(0, 0, 1), InputWindow(0, 0, 1))
+        self.lost = WeakTensorKeyDictionary()
         self.height = self.width = 1
+        self.set_windows(image, Windows(InputWindow(0, 0, 1), InputWindow(0, 0, 1)))
 
     def __torch_dispatch__(
         self, operator: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
@@ -62,94 +46,94 @@ class Follower(TorchDispatchMode):
         name = operator.overloadpacket.__name__
         for made in _tensors([output]):
             if windows := self._windows(name, args, made):
-                self.windows[made] = windows
-                self.height, self.width = max(self.height, windows[0].size), max(self.width, windows[1].size)
+                self.set_windows(made, windows)
+            elif not name.startswith("new_") and not name.endswith("_like"):  # these have the shape alone
+                self._lose(args, made)
         return output
 
+    def set_windows(self, made: Tensor, windows: Windows) -> None:
+        """Store the windows of a map, and keep the largest."""
+        self.windows[made] = windows
+        self.lost.pop(made, None)
+        self.height, self.width = max(self.height, windows.height.size), max(self.width, windows.width.size)
+
     def _windows(self, name: str, args: Sequence[Any], output: Tensor) -> Windows | None:
-        """The windows of an output; None if it is no map of the image."""
+        """The windows of an output; None if it is no map of the image, or they are not known."""
         if name.startswith(MIXING):
-            raise UnsupportedError(f"{name} mixes positions otherwise than convolutions and pooling do")
+            raise UnsupportedError(MIXED.format(name=name))
         if name == "convolution":
             return self._convolved(args)
+        if name in PRODUCTS:
+            return self._multiplied(name, args)
         maps = [tensor for tensor in _tensors(args) if tensor in self.windows]
         if not maps:
             return None
-        windows: Windows = self.windows[maps[0]]
-        if name in POOLS:
-            pooling = _pooling(args)
-            return None if _is_global(name, pooling[0], maps[0], output) else _slid(windows, *pooling)
-        if name in ADAPTIVE:
-            return _adapted(windows, maps[0], output)
-        if name == "constant_pad_nd":
-            left, top = args[1][0], args[1][2] if len(args[1]) > 2 else 0
-            return _slid(windows, (1, 1), (1, 1), (top, left), (1, 1))
-        return self._joined(maps, output)
+        if name in RULES and maps[0] is args[0]:
+            return RULES[name](self.windows[maps[0]], args, output)
+        return self._joined(maps, args, output)
 
     def _convolved(self, args: Sequence[Any]) -> Windows | None:
         image, weight, _, stride, padding, dilation, transposed, *_rest = args
-        if image not in self.windows:
+        windows: Windows | None = self.windows.get(image)
+        if windows is None:
             if image.dim() == 4 and image.shape[-2:].numel() > 1:
-                raise UnsupportedError("a convolution reads a map that was not made by convolutions and pooling")
+                raise UnsupportedError(UNFIT)
             return None
         if transposed or image.dim() != 4:
             raise UnsupportedError("it has convolutions other than plain ones in two dimensions")
-        return _slid(self.windows[image], tuple(weight.shape[-2:]), stride, padding, dilation)
+        if windows.axes != LAST:
+            raise UnsupportedError(UNFIT)
+        return slid(windows, tuple(weight.shape[-2:]), stride, padding, dilation)
 
-    def _joined(self, maps: Sequence[Tensor], output: Tensor) -> Windows | None:
+    def _multiplied(self, name: str, args: Sequence[Any]) -> Windows | None:
+        """Of a map and weights, as in a linear layer; None where the last axis, along which it sums, has positions."""
+        left, right = args[PRODUCTS[name] :][:2]
+        of_left, of_right = (each in self.windows or each in self.lost for each in (left, right))
+        if of_right and (of_left or name.endswith("bmm")):
+            raise UnsupportedError(MIXED.format(name=name))
+        windows: Windows | None = self.windows.get(left)
+        return None if windows is None or -1 in windows.axes else windows
+
+    def _joined(self, maps: Sequence[Tensor], args: Sequence[Any], output: Tensor) -> Windows | None:
         """Of an operator that computes each position from the same position of maps of one size."""
-        same = [self.windows[tensor] for tensor in maps if _size(tensor) == _size(output) and tensor.dim() == 4]
+        same = [windows for each in maps if _is_map_of(windows := self.windows[each], each, output)]
         if not same:
             return None
         joined: Windows = same[0]
-        for height, width in same[1:]:
-            joined = (joined[0].joined(height), joined[1].joined(width))
+        for windows in same[1:]:
+            joined = joined.joined(windows)
+        lost = (tensor for tensor in _tensors(args) if tensor in self.lost)
+        if _positions(joined, output) > 1 and any(_is_map_of(joined, each, output) for each in lost):
+            raise UnsupportedError(UNKNOWN)
         return joined
+
+    def _lose(self, args: Sequence[Any], made: Tensor) -> None:
+        """Notes that the windows of a tensor are not known, if it is made of a map and is not one value of each."""
+        for tensor in _tensors(args):
+            windows = self.windows.get(tensor)
+            positions = _positions(windows, tensor) if windows else self.lost.get(tensor, 1)
+            if positions > 1 and made.numel() * positions != tensor.numel():
+                self.lost[made] = positions
 
 
 def receptive_field(network: nn.Module, image: Tensor) -> tuple[int, int]:
-    """Height and width of the window of the image that one position of the last feature map depends on.
+    """Height and width of the window that one position of the last feature map depends on, for one image.
 
     Global pooling ends it, hence the gates of squeeze-and-excitation do not count. UnsupportedError where positions
-    are mixed in other ways.
+    are mixed in other ways, or where a map whose windows are not known is joined with one whose windows are.
     """
     with torch.no_grad(), Follower(image) as follower:
         network.eval()(image)
     return follower.height, follower.width
 
 
-def _slid(
-    windows: Windows, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
-) -> Windows:
-    (high, wide), (down, across), (top, left), (rows, columns) = map(_pair, (kernel, stride, padding, dilation))
-    return windows[0].seen_by(high, down, top, rows), windows[1].seen_by(wide, across, left, columns)
+def _is_map_of(windows: Windows, tensor: Tensor, output: Tensor) -> bool:
+    """Whether an output has the positions of a tensor along the axes that windows belong to."""
+    return tensor.dim() == output.dim() and all(tensor.shape[axis] == output.shape[axis] for axis in windows.axes)
 
 
-def _pooling(args: Sequence[Any]) -> tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]:
-    """Kernel, stride, padding and dilation of a pooling as it was called."""
-    values: list[Any] = [*args[1:], *[None] * 4]
-    kernel, stride, padding, dilation = values[:4]
-    plain = isinstance(dilation, list | tuple) and dilation
-    return kernel, stride or kernel, padding or (0, 0), dilation if plain else (1, 1)
-
-
-def _is_global(name: str, kernel: Sequence[int], before: Tensor, after: Tensor) -> bool:
-    """Whether it is average pooling with the whole map, of several positions, as its kernel."""
-    whole = tuple(before.shape[-2:])
-    return name == "avg_pool2d" and tuple(_pair(kernel)) == whole != (1, 1) and tuple(after.shape[-2:]) == (1, 1)
-
-
-def _adapted(windows: Windows, before: Tensor, after: Tensor) -> Windows | None:
-    """Adaptive pooling to the same size changes nothing; to another one it is global or no fixed window."""
-    return windows if before.shape[-2:] == after.shape[-2:] else None
-
-
-def _size(tensor: Tensor) -> tuple[int, ...] | None:
-    return tuple(tensor.shape[-2:]) if tensor.dim() == 4 else None
-
-
-def _pair(value: Sequence[int]) -> Sequence[int]:
-    return value if len(value) == 2 else (*value, *value)
+def _positions(windows: Windows, tensor: Tensor) -> int:
+    return prod(tensor.shape[axis] for axis in set(windows.axes))
 
 
 def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
-from reporter.worker.counts.counting import Paths, unfused
+from reporter.worker.counts.counting import Paths, folded, unfused
 from reporter.worker.counts.meta_shapes import returned
 
 Shape = tuple[int, ...]
@@ -40,7 +42,10 @@ class Visits(dict[str, Visit]):
 
 
 def visits(network: nn.Module, images: Tensor) -> Visits:
-    """The modules that one inference of the images runs, by name, in the order in which they finish."""
+    """The modules that one inference of the images runs, by name, in the order in which they finish.
+
+    What parametrizations compute from weights alone costs nothing, as in `count`, and is no module of its own.
+    """
     found, paths, handles = Visits(), Paths([*network.parameters(), *network.buffers()], images), []
     running: list[tuple[str, int]] = []
     charged = 0
@@ -51,7 +56,7 @@ def visits(network: nn.Module, images: Tensor) -> Visits:
             found.spent[tuple(name for name, _ in running)] += (paths.flops - charged) // 2
             charged = paths.flops
 
-    for name, module in network.named_modules():
+    for name, module in named_parts(network):
         if isinstance(module, torch.jit.ScriptModule):  # takes no hooks; its costs are those of what is around it
             continue
 
@@ -68,7 +73,7 @@ def visits(network: nn.Module, images: Tensor) -> Visits:
 
         handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
     try:
-        with unfused(network, images), torch.no_grad(), paths:
+        with unfused(network, images), torch.no_grad(), folded(network, paths), paths:
             output = network(images)
     finally:
         for handle in handles:
@@ -95,7 +100,32 @@ def line(row: Row) -> str:
 
 
 def is_block(module: nn.Module) -> bool:
-    return any(True for _ in module.children())
+    return bool(children(module))
+
+
+def children(module: nn.Module) -> dict[str, nn.Module]:
+    """The children of a module by name, without those that compute its parametrized weights."""
+    computing = _parametrizations(module)
+    return {name: child for name, child in module.named_children() if child is not computing}
+
+
+def named_parts(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """All modules with their names, without those that compute parametrized weights."""
+    found = [_parametrizations(module) for module in network.modules()]
+    computing = {inner for each in found if each is not None for inner in each.modules()}
+    return ((name, module) for name, module in network.named_modules() if module not in computing)
+
+
+def own_parameters(module: nn.Module) -> Iterator[nn.Parameter]:
+    """The parameters of a module without those of its children."""
+    yield from module.parameters(recurse=False)
+    computing = _parametrizations(module)
+    if computing is not None:
+        yield from computing.parameters()
+
+
+def _parametrizations(module: nn.Module) -> nn.Module | None:
+    return module.get_submodule("parametrizations") if parametrize.is_parametrized(module) else None
 
 
 def call(module: nn.Module) -> str:
@@ -105,7 +135,7 @@ def call(module: nn.Module) -> str:
 
 
 def class_name(module: nn.Module) -> str:
-    return type(module).__name__.lstrip("_")
+    return parametrize.type_before_parametrizations(module).__name__.lstrip("_")
 
 
 def geometry(module: nn.Module) -> dict[str, str | int]:

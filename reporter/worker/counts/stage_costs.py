@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from torch import nn
 
 from reporter.model.image_sizes import ImageSize
-from reporter.worker.counts.layers import PASSING, Row, Shape, Visit, Visits, call, class_name, is_block, shape_text
+from reporter.worker.counts.layers import (
+    PASSING,
+    Row,
+    Shape,
+    Visit,
+    Visits,
+    call,
+    children,
+    class_name,
+    is_block,
+    named_parts,
+    shape_text,
+)
 from reporter.worker.weights.auxiliary_heads import modules
 
 POOLING = (nn.MaxPool2d, nn.AvgPool2d)
@@ -96,7 +108,7 @@ def _outer(name: str) -> Iterator[str]:
 
 def _closed(module: nn.Module, prefix: str, met: Visits, size: ImageSize, heads: Collection[str]) -> Iterator[str]:
     """Names of the largest parts that need not be opened."""
-    for name, child in module.named_children():
+    for name, child in children(module).items():
         if prefix + name in heads:
             continue
         if _opens(child, prefix + name, met, size) or any(head.startswith(f"{prefix}{name}.") for head in heads):
@@ -135,7 +147,7 @@ def stage_row(group: list[CostUnit]) -> Row:
 
 def _kind(module: nn.Module) -> str:
     """What a part is: a layer, a block, or so and so many blocks of a kind."""
-    kinds = Counter(class_name(child) for child in module.children())
+    kinds = Counter(map(class_name, children(module).values()))
     if isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict) and len(kinds) == 1:
         ((kind, count),) = kinds.items()
         return f"{count} × {kind}"
@@ -146,7 +158,7 @@ def _kind(module: nn.Module) -> str:
 
 def _normalised(module: nn.Module) -> nn.Module | None:
     """The convolution of a block that is one with batch norm and perhaps an activation, as all BasicConv2d are."""
-    computing = [each for each in module.modules() if not is_block(each) and not isinstance(each, PASSING)]
+    computing = [each for _, each in named_parts(module) if not is_block(each) and not isinstance(each, PASSING)]
     match computing:
         case [nn.Conv2d() as convolution, nn.BatchNorm2d()]:
             return convolution

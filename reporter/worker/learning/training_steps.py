@@ -150,7 +150,8 @@ def gradient_ratio(network: nn.Module, train: Images, size: int, seed: int, clas
 def weight_gradients(network: nn.Module, train: Images, size: int, seed: int, classes: int | None = None) -> Used:
     """The weights of layers with their gradients on one batch, in the order of their use; changes the network.
 
-    A weight that is computed from others (weight norm, pruning) counts as it is used.
+    A weight that is computed from others (weight norm, pruning) counts as it is used. Layers that run once more in the
+    backward pass (activation checkpointing) count once.
     """
     used: Used = []
 
@@ -161,13 +162,17 @@ def weight_gradients(network: nn.Module, train: Images, size: int, seed: int, cl
             weight.retain_grad()
         used.append((name, weight))
 
-    for name, module in network.named_modules():
-        if isinstance(module, WEIGHTED) and isinstance(getattr(module, "weight", None), Tensor):
-            module.register_forward_hook(partial(note, name=name))
+    hooks = [
+        module.register_forward_hook(partial(note, name=name))
+        for name, module in network.named_modules()
+        if isinstance(module, WEIGHTED) and isinstance(getattr(module, "weight", None), Tensor)
+    ]
     network.zero_grad(set_to_none=True)
     images, labels = next(batches(train, size, 1, seed))
     with parametrize.cached():
         output = network.train()(form(network)(images))
+        for hook in hooks:
+            hook.remove()
         recipe = Recipe(0.0, 0.0, 0.0, 1, size)
         loss_of(output, labels, recipe, classes).backward()
     return used

@@ -55,8 +55,8 @@ def own_weights(path: Path, sha256: str) -> tuple[Mapping[str, Tensor], dict[str
 
 def head(architecture: Architecture, classes: int) -> set[str]:
     """The names of the weights that make the class outputs: those whose shape the number of classes decides."""
-    few, many = ({name: w.shape for name, w in _state(architecture, n)} for n in (classes, classes + 1))
-    return {name for name, shape in few.items() if many.get(name) != shape}
+    few, many = (_tensors(on_meta(partial(built, architecture, number))) for number in (classes, classes + 1))
+    return {name for name, tensor in few.items() if name not in many or many[name].shape != tensor.shape}
 
 
 def load_but_head(network: nn.Module, state: Mapping[str, Tensor], head: set[str], heads: Collection[str] = ()) -> str:
@@ -74,7 +74,7 @@ def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str], head
 
     Auxiliary heads, by name, may be missing, and the counts of batches, which files from before torch 0.4.1 lack.
     """
-    own = network.state_dict()
+    own = _tensors(network)
     names = {OLD_DENSE.sub(r"\1\2", name): tensor for name, tensor in state.items()}
     found = fit(own, names)
     auxiliary = tuple(f"{name}." for name in heads)
@@ -118,8 +118,9 @@ def freeze(network: nn.Module, head: set[str]) -> None:
         raise ValueError("no weights depend on the number of classes, so there is no head to train")
 
 
-def _state(architecture: Architecture, classes: int) -> list[tuple[str, Tensor]]:
-    return list(on_meta(partial(built, architecture, classes)).state_dict().items())
+def _tensors(network: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a state dict, without what else modules store in it (`get_extra_state`)."""
+    return {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
 
 
 def _source(path: Path) -> str:
