@@ -80,8 +80,8 @@ def test_levels_that_differ_between_runs_are_named() -> None:
     first, *others = steady()
     shown = first_screen(compare([changed(first, **{key: moved}), *others]))
     assert shown == [
-        "≈ marks noisy times (their level differs between runs, and the newest run's is shown) and times without a 95 % "
-        "interval."
+        "≈ marks noisy times (their level differs between runs, and the newest run's is shown) and times without a "
+        "95 % interval."
     ]
 
 

@@ -133,6 +133,21 @@ def test_measured_peaks_stand_beside_exact_ones() -> None:
     assert any("cuDNN" in note for note in table.notes)
 
 
+def test_auxiliary_heads_in_a_computed_peak_are_marked() -> None:
+    """They are built with the network and not run: the bytes beyond those of the weights without them."""
+    with_heads, without = (
+        changed(measured(samples.record(samples.ROWS[row])), reading("weights_bytes", size * MIB // 2))
+        for row, size in ((5, 151), (9, 200))
+    )
+    table = peaks.make(compare([with_heads, without]), ENGLISH)
+    assert table
+    assert column(table, "exact_inference_bytes") == ["107¹", "107"]
+    assert table.notes[0] == "¹ With the auxiliary heads, which are built but not run: 24.5 MiB (GoogLeNet)."
+    plain = peaks.make(compare([without]), ENGLISH)
+    assert plain
+    assert not any("¹" in text for text in (*plain.notes, *column(plain, "exact_inference_bytes")))
+
+
 def test_without_a_gpu_nothing_is_said_of_it() -> None:
     record = samples.record(samples.ROWS[0])
     resident = changed(record, reading("rss_inference_bytes", 300 * MIB))

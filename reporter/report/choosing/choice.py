@@ -143,7 +143,7 @@ def _notes(
     return (
         first,
         _("A network is undecided where a limit lies within its 95 % interval, or within a factor of 2 without one."),
-        _("Tensor memory = weights + peak activations for one image, without torch itself."),
+        _("Tensor memory = weights + peak activations for one image, without torch and auxiliary heads."),
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *footnotes((each.record for each in networks), language),
         *((eager_alone.format(count=left_out),) if left_out else ()),
