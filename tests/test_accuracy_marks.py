@@ -152,6 +152,23 @@ def test_published_counts_of_another_version_are_named(comparison: Comparison) -
     )
 
 
+def test_counts_and_macs_of_another_source_are_named(comparison: Comparison) -> None:
+    """Counts that are not torchvision's, and MACs that another paper than the architecture's own states."""
+    table = measured_vs_published.make(comparison, ENGLISH)
+    assert table
+    at = [column.key for column in table.columns].index("source")
+    assert {row[at].text for row in table.rows} > {"torchvision", "timm seresnet50"}
+    assert any(note.endswith("except where the last column names another source.") for note in table.notes)
+    assert (
+        "MACs from another paper than the architecture's own: ResNet paper sect. 4.1 (VGG-16, VGG-19); SE paper "
+        "(VGG-16 BN); Rethinking Table 3 (BN-Inception)."
+    ) in table.notes
+    alone = measured_vs_published.make(compare([one(comparison, "resnet50")]), ENGLISH)
+    assert alone
+    assert not any("last column" in note or "another paper" in note or "¹" in note for note in alone.notes)
+    assert any("states for its weights." in note for note in alone.notes)
+
+
 def test_macs_within_the_rounding_of_the_published_figure_do_not_differ(comparison: Comparison) -> None:
     """Published MACs have three decimals of a billion: 0.714 for 714,188,480."""
     shown = {}
