@@ -89,6 +89,26 @@ def test_the_gradient_ratio_before_training_is_next_to_that_after() -> None:
     assert any(note.startswith("Gradient ratio: norm") for note in made.notes)
 
 
+def test_gradient_ratios_of_two_seeds_have_two_digits_and_no_interval() -> None:
+    """Such as those of ResNet-101 and ResNet-18 in a standard run; three seeds have a positive interval."""
+    rows = {9: (5.7224, 5.7235), 11: (348.78, 229.92), 5: (16.6, 32.9, 24.0)}
+    records = [
+        changed(samples.record(samples.ROWS[row]), samples.reading("gradient_ratio_trained", *ratios))
+        for row, ratios in rows.items()
+    ]
+    made = groups.group("finetune")(compare(records), ENGLISH)
+    assert made
+    at = [each.key for each in made.columns].index("gradient_ratio_trained")
+    cells = {row[0].text: row[at] for row in made.rows}
+    assert (cells["resnet18"].text, cells["resnet101"].text) == ("5.7", "280")
+    assert {cells[name].low for name in ("resnet18", "resnet101")} == {None}
+    low, high = cells["googlenet"].low, cells["googlenet"].high
+    assert low
+    assert high
+    assert 0 < low < min(rows[5])
+    assert high > max(rows[5])
+
+
 def test_a_network_without_a_year_has_an_empty_cell() -> None:
     first, second = samples.lecture()[:2]
     table = overview.make(compare([first, second.model_copy(update={"year": None})]), ENGLISH)

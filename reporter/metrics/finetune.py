@@ -51,7 +51,7 @@ RATIO = Quantity(
     group="finetune",
     better="neither",
     centre="mean",
-    definition="The gradient ratio on the same batch after the short training; the mean over seeds.",
+    definition="The gradient ratio on the same batch after the short training; the geometric mean over seeds.",
 )
 STEP = _seconds(
     "finetune_step_seconds",

@@ -9,6 +9,7 @@ from decimal import Decimal
 from statistics import median
 
 from reporter.model import Quantity, Reading
+from reporter.model.fields import GRADIENT_RATIOS
 from reporter.model.percentages import decimals as decimals_of
 from reporter.report.language import EXACTLY, Language
 from reporter.report.training.held_out_accuracy import is_unresolved
@@ -115,9 +116,13 @@ def rough(language: Language, value: float, scale: Scale = PLAIN) -> str:
 
 
 def figure(language: Language, reading: Reading, scale: Scale) -> str:
-    """A reading's value in a scale as a table prints it: `1,600 ≈` where it is doubtful."""
+    """A reading's value in a scale as a table prints it: `1,600 ≈` where it is doubtful.
+
+    Gradient ratios without an interval vary so much with the seed that two digits are shown.
+    """
     value = reading.value or 0
-    number = rough(language, value, scale) if is_rough(reading) else text(language, value, scale, reading.interval)
+    coarse = is_rough(reading) or (reading.quantity.key in GRADIENT_RATIOS and reading.interval is None)
+    number = rough(language, value, scale) if coarse else text(language, value, scale, reading.interval)
     return f"{number} ≈" if is_doubtful(reading) else number
 
 

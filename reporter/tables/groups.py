@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from reporter.model import WITHIN, Group, Quantity, Record
 from reporter.model.devices import ACCELERATORS
-from reporter.model.fields import DEFAULT_MALLOC, KEEPING
+from reporter.model.fields import DEFAULT_MALLOC, GRADIENT_RATIOS, KEEPING
 from reporter.model.modes import OUTPUT_ERROR
 from reporter.report import accelerator_notes
 from reporter.report.comparison import Comparison
@@ -22,10 +22,6 @@ from reporter.tables.fvcore_operators import verdict
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_best_top5", OUTPUT_ERROR.key)
 """Listed in other tables: those of published accuracies and of execution modes."""
-
-
-RATIOS = ("gradient_ratio", "gradient_ratio_trained")
-"""The gradient ratio before and after training."""
 BLOCK = "block_parameters"
 ON_DEVICE = frozenset(f"{device}_{work}_bytes" for device in ACCELERATORS for work in ("inference", "training"))
 """The measured memory peaks of accelerators."""
@@ -70,9 +66,9 @@ def _block(cell: Cell, record: Record) -> Cell:
 def _before_and_after(shown: Sequence[Quantity]) -> list[Quantity]:
     """The quantities, the gradient ratio before training next to that after it; records have them in any order."""
     keys = [quantity.key for quantity in shown]
-    if not set(RATIOS) <= set(keys):
+    if not set(GRADIENT_RATIOS) <= set(keys):
         return list(shown)
-    first, second = (shown[keys.index(key)] for key in RATIOS)
+    first, second = (shown[keys.index(key)] for key in GRADIENT_RATIOS)
     others = [quantity for quantity in shown if quantity.key != first.key]
     place = others.index(second)
     return [*others[:place], first, *others[place:]]

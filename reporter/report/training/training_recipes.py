@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from reporter.model import Record
+from reporter.model.fields import GRADIENT_RATIOS
 from reporter.report.comparison import number
 from reporter.report.language import Language
 from reporter.report.table import Builder
@@ -151,7 +152,7 @@ def _probe(records: Sequence[Record], language: Language) -> str:
 
 def _gradients(rows: Builder, language: Language) -> str:
     """What the two gradient ratios are, where a table has both."""
-    if not {"gradient_ratio", "gradient_ratio_trained"} <= {column.key for column in rows.columns}:
+    if not set(GRADIENT_RATIOS) <= {column.key for column in rows.columns}:
         return ""
     return language._(
         "Gradient ratio: norm of the loss's gradient in the first layer's weights over that in the last layer's, "
