@@ -203,7 +203,7 @@ def seeds(record: Record) -> str:
 def reasons(given: Mapping[str, Sequence[str]], count: int, language: Language) -> list[str]:
     """Why weights are random, from the architectures of each reason; `count` rows are in the table.
 
-    Failed downloads are one reason, whose errors files have; of many other reasons only the first is given.
+    Failed downloads are one reason, whose errors are in the records; of many other reasons only the first is given.
     """
     failed = [name for reason, names in given.items() if NOT_DOWNLOADED.fullmatch(reason) for name in names]
     others = {reason: names for reason, names in given.items() if not NOT_DOWNLOADED.fullmatch(reason)}
