@@ -6,10 +6,14 @@ import re
 
 import samples
 
+from reporter.charts import bars
 from reporter.model import Reading, Record
+from reporter.report.build import draw
+from reporter.report.choosing.choice import choice
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.table import Table
+from reporter.report.throughput_batches import batches
 from reporter.tables import fvcore_operators, groups, ilsvrc_entries, overview, peaks
 
 ENGLISH = language("en")
@@ -107,6 +111,29 @@ def test_gradient_ratios_of_two_seeds_have_two_digits_and_no_interval() -> None:
     assert high
     assert 0 < low < min(rows[5])
     assert high > max(rows[5])
+
+
+def batched(record: Record, batch: object) -> Record:
+    """A record whose throughput was measured in batches of this size."""
+    found = record.readings["throughput_cpu"].model_copy(update={"settings": {"throughput_batch": batch}})
+    return changed(record, found)
+
+
+def test_the_batch_of_a_throughput_is_stated_where_it_is_read() -> None:
+    """It is a condition of the reading; records of earlier versions may lack it."""
+    first, second = samples.lecture()[:2]
+    comparison = compare([batched(first, 4), batched(second, 4)])
+    chosen = choice(comparison, ENGLISH)
+    assert chosen
+    for table in (overview.make(comparison, ENGLISH), groups.group("latency")(comparison, ENGLISH), chosen.table):
+        assert table
+        assert table.notes[0].endswith(" Throughput: in batches of 4 images.")
+    (chart,) = [each for each in bars.ENTRIES if each.name == "throughput"]
+    (picture,) = draw(comparison, language("ru"), [chart])
+    assert picture.figure.caption.endswith(" Пропускная способность: батчами по 4 изображения.")
+    assert batches(compare([batched(first, 4), batched(second, 1)]), ENGLISH).endswith("of 1 and 4 images.")
+    assert batches(compare([batched(first, [4]), batched(second, True)]), ENGLISH) == ""
+    assert batches(compare([first]), ENGLISH) == ""
 
 
 def test_a_network_without_a_year_has_an_empty_cell() -> None:

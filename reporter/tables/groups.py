@@ -15,6 +15,7 @@ from reporter.report.language import Language
 from reporter.report.rank_ranges import ranks
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark
 from reporter.report.tail_latency import add_percentiles, add_relative
+from reporter.report.throughput_batches import batches
 from reporter.report.training.training_names import specific, start
 from reporter.report.training.training_ranks import add_intervals, add_ranks
 from reporter.report.training.training_recipes import TOP1_KEYS, add_recipes
@@ -163,8 +164,9 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
     apart = _("Machines stand side by side: times of two machines are not comparable.")
     ranked = any(column.key.startswith("rank_") for column in rows.columns)
     relative = any(column.key.endswith("_relative") for column in rows.columns)
+    medians = _("Medians, rounded by the 95 % interval, which is in the CSV file. ≈: noisy or without an interval.")
     return (
-        _("Medians, rounded by the 95 % interval, which is in the CSV file. ≈: noisy or without an interval."),
+        f"{medians} {batches(rows.comparison, language)}".strip(),
         _(
             "Ranks: the first and last rank of all architectures that this run does not distinguish from the row's, by "
             "the 95 % interval of their ratio round by round."

@@ -21,6 +21,7 @@ from reporter.report.language import Language
 from reporter.report.modes import mode_pairs
 from reporter.report.published.accuracy_marks import SIZE, footnotes, marked, other_size
 from reporter.report.table import Builder, Cell, Column, Table, status_word
+from reporter.report.throughput_batches import batches
 
 STOPS = 40
 """A slider has at most this many stops: values of networks, so that each stop leaves one network less."""
@@ -148,7 +149,7 @@ def _notes(
     )
     eager_alone = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
     return (
-        first,
+        f"{first} {batches(rows.comparison, language) if 'throughput_cpu' in keys else ''}".strip(),
         _("Tensor memory = weights + peak activations for one image, without torch and auxiliary heads."),
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *footnotes((each.record for each in networks), language),
