@@ -220,6 +220,13 @@ def test_the_table_of_the_challenge_has_one_winner_a_year_and_depths_as_numbers(
     assert (shown[7.325]["depth"].text, shown[5.1]["top5_error_percent"].text) == ("16, 19", "5.1")
     assert "Depth: 154 (chart says 152)" in shown[2.251]["note"].text
     assert "won the category with external data" in shown[15.315]["note"].text
+    assert (shown[4.94]["year"].text, shown[4.94]["year"].value) == ("2015", "2015 (Feb)")
+    assert shown[4.94]["note"].text.endswith("; 2015 (Feb)")
+    assert (shown[12.0]["year"].text, shown[12.0]["team"].text) == ("–", "human: annotator A2")
+    russian = ilsvrc_entries.make(compare(samples.few()), language("ru"))
+    assert russian
+    assert [row[1].text for row in russian.rows][-1] == "человек: разметчик A2"
+    assert column(russian, "entry")[1] == "ядра Фишера"
 
 
 def test_a_network_that_is_drawn_whole_has_no_parameters_of_a_block() -> None:

@@ -75,8 +75,8 @@ def _catalogues() -> Iterator[str]:
     yield from (step["source"] for step in facts.ablations() if step["source"])
     yield from (row["baseline_source"] for row in facts.architectures().values() if row["baseline_source"])
     yield from filter(None, map(other_paper, facts.architectures().values()))
-    yield from (row["entry"] for row in facts.timeline() if row["year"] == "human")
+    yield from (row["team"] for row in facts.timeline() if row["year"] == "human")
     for row in facts.timeline():
-        words = (row[key] for key in ("depth", "single_or_ensemble", "value_kind", "note"))
+        words = (row[key] for key in ("entry", "depth", "single_or_ensemble", "value_kind", "note"))
         yield from (word for word in words if re.search("[a-z]{2}", word))
     yield from ("s", "ms", "µs", "MiB", "images/s", "G", "M", "%")
