@@ -12,6 +12,9 @@ from reporter.report.build import draw
 from reporter.report.choosing.choice import choice
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.report.output.summary import summary
+from reporter.report.page.failures import failed
+from reporter.report.sections import Items
 from reporter.report.table import Table
 from reporter.report.throughput_batches import batches
 from reporter.tables import fvcore_operators, groups, ilsvrc_entries, overview, peaks
@@ -111,6 +114,29 @@ def test_gradient_ratios_of_two_seeds_have_two_digits_and_no_interval() -> None:
     assert high
     assert 0 < low < min(rows[5])
     assert high > max(rows[5])
+
+
+def test_a_head_names_the_threads_of_a_latency_and_what_activations_count() -> None:
+    """The title in summary.json stays; a number of threads that was set has a note."""
+    records = samples.lecture()[:2]
+    times = groups.group("latency")(compare(records), ENGLISH)
+    counts = groups.group("compute")(compare(records), ENGLISH)
+    assert times
+    assert counts
+    heads = {column.key: column for column in (*times.columns, *counts.columns)}
+    titles = [heads[key].title for key in ("latency_cpu_1thread", "latency_cpu", "rank_latency_cpu")]
+    assert titles == ["Latency, CPU, 1 thread", "Latency, CPU, all threads", "Rank: Latency, CPU, all threads"]
+    activations = heads["activations"]
+    assert (activations.title, activations.unit, activations.heading) == ("Activations", "M elements", "activations")
+    limited = [
+        changed(each, each.readings["latency_cpu"].model_copy(update={"settings": {"threads": 1}})) for each in records
+    ]
+    assert compare(limited).quantities["latency_cpu"].title == "Latency, CPU"
+    noisy = changed(records[0], samples.reading("latency_cpu", *samples.times(0.01, 0.4)))
+    assert summary(compare([noisy]))["records"][0]["readings"]["latency_cpu"]["title"] == "Latency, CPU"
+    blocks = failed(compare([noisy]), (), ENGLISH).blocks
+    lines = [item for block in blocks if isinstance(block, Items) for item in block.items]
+    assert any(line.startswith("Latency, CPU, all threads: ") for line in lines)
 
 
 def batched(record: Record, batch: object) -> Record:

@@ -22,6 +22,7 @@ from reporter.report.comparison import COUNTED as RENAMED
 from reporter.report.findings.key_findings import OPENINGS
 from reporter.report.output.formats import folder
 from reporter.report.training.training_names import BY_KEY, TITLES
+from reporter.report.units import ELEMENTS
 from reporter.report.why import operator_names
 from reporter.tables.measured_vs_published import other_paper
 
@@ -79,4 +80,4 @@ def _catalogues() -> Iterator[str]:
     for row in facts.timeline():
         words = (row[key] for key in ("entry", "depth", "single_or_ensemble", "value_kind", "note"))
         yield from (word for word in words if re.search("[a-z]{2}", word))
-    yield from ("s", "ms", "µs", "MiB", "images/s", "G", "M", "%")
+    yield from ("s", "ms", "µs", "MiB", "images/s", "G", "M", "%", *(scale.word for scale in ELEMENTS))

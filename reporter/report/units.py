@@ -30,6 +30,8 @@ SECONDS = (Scale(1, "s"), Scale(1e-3, "ms"), Scale(1e-6, "µs"))
 PROFILED = {"1/s": Scale(1e9, "GMAC/s"), "B/s": Scale(1e9, "GB/s"), "1/B": Scale(1, "MAC/B")}
 """The scales of ceilings, and of the MACs for each byte that is moved."""
 COUNTS = (Scale(1e9, "G"), Scale(1e6, "M"), Scale(1, ""))
+ELEMENTS = (Scale(1e9, "G elements"), Scale(1e6, "M elements"), Scale(1, "elements"))
+"""The scales of activations, which are no bytes."""
 
 
 def is_fraction(quantity: Quantity) -> bool:
@@ -47,7 +49,7 @@ def scale(quantity: Quantity, values: Iterable[float | None]) -> Scale:
         return MEBIBYTES if quantity.unit == "B" else RATE
     magnitudes = [abs(value) for value in values if value]
     middle = median(magnitudes) if magnitudes else 1.0
-    choices = SECONDS if quantity.unit == "s" else COUNTS
+    choices = SECONDS if quantity.unit == "s" else ELEMENTS if quantity.key == "activations" else COUNTS
     return next((choice for choice in choices if middle >= choice.factor), choices[-1])
 
 
