@@ -331,6 +331,7 @@ def test_weights_that_could_not_be_downloaded_are_one_sentence() -> None:
         *expected,
         "Random weights for net2: asked for",
     ]
-    assert training_recipes.reasons({"asked for": ["net0", "net1"]}, 2, ENGLISH) == [
-        "Random weights for all networks: asked for"
-    ]
+    many = [f"net{number}" for number in range(7)]
+    for count, some in ((7, "all networks"), (9, "7 of 9 networks")):
+        (text,) = training_recipes.reasons({"asked for": many}, count, ENGLISH)
+        assert text == f"Random weights for {some}: asked for"

@@ -52,7 +52,7 @@ def _row(entry: Entry, language: Language) -> tuple[Cell, ...]:
 
 
 def _when_and_who(entry: Entry, language: Language) -> tuple[Cell, Cell]:
-    """The year as a number, and the team; people stand in no year. Files have both as the facts name them."""
+    """The year as a number, and the team; people have no year. Files have both as the facts name them."""
     team, year = language.translate(entry.team), entry.year[:4]
     if not year.isdigit():
         year, team = "–", f"{language.translate(entry.year)}: {team}"

@@ -41,10 +41,11 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         )
     rows.quantity("depth")
     rows.text("source", _("Source of the count"), [counted_by(r) for r in published_counts])
-    heads = any(_counted(record, "parameters") != record.value("parameters") for record in published_counts)
+    difference = _("Difference: (measured − published) / published, 0 within the rounding of the published figure.")
+    if any(_counted(record, "parameters") != record.value("parameters") for record in published_counts):
+        difference = f"{difference} {_('¹ with the auxiliary heads, as the published count has them.')}"
     notes = (
-        _("Difference: (measured − published) / published, 0 within the rounding of the published figure."),
-        _("¹ with the auxiliary heads, as the published count has them.") if heads else "",
+        difference,
         _(
             "Published MACs are torchvision's. A figure from a paper is quoted as it is printed: papers round, and "
             "count variants of their own."

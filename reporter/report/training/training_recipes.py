@@ -21,6 +21,8 @@ from reporter.report.training.held_out_accuracy import (
 
 TOP1_KEYS = ("finetune_top1", "probe_top1", "scratch_top1")
 """The held-out accuracy of each fine-tuning mode."""
+NAMED = 6
+"""So many architectures with a reason for random weights are named."""
 NOT_DOWNLOADED = re.compile(
     r"no \S+ weights: \S+ is not in torch hub's checkpoints and "
     r"(?:could not be downloaded: |<urlopen error (?:\[[^\]]*\] )?)(?P<error>[^<>]*)>?"
@@ -221,8 +223,12 @@ def reasons(given: Mapping[str, Sequence[str]], count: int, language: Language) 
 
 
 def _names(names: Sequence[str], count: int, language: Language) -> str:
-    """The architectures of some rows of the table."""
-    return language._("all networks") if len(names) == count else language.listing(list(dict.fromkeys(names)))
+    """The architectures of some rows of the table; of many only how many they are."""
+    if len(names) == count:
+        return language._("all networks")
+    if len(names) > NAMED:
+        return language._("{count} of {all} networks").format(count=len(names), all=count)
+    return language.listing(list(dict.fromkeys(names)))
 
 
 def detail(record: Record, key: str, keys: Sequence[str] = TOP1_KEYS) -> object:
