@@ -23,8 +23,7 @@ from reporter.store.history import PastRun
 
 NUMBERS = ("ok", "noisy")
 COUNTED = {"depth": "Longest path", "latency_cpu": "Latency, CPU, all threads"}
-"""The titles in reports of what records call "Depth", which is the paper's there, and "Latency, CPU", which is beside
-that with one thread; a latency whose number of threads was set keeps its title."""
+"""Titles in reports that differ from those of records; a latency whose number of threads was set keeps its own."""
 SAMPLED = ("rss_inference_bytes", "rss_process_bytes")
 """Sizes that are measured once and vary from process to process; all others are exact."""
 
