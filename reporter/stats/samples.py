@@ -14,9 +14,9 @@ CONFIDENCE = 0.95
 FEWEST_BEYOND = 10
 """So many samples beyond a percentile are needed for it."""
 FEWEST_LOGARITHMS = 3
-"""So few samples have an interval of their geometric mean."""
+"""A geometric mean of fewer samples has no interval."""
 LARGEST = 300.0
-"""The bounds of logarithms, so that their exponentials stay numbers."""
+"""The largest magnitude of logarithms in an interval, so that their exponentials are numbers."""
 FEWEST_ROUNDS = 3
 """With fewer rounds, a disturbed one cannot be distinguished from the others."""
 
@@ -99,7 +99,7 @@ def _median_interval(samples: Sequence[float]) -> tuple[float, float] | None:
 
 
 def _geometric_interval(samples: Sequence[float]) -> tuple[float, float] | None:
-    """That of the mean of logarithms; None where a sample is not positive, or logarithms say too little."""
+    """That of the mean of logarithms; None where a sample is not positive, or from fewer than FEWEST_LOGARITHMS."""
     if len(samples) < FEWEST_LOGARITHMS or min(samples) <= 0:
         return None
     bounds = _mean_interval([math.log(sample) for sample in samples])
