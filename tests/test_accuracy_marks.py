@@ -40,7 +40,7 @@ def with_figures(record: Record, macs: float = 0, **figures: object) -> Record:
     return record.model_copy(update={"readings": kept, "published": {**record.published, **figures}})
 
 
-def tested_at(record: Record, size: int) -> dict[str, Reading]:
+def evaluated_at(record: Record, size: int) -> dict[str, Reading]:
     """The readings with an accuracy that was taken with images of this size."""
     return record.readings | {"imagenet_top1": samples.reading("imagenet_top1", 0.76, test_size=size)}
 
@@ -76,7 +76,7 @@ def test_charts_mark_the_labels(comparison: Comparison) -> None:
             signs = {sign for sign in (NETWORK, PROTOCOL, SIZE) if sign in chart.remark(comparison, tongue)}
             assert signs == {NETWORK, PROTOCOL}, "those that occur"
             assert not any(sign in tongue._(chart.caption) for sign in (NETWORK, PROTOCOL, SIZE))
-    sized = one(comparison, "resnet50").model_copy(update={"readings": tested_at(one(comparison, "resnet50"), 176)})
+    sized = one(comparison, "resnet50").model_copy(update={"readings": evaluated_at(one(comparison, "resnet50"), 176)})
     assert legend(compare([sized]), ENGLISH) == "¶: taken at another image size than the network was measured at."
     assert legend(compare([one(comparison, "resnet50")]), ENGLISH) == ""
 
