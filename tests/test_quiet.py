@@ -59,8 +59,8 @@ def test_the_first_screen_names_the_cause() -> None:
     assert shown["busy"] == ["≈ marks noisy times: other programs kept up to 48 % of the processors busy meanwhile."]
     assert shown["few"] == ["≈ marks noisy times: the preset standard takes too few samples for a 95 % interval."]
     assert shown["wide"] == [
-        "≈ marks noisy times (samples or rounds of the same measurement differ by more than 10 %) and times without a "
-        "95 % interval."
+        "≈ marks noisy times (samples or rounds of the same measurement differ by more than 10 %) and times without an "
+        "interval."
     ], "the trainings are timed once"
     once = [changed(each, finetune_seconds=samples.reading("finetune_seconds", 4.0, 4.1)) for each in (wide, *others)]
     assert first_screen(compare(once)) == [
@@ -80,8 +80,8 @@ def test_levels_that_differ_between_runs_are_named() -> None:
     first, *others = steady()
     shown = first_screen(compare([changed(first, **{key: moved}), *others]))
     assert shown == [
-        "≈ marks noisy times (their level differs between runs, and the newest run's is shown) and times without a "
-        "95 % interval."
+        "≈ marks noisy times (their level differs between runs, and the newest run's is shown) and times without an "
+        "interval."
     ]
 
 

@@ -13,6 +13,5 @@ def batches(comparison: Comparison, language: Language) -> str:
     sizes = sorted({size for size in found if type(size) is int})
     if not sizes:
         return ""
-    return language.ngettext(
-        "Throughput: in batches of {batch} image.", "Throughput: in batches of {batch} images.", sizes[-1]
-    ).format(batch=language.listing([language.number(size) for size in sizes]))
+    message = language._("Throughput: in batches of {batch}.")
+    return message.format(batch=language.listing([language.number(size) for size in sizes]))

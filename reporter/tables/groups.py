@@ -164,15 +164,13 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
     apart = _("Machines stand side by side: times of two machines are not comparable.")
     ranked = any(column.key.startswith("rank_") for column in rows.columns)
     relative = any(column.key.endswith("_relative") for column in rows.columns)
-    medians = _("Medians, rounded by the 95 % interval, which is in the CSV file. ≈: noisy or without an interval.")
+    places = _(
+        "Ranks: the first and last rank of all architectures that this run does not distinguish from the row's, by "
+        "the 95 % interval of their ratio round by round."
+    )
     return (
-        f"{medians} {batches(rows.comparison, language)}".strip(),
-        _(
-            "Ranks: the first and last rank of all architectures that this run does not distinguish from the row's, by "
-            "the 95 % interval of their ratio round by round."
-        )
-        if ranked
-        else "",
+        _("Medians, rounded by the 95 % interval, which is in the CSV file. ≈: noisy or without an interval."),
+        f"{places if ranked else ''} {batches(rows.comparison, language)}".strip(),
         _("Relative: time over the geometric mean of the times of its column, machine by machine.") if relative else "",
         within(rows.comparison, language),
         *accelerator_notes.notes(rows.comparison, language),

@@ -121,12 +121,12 @@ def _other_papers(records: Sequence[Record], language: Language) -> str:
     if not names:
         return ""
     parts = "; ".join(f"{language.translate(paper)} ({', '.join(some)})" for paper, some in names.items())
-    return language._("MACs from another paper than the architecture's own: {parts}.").format(parts=parts)
+    return language._("MACs from another paper: {parts}.").format(parts=parts)
 
 
 def other_paper(published: Mapping[str, object]) -> str:
     """The paper that states the MACs, where it is named; that of the architecture itself is not."""
-    found = re.match(QUOTED + r" \((?!Table|Figure)([A-Z][^),]*)", str(published.get("mult_adds_published") or ""))
+    found = re.match(QUOTED + r" \(([A-Z]\w+ paper|Rethinking)\b", str(published.get("mult_adds_published") or ""))
     return found[2] if found else ""
 
 

@@ -61,8 +61,8 @@ def _notes(settings: list[str], language: Language) -> tuple[str, ...]:
             "native, torch's own code. An engine may merge several operators into one."
         ).format(least=least),
         language._(
-            "Times: {settings}. Those of all operators sum to the latency of the mode; those of eager are scaled to "
-            "that latency times the speedup."
+            "Times ({settings}) of all operators sum to the latency of the mode; those of eager are scaled to it times "
+            "the speedup."
         ).format(settings=language.listing(settings)),
     )
 

@@ -19,7 +19,7 @@ def causes(comparison: Comparison, language: Language) -> list[str]:
         return []
     alone, both = (
         language._("≈ marks noisy times: {reasons}."),
-        language._("≈ marks noisy times ({reasons}) and times without a 95 % interval."),
+        language._("≈ marks noisy times ({reasons}) and times without an interval."),
     )
     return [(both if _lacks_intervals(comparison) else alone).format(reasons="; ".join(found))]
 
