@@ -10,12 +10,12 @@ import samples
 
 from reporter import facts
 from reporter.charts import accuracy_by_year, accuracy_vs_cost, timeline
-from reporter.model import Record
+from reporter.model import Reading, Record
 from reporter.report.choosing.choice import choice
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.pair_sentences import against
 from reporter.report.language import language
-from reporter.report.published.accuracy_marks import NETWORK, PROTOCOL, SIZE, footnotes, special
+from reporter.report.published.accuracy_marks import NETWORK, PROTOCOL, SIZE, footnotes, legend, special
 from reporter.report.published.published_figures import counted_by, torchvision_versions
 from reporter.tables import measured_vs_published, overview, published_accuracy
 
@@ -38,6 +38,11 @@ def with_figures(record: Record, macs: float = 0, **figures: object) -> Record:
     kept = {key: each for key, each in record.readings.items() if not key.startswith("imagenet")}
     kept["macs"] = samples.reading("macs", macs or record.value("macs"))
     return record.model_copy(update={"readings": kept, "published": {**record.published, **figures}})
+
+
+def evaluated_at(record: Record, size: int) -> dict[str, Reading]:
+    """The readings with an accuracy that was taken with images of this size."""
+    return record.readings | {"imagenet_top1": samples.reading("imagenet_top1", 0.76, test_size=size)}
 
 
 def test_an_accuracy_of_another_network_or_protocol_is_marked(comparison: Comparison) -> None:
@@ -66,8 +71,14 @@ def test_charts_mark_the_labels(comparison: Comparison) -> None:
         assert "'ResNet-50'" in str(draw(comparison, ENGLISH))
     assert "Inception v3 §" in str(timeline.draw(comparison, ENGLISH))
     for chart in (*accuracy_vs_cost.ENTRIES, *accuracy_by_year.ENTRIES, *timeline.ENTRIES):
+        assert chart.remark
         for tongue in (ENGLISH, language("ru")):
-            assert all(sign in tongue._(chart.caption) for sign in (NETWORK, PROTOCOL, SIZE))
+            signs = {sign for sign in (NETWORK, PROTOCOL, SIZE) if sign in chart.remark(comparison, tongue)}
+            assert signs == {NETWORK, PROTOCOL}, "those that occur"
+            assert not any(sign in tongue._(chart.caption) for sign in (NETWORK, PROTOCOL, SIZE))
+    sized = one(comparison, "resnet50").model_copy(update={"readings": evaluated_at(one(comparison, "resnet50"), 176)})
+    assert legend(compare([sized]), ENGLISH) == "¶: taken at another image size than the network was measured at."
+    assert legend(compare([one(comparison, "resnet50")]), ENGLISH) == ""
 
 
 def test_tables_mark_the_accuracy(comparison: Comparison) -> None:
@@ -150,6 +161,21 @@ def test_published_counts_of_another_version_are_named(comparison: Comparison) -
         note.endswith("Measured with torchvision 0.99.0; a count that differs there is shown as a difference.")
         for note in table.notes
     )
+
+
+def test_counts_and_macs_of_another_source_are_named(comparison: Comparison) -> None:
+    """Counts that are not torchvision's, and MACs that another paper than the architecture's own states."""
+    table = measured_vs_published.make(comparison, ENGLISH)
+    assert table
+    at = [column.key for column in table.columns].index("source")
+    assert {row[at].text for row in table.rows} > {"torchvision", "timm seresnet50"}
+    assert any(note.endswith("except where the last column names another source.") for note in table.notes)
+    papers = "MACs from another paper: ResNet paper (VGG-16, VGG-19); SE paper (VGG-16 BN); Rethinking (BN-Inception)."
+    assert papers in table.notes
+    alone = measured_vs_published.make(compare([one(comparison, "resnet50")]), ENGLISH)
+    assert alone
+    assert not any("last column" in note or "another paper" in note or "¹" in note for note in alone.notes)
+    assert any("states for its weights." in note for note in alone.notes)
 
 
 def test_macs_within_the_rounding_of_the_published_figure_do_not_differ(comparison: Comparison) -> None:

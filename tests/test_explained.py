@@ -208,6 +208,8 @@ def test_a_mode_names_the_operators_that_changed_kernel_and_their_gain() -> None
     table = mode_operators.make(comparison, ENGLISH)
     assert table
     assert any(cell.text == "brgconv:avx512_core" for row in table.rows for cell in row)
+    assert table.notes[-1].startswith("Times (one CPU thread) of all operators sum to the latency of the mode;")
+    assert "eager are scaled" in table.notes[-1]
 
 
 def test_the_roofline_is_that_of_the_ceilings(comparison: Comparison) -> None:

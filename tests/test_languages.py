@@ -126,9 +126,10 @@ def test_errors_of_torch_are_left_to_the_files(recorded: str, english: str, russ
 def test_names_dates_and_numbers() -> None:
     assert available() == ["en", "ru"]
     assert language("ru").name == "русский"
-    assert language("ru").date("2026-01-02T03:04:05+00:00") == "2 января 2026, 03:04 UTC"
+    assert language("ru").date("2026-01-02T03:04:05+00:00") == "2 января 2026\u00a0г., 03:04 UTC"
     assert language("en").date("not a date") == "not a date"
-    assert language("ru").calendar_day("2026-01-02T23:04:05-03:00") == "3 января 2026"
+    assert language("ru").calendar_day("2026-01-02T23:04:05-03:00") == "3 января 2026\u00a0г."
+    assert language("en").calendar_day("2026-01-02T03:04:05+00:00") == "2 January 2026"
     assert language("en").calendar_day("not a date") == "not a date"
 
 

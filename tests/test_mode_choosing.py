@@ -347,10 +347,24 @@ def test_the_page_filters_the_pairs_of_the_command(folder: Path) -> None:
     rows = dict(zip(listed, made.table.rows, strict=True))
     marked = {mode for (_, mode), row in rows.items() if "†" in row[at["imagenet_top1"]].text}
     assert marked == {"bf16", "bf16+channels_last", "int8+openvino"}
+    assert "† The accuracy was measured in fp32, not in this mode." in made.table.notes
+    assert made.on_request
     (slider,) = [slider for slider in made.sliders if slider.key == OUTPUT_ERROR.key]
     assert (mode_samples.ERROR, "≤ 0.50 %") in slider.stops
     times = [rows["resnet18", mode][at[KEY]] for mode in ("eager", "bf16+channels_last")]
     assert times[1].value == pytest.approx(0.5 * times[0].value)
+
+
+def test_marks_and_limits_are_explained_where_they_are(tmp_path: Path) -> None:
+    """Without a mode of another precision there is no †; only the page has limits and modes to choose."""
+    modes = {"channels_last": 0.9, "openvino": 0.6}
+    record_files.save_all(tmp_path, mode_samples.with_modes(eager(), modes))
+    made = choice(compare(record_files.load_all_modes(tmp_path)[0]), language("en"))
+    assert made is not None
+    assert {mode for mode, _chosen in made.modes} == {"eager", *modes}
+    assert not made.on_request
+    assert not [note for note in made.table.notes if "†" in note or "limit" in note or "chosen" in note]
+    assert "Modes with a wrong output are left out." in made.table.notes
 
 
 def test_of_too_many_pairs_the_page_has_those_of_eager(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,14 @@ def test_the_first_screen_names_the_cause() -> None:
     }
     assert shown["busy"] == ["≈ marks noisy times: other programs kept up to 48 % of the processors busy meanwhile."]
     assert shown["few"] == ["≈ marks noisy times: the preset standard takes too few samples for a 95 % interval."]
-    assert "samples or rounds" in shown["wide"][0]
+    assert shown["wide"] == [
+        "≈ marks noisy times (samples or rounds of the same measurement differ by more than 10 %) and times without an "
+        "interval."
+    ], "the trainings are timed once"
+    once = [changed(each, finetune_seconds=samples.reading("finetune_seconds", 4.0, 4.1)) for each in (wide, *others)]
+    assert first_screen(compare(once)) == [
+        "≈ marks noisy times: samples or rounds of the same measurement differ by more than 10 %."
+    ]
     both = compare([busy, changed(others[0], **{key: timed(key, 0.05, 0.05)}), *others[1:]])
     (text,) = causes(both, ENGLISH)
     assert [reason.split()[0] for reason in text.removeprefix("≈ marks noisy times: ").split("; ")] == ["other", "the"]
@@ -72,7 +79,10 @@ def test_levels_that_differ_between_runs_are_named() -> None:
     )
     first, *others = steady()
     shown = first_screen(compare([changed(first, **{key: moved}), *others]))
-    assert shown == ["≈ marks noisy times: their level differs between runs, and the newest run's is shown."]
+    assert shown == [
+        "≈ marks noisy times (their level differs between runs, and the newest run's is shown) and times without an "
+        "interval."
+    ]
 
 
 def test_all_threads_slower_than_one_is_a_warning_with_names() -> None:

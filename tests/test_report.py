@@ -17,7 +17,7 @@ from commands import drawing_every
 
 from reporter.model import Chart, Record, ReporterError
 from reporter.registry.catalog import collect
-from reporter.report import build, sections
+from reporter.report import build, challenge_entries, sections
 from reporter.report.comparison import Comparison, accuracy, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
@@ -290,6 +290,15 @@ def test_hostile_names_are_text_in_markdown(written: Path) -> None:
 )
 def test_markdown_is_shown_as_it_is(text: str, escaped: str) -> None:
     assert markdown.escape(text) == escaped
+
+
+def test_in_sources_only_pages_are_links() -> None:
+    """GitHub takes a name of a file with @ for the address of an e-mail, but not in a code span."""
+    entries = [markdown.Sourced(entry.source) for entry in challenge_entries.entries()]
+    (slides,) = [text for entry in entries if "@" in (text := markdown.escape(entry, in_table=True))]
+    assert slides.endswith("slides `Trimps-Soushen@ILSVRC2016.pdf`")
+    assert "http://image-net.org/challenges/LSVRC/2016/results#loc 0.02991;" in slides
+    assert markdown.escape(markdown.Sourced("a_b *c* http://x.org/d_e")) == "a_b \\*c\\* http://x.org/d_e"
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1"])

@@ -61,6 +61,13 @@ def test_both_editions_contain_no_private_expression(edition: Edition) -> None:
     assert found("report.md", text) == []
 
 
+def test_no_text_on_the_lecture_speaks_of_attention(report: Report) -> None:
+    """None of its networks has any; the definition of MACs, which is that of any network, is not in these records."""
+    text = formats.to_markdown(report)
+    assert "FLOPs = 2 × MAC" in text
+    assert not re.search(r"\battention\b|\bвнимани[ея] ", text)
+
+
 def test_the_glossary_has_a_dozen_terms(report: Report) -> None:
     section = next(each for each in report.sections if each.name == "glossary")
     terms = next(block for folded in section.blocks for block in folded.blocks if isinstance(block, Terms))

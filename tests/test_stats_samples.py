@@ -73,6 +73,17 @@ def test_the_center_is_the_median_or_the_mean() -> None:
     assert interval((1.0,) * 5, "median") is None
 
 
+def test_the_interval_of_a_geometric_mean_is_positive() -> None:
+    """Of 1, 10 and 100 the logarithms have the mean log 10 and s = log 10: half width 4.3027 log 10 / sqrt(3)."""
+    assert centre((4.0, 9.0), "geometric") == pytest.approx(6)
+    assert centre((0.0, 9.0), "geometric") == 0
+    low, high = interval((1.0, 10.0, 100.0), "geometric") or pytest.fail("three samples have an interval")
+    assert (low, high) == pytest.approx((10 ** (1 - 2.48418), 10 ** (1 + 2.48418)), rel=1e-4)
+    assert interval((4.0, 9.0), "geometric") is None
+    assert interval((0.0, 4.0, 9.0), "geometric") is None
+    assert interval((1e-100, 1e-100, 1e100), "geometric") is not None, "within the range of floats"
+
+
 @given(st.lists(st.integers(-1000, 1000), min_size=2, max_size=20, unique=True))
 def test_the_interval_of_a_mean_is_scipys(samples: list[int]) -> None:
     low, high = interval(samples, "mean") or pytest.fail("two samples have an interval of the mean")

@@ -6,10 +6,17 @@ import re
 
 import samples
 
+from reporter.charts import bars
 from reporter.model import Reading, Record
+from reporter.report.build import draw
+from reporter.report.choosing.choice import choice
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.report.output.summary import summary
+from reporter.report.page.failures import failed
+from reporter.report.sections import Items
 from reporter.report.table import Table
+from reporter.report.throughput_batches import batches
 from reporter.tables import fvcore_operators, groups, ilsvrc_entries, overview, peaks
 
 ENGLISH = language("en")
@@ -89,6 +96,72 @@ def test_the_gradient_ratio_before_training_is_next_to_that_after() -> None:
     assert any(note.startswith("Gradient ratio: norm") for note in made.notes)
 
 
+def test_gradient_ratios_of_two_seeds_have_two_digits_and_no_interval() -> None:
+    """Such as those of ResNet-101 and ResNet-18 in a standard run; three seeds have a positive interval."""
+    rows = {9: (5.7224, 5.7235), 11: (348.78, 229.92), 5: (16.6, 32.9, 24.0)}
+    records = [
+        changed(samples.record(samples.ROWS[row]), samples.reading("gradient_ratio_trained", *ratios))
+        for row, ratios in rows.items()
+    ]
+    made = groups.group("finetune")(compare(records), ENGLISH)
+    assert made
+    at = [each.key for each in made.columns].index("gradient_ratio_trained")
+    cells = {row[0].text: row[at] for row in made.rows}
+    assert (cells["resnet18"].text, cells["resnet101"].text) == ("5.7", "280")
+    assert {cells[name].low for name in ("resnet18", "resnet101")} == {None}
+    low, high = cells["googlenet"].low, cells["googlenet"].high
+    assert low
+    assert high
+    assert 0 < low < min(rows[5])
+    assert high > max(rows[5])
+
+
+def test_a_head_names_the_threads_of_a_latency_and_what_activations_count() -> None:
+    """The title in summary.json stays; a number of threads that was set has a note."""
+    records = samples.lecture()[:2]
+    times = groups.group("latency")(compare(records), ENGLISH)
+    counts = groups.group("compute")(compare(records), ENGLISH)
+    assert times
+    assert counts
+    heads = {column.key: column for column in (*times.columns, *counts.columns)}
+    titles = [heads[key].title for key in ("latency_cpu_1thread", "latency_cpu", "rank_latency_cpu")]
+    assert titles == ["Latency, CPU, 1 thread", "Latency, CPU, all threads", "Rank: Latency, CPU, all threads"]
+    activations = heads["activations"]
+    assert (activations.title, activations.unit, activations.heading) == ("Activations", "M elements", "activations")
+    limited = [
+        changed(each, each.readings["latency_cpu"].model_copy(update={"settings": {"threads": 1}})) for each in records
+    ]
+    assert compare(limited).quantities["latency_cpu"].title == "Latency, CPU"
+    noisy = changed(records[0], samples.reading("latency_cpu", *samples.times(0.01, 0.4)))
+    assert summary(compare([noisy]))["records"][0]["readings"]["latency_cpu"]["title"] == "Latency, CPU"
+    blocks = failed(compare([noisy]), (), ENGLISH).blocks
+    lines = [item for block in blocks if isinstance(block, Items) for item in block.items]
+    assert any(line.startswith("Latency, CPU, all threads: ") for line in lines)
+
+
+def batched(record: Record, batch: object) -> Record:
+    """A record whose throughput was measured in batches of this size."""
+    found = record.readings["throughput_cpu"].model_copy(update={"settings": {"throughput_batch": batch}})
+    return changed(record, found)
+
+
+def test_the_batch_of_a_throughput_is_stated_where_it_is_read() -> None:
+    """It is a condition of the reading; records of earlier versions may lack it."""
+    first, second = samples.lecture()[:2]
+    comparison = compare([batched(first, 4), batched(second, 4)])
+    chosen = choice(comparison, ENGLISH)
+    assert chosen
+    for table in (overview.make(comparison, ENGLISH), groups.group("latency")(comparison, ENGLISH), chosen.table):
+        assert table
+        assert any(note.endswith("Throughput: in batches of 4.") for note in table.notes)
+    (chart,) = [each for each in bars.ENTRIES if each.name == "throughput"]
+    (picture,) = draw(comparison, language("ru"), [chart])
+    assert picture.figure.caption.endswith(" Пропускная способность: батчами по 4.")
+    assert batches(compare([batched(first, 4), batched(second, 1)]), ENGLISH).endswith("of 1 and 4.")
+    assert batches(compare([batched(first, [4]), batched(second, True)]), ENGLISH) == ""
+    assert batches(compare([first]), ENGLISH) == ""
+
+
 def test_a_network_without_a_year_has_an_empty_cell() -> None:
     first, second = samples.lecture()[:2]
     table = overview.make(compare([first, second.model_copy(update={"year": None})]), ENGLISH)
@@ -140,6 +213,21 @@ def test_the_image_of_a_network_in_half_precision_has_half_the_bytes() -> None:
     assert peaks.held_by_inference(changed(known, half)) == 106 * MIB + image
 
 
+def test_auxiliary_heads_in_a_computed_peak_are_marked() -> None:
+    """They are built with the network and not run: the bytes beyond those of the weights without them."""
+    with_heads, without = (
+        changed(measured(samples.record(samples.ROWS[row])), reading("weights_bytes", size * MIB // 2))
+        for row, size in ((5, 151), (9, 200))
+    )
+    table = peaks.make(compare([with_heads, without]), ENGLISH)
+    assert table
+    assert column(table, "exact_inference_bytes") == ["107¹", "107"]
+    assert table.notes[0] == "¹ With the auxiliary heads, which are built but not run: 24.5 MiB (GoogLeNet)."
+    plain = peaks.make(compare([without]), ENGLISH)
+    assert plain
+    assert not any("¹" in text for text in (*plain.notes, *column(plain, "exact_inference_bytes")))
+
+
 def test_without_a_gpu_nothing_is_said_of_it() -> None:
     record = samples.record(samples.ROWS[0])
     resident = changed(record, reading("rss_inference_bytes", 300 * MIB))
@@ -165,6 +253,13 @@ def test_the_table_of_the_challenge_has_one_winner_a_year_and_depths_as_numbers(
     assert (shown[7.325]["depth"].text, shown[5.1]["top5_error_percent"].text) == ("16, 19", "5.1")
     assert "Depth: 154 (chart says 152)" in shown[2.251]["note"].text
     assert "won the category with external data" in shown[15.315]["note"].text
+    assert (shown[4.94]["year"].text, shown[4.94]["year"].value) == ("2015", "2015 (Feb)")
+    assert shown[4.94]["note"].text.endswith("; 2015 (Feb)")
+    assert (shown[12.0]["year"].text, shown[12.0]["team"].text) == ("–", "human: annotator A2")
+    russian = ilsvrc_entries.make(compare(samples.few()), language("ru"))
+    assert russian
+    assert [row[1].text for row in russian.rows][-1] == "человек: разметчик A2"
+    assert column(russian, "entry")[1] == "ядра Фишера"
 
 
 def test_a_network_that_is_drawn_whole_has_no_parameters_of_a_block() -> None:

@@ -338,13 +338,17 @@ def test_the_caption_names_data_set_steps_batch_and_seeds() -> None:
 
 
 def test_weights_that_could_not_be_downloaded_are_one_sentence() -> None:
-    """Without names of files, for the reasons of earlier versions, too; other reasons follow."""
+    """With the networks, without files and errors, for the reasons of earlier versions, too; other reasons follow."""
     missing = "no IMAGENET1K_V1 weights: {file}.pth is not in torch hub's checkpoints and {error}"
     errors = ("could not be downloaded: timed out", "<urlopen error timed out>")
-    found = [missing.format(file=f"f{number}", error=error) for number, error in enumerate(errors)]
-    expected = ["Random weights, because those of ImageNet could not be downloaded: timed out."]
-    assert training_recipes.reasons(found, language("en")) == expected
-    assert training_recipes.reasons([*found, "asked for"], language("en")) == [
+    found = {missing.format(file=f"f{number}", error=error): [f"net{number}"] for number, error in enumerate(errors)}
+    expected = ["Random weights for net0 and net1: those of ImageNet could not be downloaded."]
+    assert training_recipes.reasons(found, 3, ENGLISH) == expected
+    assert training_recipes.reasons({**found, "asked for": ["net2"]}, 3, ENGLISH) == [
         *expected,
-        "Why random weights: asked for",
+        "Random weights for net2: asked for",
     ]
+    many = [f"net{number}" for number in range(7)]
+    for count, some in ((7, "all networks"), (9, "7 of 9 networks")):
+        (text,) = training_recipes.reasons({"asked for": many}, count, ENGLISH)
+        assert text == f"Random weights for {some}: asked for"

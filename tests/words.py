@@ -22,7 +22,9 @@ from reporter.report.comparison import COUNTED as RENAMED
 from reporter.report.findings.key_findings import OPENINGS
 from reporter.report.output.formats import folder
 from reporter.report.training.training_names import BY_KEY, TITLES
+from reporter.report.units import ELEMENTS
 from reporter.report.why import operator_names
+from reporter.tables.measured_vs_published import other_paper
 
 PACKAGE = Path(reporter.__file__).parent
 KEYWORDS: dict[str, Any] = {"_": None, "ngettext": (1, 2)}
@@ -73,8 +75,9 @@ def _catalogues() -> Iterator[str]:
     yield from (step["step"] for step in facts.ablations())
     yield from (step["source"] for step in facts.ablations() if step["source"])
     yield from (row["baseline_source"] for row in facts.architectures().values() if row["baseline_source"])
-    yield from (row["entry"] for row in facts.timeline() if row["year"] == "human")
+    yield from filter(None, map(other_paper, facts.architectures().values()))
+    yield from (row["team"] for row in facts.timeline() if row["year"] == "human")
     for row in facts.timeline():
-        words = (row[key] for key in ("depth", "single_or_ensemble", "value_kind", "note"))
+        words = (row[key] for key in ("entry", "depth", "single_or_ensemble", "value_kind", "note"))
         yield from (word for word in words if re.search("[a-z]{2}", word))
-    yield from ("s", "ms", "µs", "MiB", "images/s", "G", "M", "%")
+    yield from ("s", "ms", "µs", "MiB", "images/s", "G", "M", "%", *(scale.word for scale in ELEMENTS))

@@ -14,7 +14,7 @@ from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
-from reporter.report.published.accuracy_marks import special
+from reporter.report.published.accuracy_marks import legend, special
 
 ROOM = 0.9
 """Years on both sides of the plot, for bubbles and labels."""
@@ -62,12 +62,11 @@ ENTRIES = (
         "accuracy_by_year",
         "Published accuracy by year",
         "Published single-crop ImageNet accuracy over the year of the paper; the area of a bubble is proportional to "
-        "the parameters. Hollow bubbles: no accuracy of weights is published; shown is the paper's own figure. §: "
-        "another protocol than one crop of 224 pixels on all validation images; ‡: of a network with other MACs than "
-        "the one measured; ¶: taken at another image size than the network was measured at.",
+        "the parameters. Hollow bubbles: no accuracy of weights is published; shown is the paper's own figure.",
         draw,
         narrow=partial(draw, width=NARROW),
         most=MOST,
+        remark=legend,
         chapter="years",
         order=0,
         edition="choice",

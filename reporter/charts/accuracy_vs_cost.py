@@ -15,7 +15,7 @@ from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.language import Language
-from reporter.report.published.accuracy_marks import special
+from reporter.report.published.accuracy_marks import legend, special
 
 GIGA = units.Scale(1e9, "G")
 
@@ -119,8 +119,6 @@ def _corners(rows: list[dict[str, Any]]) -> list[tuple[float, float]]:
 CAPTION = (
     "Published single-crop ImageNet accuracy; the area of a bubble is proportional to the parameters. "
     "Hollow bubbles: no accuracy of weights is published; shown is the paper's own figure. "
-    "‡: the accuracy is that of the paper's network, which needs other MACs; §: another protocol than one crop of 224 "
-    "pixels on all validation images; ¶: taken at another image size than the network was measured at. "
 )
 OF_MACS = CAPTION + (
     "Dashed: the Pareto front, networks with published weights than which none is more accurate for as few MACs."
@@ -137,6 +135,7 @@ ENTRIES = (
         against("macs"),
         narrow=against("macs", NARROW),
         most=MOST,
+        remark=legend,
         chapter="accuracy",
         order=0,
     ),
@@ -147,6 +146,7 @@ ENTRIES = (
         against("latency_cpu_1thread"),
         narrow=against("latency_cpu_1thread", NARROW),
         most=MOST,
+        remark=legend,
         chapter="accuracy",
         order=1,
         eager=True,
@@ -158,6 +158,7 @@ ENTRIES = (
         against("latency_cpu"),
         narrow=against("latency_cpu", NARROW),
         most=MOST,
+        remark=legend,
         chapter="accuracy",
         order=2,
         eager=True,
@@ -170,6 +171,7 @@ ENTRIES = (
         against("latency_cuda"),
         narrow=against("latency_cuda", NARROW),
         most=MOST,
+        remark=legend,
         chapter="accuracy",
         order=3,
         eager=True,

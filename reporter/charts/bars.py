@@ -13,6 +13,7 @@ from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, pointed, reading
 from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, data, text, tinted
 from reporter.report.language import Language
+from reporter.report.throughput_batches import batches
 from reporter.report.training.held_out_accuracy import is_at_chance
 from reporter.report.training.training_protocol import protocol
 from reporter.report.training.training_recipes import TOP1_KEYS
@@ -132,6 +133,7 @@ ENTRIES = (
         name="throughput",
         title="Throughput",
         caption="Images per second in a batch, with the 95 % interval. Longer is better; ≈ marks noisy values.",
+        remark=batches,
         draw=bars("throughput_cpu", per_machine=True),
         narrow=bars("throughput_cpu", per_machine=True, width=NARROW),
         chapter="time",
@@ -142,6 +144,7 @@ ENTRIES = (
         name="throughput_cuda",
         title="Throughput on the GPU",
         caption="Images per second in a batch, with the 95 % interval. Longer is better; ≈ marks noisy values.",
+        remark=batches,
         draw=bars("throughput_cuda", per_machine=True),
         narrow=bars("throughput_cuda", per_machine=True, width=NARROW),
         chapter="time",

@@ -15,7 +15,7 @@ from reporter.report.drawing.label_placement import spread
 from reporter.report.drawing.tooltips import about, pointed
 from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, data, literal, text
 from reporter.report.language import Language
-from reporter.report.published.accuracy_marks import special
+from reporter.report.published.accuracy_marks import legend, special
 from reporter.report.published.paper_depth import paper_depth, source
 
 WIDTH, BARS, DOTS, DEPTHS = 1340, 230, 200, 170
@@ -281,11 +281,10 @@ ENTRIES = (
         caption="Bars: official top-5 errors of the challenge's entries on its test sets; a shadow behind a bar is an "
         "ensemble, gray marks hand-crafted features. Dots: the networks of this report, one network and one crop on "
         "the validation set, with the depth that its paper states. Bars and dots follow different protocols; do not "
-        "compare them directly. ‡: error of a network with other MACs than the one measured; §: another "
-        "protocol than one crop of 224 pixels on all validation images; ¶: at another image size than the network was "
-        "measured at.",
+        "compare them directly.",
         draw=draw,
         narrow=narrow,
+        remark=legend,
         chapter="timeline",
         order=0,
         edition="lecture",

@@ -22,7 +22,7 @@ BUILD = Quantity(
     unit="s",
     group="latency",
     better="lower",
-    definition="Seconds to build the network with random weights on the CPU, in a fresh process.",
+    definition="Time to build the network with random weights on the CPU, in a fresh process.",
     centre="mean",
 )
 

@@ -29,7 +29,7 @@ LATENCY, THROUGHPUT = (
         unit="s",
         group="latency",
         better="lower",
-        definition=f"Seconds for one image of native size on the CPU with all threads, {PLAINLY}; sampled for a "
+        definition=f"Time for one image of native size on the CPU with all threads, {PLAINLY}; sampled for a "
         "shorter time than the latency with freed memory kept.",
     ),
     Quantity(

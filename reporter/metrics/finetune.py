@@ -42,7 +42,7 @@ TOP1 = _top1(
 SECONDS = _seconds(
     "finetune_seconds",
     "Training time",
-    "Seconds that the training took, evaluation included, loading of images and weights not.",
+    "Time that the training took, evaluation included, loading of images and weights not.",
 )
 RATIO = Quantity(
     key="gradient_ratio_trained",
@@ -51,12 +51,12 @@ RATIO = Quantity(
     group="finetune",
     better="neither",
     centre="mean",
-    definition="The gradient ratio on the same batch after the short training; the mean over seeds.",
+    definition="The gradient ratio on the same batch after the short training; the geometric mean over seeds.",
 )
 STEP = _seconds(
     "finetune_step_seconds",
     "Training step",
-    "Seconds of one training step on the images of the data set, at the size that the network is trained at; of each "
+    "Time of one training step on the images of the data set, at the size that the network is trained at; of each "
     "seed the median over its steps, and the mean over seeds.",
 )
 PROBE_TOP1 = _top1(
@@ -68,7 +68,7 @@ PROBE_TOP1 = _top1(
 PROBE_SECONDS = _seconds(
     "probe_seconds",
     "Time of the linear probe",
-    "Seconds that the training of the head took, evaluation included, loading of images and weights not.",
+    "Time that the training of the head took, evaluation included, loading of images and weights not.",
 )
 SCRATCH_TOP1 = _top1(
     "scratch_top1",
@@ -79,7 +79,7 @@ SCRATCH_TOP1 = _top1(
 SCRATCH_SECONDS = _seconds(
     "scratch_seconds",
     "Time of training from scratch",
-    "Seconds that the training from random weights took, evaluation included, loading of images not.",
+    "Time that the training from random weights took, evaluation included, loading of images not.",
 )
 QUANTITIES: dict[FinetuningMethod, tuple[Quantity, ...]] = {
     "full": (TOP1, SECONDS, RATIO, STEP),

@@ -22,7 +22,7 @@ RATIO = Quantity(
     better="neither",
     centre="mean",
     definition="Norm of the loss's gradient in the weights of the first layer over that in the last, on one batch of "
-    "training images, with random weights before the first step; the mean over seeds.",
+    "training images, with random weights before the first step; the geometric mean over all seeds of the run.",
 )
 
 

@@ -29,7 +29,7 @@ def _latency(key: str, title: str, where: str) -> Quantity:
         unit="s",
         group="latency",
         better="lower",
-        definition=f"Seconds from one image of native size to the network's output, {where}: the median over all "
+        definition=f"Time from one image of native size to the network's output, {where}: the median over all "
         f"rounds, warmed up, with its 95 % interval by how far rounds vary.{waited}",
     )
 
@@ -54,7 +54,7 @@ def _train_step(device: DeviceType, title: str) -> Quantity:
         unit="s",
         group="latency",
         better="lower",
-        definition=f"Seconds of one training step (forward, loss, backward, AdamW) {WHERE[device]}, on a batch of "
+        definition=f"Time of one training step (forward, loss, backward, AdamW) {WHERE[device]}, on a batch of "
         f"images of 80 pixels, with 1,000 classes.{waited}",
     )
 

@@ -19,8 +19,8 @@ RSS = Quantity(
     unit="B",
     group="memory",
     better="lower",
-    definition="How much the process's resident memory grows at its peak from before the network is built until it has "
-    "answered one image on the CPU; what torch itself takes is left out.",
+    definition="How much the process's resident memory grows at its peak from before the network is built, auxiliary "
+    "heads included, until it has answered one image on the CPU; what torch itself takes is left out.",
 )
 RSS_PROCESS = Quantity(
     key="rss_process_bytes",
@@ -29,7 +29,8 @@ RSS_PROCESS = Quantity(
     group="memory",
     better="lower",
     definition="What a process needs that does nothing but answer one image on the CPU: its resident memory once "
-    "Python, torch and the library that builds the network are imported, and the peak growth until it has answered.",
+    "Python, torch and the library that builds the network are imported, and the peak growth until it has answered, "
+    "auxiliary heads included.",
 )
 ALLOCATOR = {"cuda": "The CUDA allocator"}
 """What counts the bytes on each type of device; torch's allocator of the device if nothing is named here."""
@@ -47,7 +48,10 @@ def _peak_of(device: AcceleratorType, work: str, when: str) -> Quantity:
     )
 
 
-INFERENCE = {d: _peak_of(d, "inference", "during inference of one image, weights included.") for d in ACCELERATORS}
+INFERENCE = {
+    d: _peak_of(d, "inference", "during inference of one image, weights and auxiliary heads included.")
+    for d in ACCELERATORS
+}
 TRAINING = {
     d: _peak_of(d, "training", "in one training step on a batch of images of 80 pixels, all included.")
     for d in ACCELERATORS

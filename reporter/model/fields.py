@@ -25,6 +25,8 @@ MODES_SHARE = 0.35
 """The share of the sampling time of other times that each execution mode gets, and eager beside them."""
 KEEPING = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647"
 """The environment variables with which glibc keeps freed memory, as a process that is timed does."""
+GRADIENT_RATIOS = ("gradient_ratio", "gradient_ratio_trained")
+"""Ratios of norms, which are not negative: they are combined on logarithms."""
 UNITS = {
     **dict.fromkeys(("parameters", "parameters_auxiliary", "macs", "macs_fvcore", "activations", "depth"), "1"),
     **dict.fromkeys((*FRACTIONS, "gradient_ratio", "gradient_flow"), "1"),
@@ -86,6 +88,11 @@ def are_numbers(values: Sequence[Any]) -> bool:
     if not NUMBERS.issuperset(map(type, values)):
         return False
     return len([size for size in map(abs, values) if not size or SMALLEST <= size <= LARGEST]) == len(values)
+
+
+def combination(key: str, centre: str) -> str:
+    """How the samples of a metric are combined: as its `centre` says, gradient ratios on logarithms."""
+    return "geometric" if key in GRADIENT_RATIOS else centre
 
 
 def is_allowed(key: str, value: object) -> bool:

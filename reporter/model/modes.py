@@ -47,7 +47,7 @@ PREPARE = Quantity(
     unit="s",
     group="latency",
     better="lower",
-    definition="Seconds to prepare the network for this mode: conversion, export, compilation and loading, with an "
+    definition="Time to prepare the network for this mode: conversion, export, compilation and loading, with an "
     "empty cache.",
     centre="mean",
 )
@@ -57,7 +57,7 @@ FIRST_CALL = Quantity(
     unit="s",
     group="latency",
     better="lower",
-    definition="Seconds of the first call on one image, after the network is built or prepared for a mode.",
+    definition="Time of the first call on one image, after the network is built or prepared for a mode.",
     centre="mean",
 )
 ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, model_validator
 
 from reporter.model import device_states, run_medians
-from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers
+from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers, combination
 from reporter.model.origins import UNKNOWN, Origin, share_names, shared
 from reporter.model.reasons import why_noisy
 from reporter.stats import samples as sample_statistics
@@ -155,7 +155,8 @@ class Reading(Model):
         if not self.measured:
             return None
         samples = [sample for part in self.counted for sample in part] if self.moved is not None else self.samples
-        return sample_statistics.centre(samples, "log" if self.quantity.is_ratio else self.quantity.centre)
+        kind = "log" if self.quantity.is_ratio else combination(self.quantity.key, self.quantity.centre)
+        return sample_statistics.centre(samples, kind)
 
     @cached_property
     def interval(self) -> tuple[float, float] | None:
@@ -163,7 +164,7 @@ class Reading(Model):
         if not self.measured or self.value is None:
             return None
         if not self.timed:
-            found = sample_statistics.interval(self.samples, self.quantity.centre)
+            found = sample_statistics.interval(self.samples, combination(self.quantity.key, self.quantity.centre))
             return (max(0.0, found[0]), found[1]) if found and self.quantity.unit == "s" else found
         from reporter.stats import intervals
 

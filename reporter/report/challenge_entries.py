@@ -73,7 +73,7 @@ def tooltip_lines(entry: Entry, language: Language) -> list[str]:
     depth = f"{_('Depth')}: {translate(entry.depth)}" if entry.depth else ""
     parts = (
         translate(entry.year),
-        entry.team,
+        translate(entry.team),
         translate(entry.what),
         error,
         depth,

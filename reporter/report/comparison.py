@@ -22,8 +22,8 @@ from reporter.stats.shares import Shares
 from reporter.store.history import PastRun
 
 NUMBERS = ("ok", "noisy")
-COUNTED = {"depth": "Longest path"}
-"""The title of the counted depth in reports, where "Depth" is the paper's; records call it "Depth"."""
+COUNTED = {"depth": "Longest path", "latency_cpu": "Latency, CPU, all threads"}
+"""Titles in reports that differ from those of records; a latency whose number of threads was set keeps its own."""
 SAMPLED = ("rss_inference_bytes", "rss_process_bytes")
 """Sizes that are measured once and vary from process to process; all others are exact."""
 
@@ -288,11 +288,12 @@ def _order(record: Record) -> tuple[int, str, tuple[tuple[int, int | str], ...]]
     return record.year or MOST["year"], record.family.casefold(), natural(record.architecture)
 
 
-def _quantities(readings: Iterable[Reading]) -> dict[str, Quantity]:
+def _quantities(readings: Sequence[Reading]) -> dict[str, Quantity]:
     """The quantities by key, group by group, in the order in which they were measured; the newest wording counts."""
     found: dict[str, Quantity] = {}
     for reading in readings:
         found.setdefault(reading.quantity.key, reading.quantity)
-    for key in COUNTED.keys() & found.keys():
+    limited = {reading.quantity.key for reading in readings if reading.settings.get("threads")}
+    for key in COUNTED.keys() & found.keys() - limited:
         found[key] = found[key].model_copy(update={"title": COUNTED[key]})
     return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))

@@ -113,11 +113,11 @@ class Language:
 
     def calendar_day(self, moment: str) -> str:
         """A moment in ISO 8601 as its date in UTC; any other text as it is."""
-        return self._moment(moment, "d MMMM y")
+        return self._moment(moment, self._("d MMMM y"))
 
     def date(self, moment: str) -> str:
         """A moment in ISO 8601 as a date and time, in UTC; any other text as it is."""
-        return self._moment(moment, "d MMMM y, HH:mm 'UTC'")
+        return self._moment(moment, self._("d MMMM y, HH:mm 'UTC'"))
 
     def _moment(self, moment: str, pattern: str) -> str:
         try:

@@ -217,9 +217,9 @@ def measured(comparison: Comparison, language: Language) -> Section:
     """How each number was measured: the definitions of the quantities, and the words that confuse."""
     _ = language._
     macs = _(
-        "MACs and FLOPs: this report counts multiply-adds (MACs) of convolutions, linear layers and attention for one "
-        "image at the native input size. One MAC is two floating-point operations, so FLOPs = 2 × MACs. Papers write "
-        "either word for either number; where a published figure is quoted here it is in MACs."
+        "MACs and FLOPs: this report counts multiply-adds (MACs) for one image at the native input size. One MAC is "
+        "two floating-point operations, so FLOPs = 2 × MACs. Papers write either word for either number; where a "
+        "published figure is quoted here it is in MACs."
     )
     times = _(
         "Times are medians of repeated runs in a fresh process per network, after warm-up, with every sample kept. The "

@@ -9,6 +9,7 @@ from decimal import Decimal
 from statistics import median
 
 from reporter.model import Quantity, Reading
+from reporter.model.fields import GRADIENT_RATIOS
 from reporter.model.percentages import decimals as decimals_of
 from reporter.report.language import EXACTLY, Language
 from reporter.report.training.held_out_accuracy import is_unresolved
@@ -29,6 +30,8 @@ SECONDS = (Scale(1, "s"), Scale(1e-3, "ms"), Scale(1e-6, "µs"))
 PROFILED = {"1/s": Scale(1e9, "GMAC/s"), "B/s": Scale(1e9, "GB/s"), "1/B": Scale(1, "MAC/B")}
 """The scales of ceilings, and of the MACs for each byte that is moved."""
 COUNTS = (Scale(1e9, "G"), Scale(1e6, "M"), Scale(1, ""))
+ELEMENTS = (Scale(1e9, "G elements"), Scale(1e6, "M elements"), Scale(1, "elements"))
+"""The scales of activations, which are no bytes."""
 
 
 def is_fraction(quantity: Quantity) -> bool:
@@ -46,7 +49,7 @@ def scale(quantity: Quantity, values: Iterable[float | None]) -> Scale:
         return MEBIBYTES if quantity.unit == "B" else RATE
     magnitudes = [abs(value) for value in values if value]
     middle = median(magnitudes) if magnitudes else 1.0
-    choices = SECONDS if quantity.unit == "s" else COUNTS
+    choices = SECONDS if quantity.unit == "s" else ELEMENTS if quantity.key == "activations" else COUNTS
     return next((choice for choice in choices if middle >= choice.factor), choices[-1])
 
 
@@ -115,9 +118,13 @@ def rough(language: Language, value: float, scale: Scale = PLAIN) -> str:
 
 
 def figure(language: Language, reading: Reading, scale: Scale) -> str:
-    """A reading's value in a scale as a table prints it: `1,600 ≈` where it is doubtful."""
+    """A reading's value in a scale as a table prints it: `1,600 ≈` where it is doubtful.
+
+    Gradient ratios without an interval vary so much with the seed that two digits are shown.
+    """
     value = reading.value or 0
-    number = rough(language, value, scale) if is_rough(reading) else text(language, value, scale, reading.interval)
+    coarse = is_rough(reading) or (reading.quantity.key in GRADIENT_RATIOS and reading.interval is None)
+    number = rough(language, value, scale) if coarse else text(language, value, scale, reading.interval)
     return f"{number} ≈" if is_doubtful(reading) else number
 
 

@@ -13,6 +13,10 @@ from statistics import mean, median, median_high, median_low, stdev
 CONFIDENCE = 0.95
 FEWEST_BEYOND = 10
 """So many samples beyond a percentile are needed for it."""
+FEWEST_LOGARITHMS = 3
+"""A geometric mean of fewer samples has no interval."""
+LARGEST = 300.0
+"""The largest magnitude of logarithms in an interval, so that their exponentials are numbers."""
 FEWEST_ROUNDS = 3
 """With fewer rounds, a disturbed one cannot be distinguished from the others."""
 
@@ -21,21 +25,27 @@ def centre(samples: Sequence[float], kind: str) -> float:
     """The median, or the mean where `kind` is "mean"; a single sample stays as it is, so that counts stay integers.
 
     With "log" the median of logarithms, as for ratios: of an even number of samples, which are positive, it is the
-    geometric mean of the middle two.
+    geometric mean of the middle two. With "geometric" the geometric mean, 0 if a sample is not positive.
     """
     if len(samples) == 1:
         return samples[0]
     if kind == "log":
         low, high = median_low(samples), median_high(samples)
         return low if low == high else math.sqrt(low * high)
+    if kind == "geometric":
+        return math.exp(mean(map(math.log, samples))) if min(samples) > 0 else 0.0
     return mean(samples) if kind == "mean" else median(samples)
 
 
 def interval(samples: Sequence[float], kind: str) -> tuple[float, float] | None:
     """The 95 % interval of the center: order statistics for a median, Student's t for a mean.
 
-    None from fewer than six samples for a median and two for a mean. Samples are taken to be independent.
+    With "geometric" Student's t of the logarithms, so that the interval is positive. None from fewer than six samples
+    for a median, two for a mean and three for a geometric mean: of two it would span orders of magnitude. Samples are
+    taken to be independent.
     """
+    if kind == "geometric":
+        return _geometric_interval(samples)
     return _mean_interval(samples) if kind == "mean" else _median_interval(samples)
 
 
@@ -86,6 +96,14 @@ def _median_interval(samples: Sequence[float]) -> tuple[float, float] | None:
         return None
     ordered = sorted(samples)
     return ordered[ranks[0]], ordered[ranks[1]]
+
+
+def _geometric_interval(samples: Sequence[float]) -> tuple[float, float] | None:
+    """That of the mean of logarithms; None where a sample is not positive, or from fewer than FEWEST_LOGARITHMS."""
+    if len(samples) < FEWEST_LOGARITHMS or min(samples) <= 0:
+        return None
+    bounds = _mean_interval([math.log(sample) for sample in samples])
+    return (math.exp(max(bounds[0], -LARGEST)), math.exp(min(bounds[1], LARGEST))) if bounds else None
 
 
 def _mean_interval(samples: Sequence[float]) -> tuple[float, float] | None:

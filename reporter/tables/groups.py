@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from reporter.model import WITHIN, Group, Quantity, Record
 from reporter.model.devices import ACCELERATORS
-from reporter.model.fields import DEFAULT_MALLOC, KEEPING
+from reporter.model.fields import DEFAULT_MALLOC, GRADIENT_RATIOS, KEEPING
 from reporter.model.modes import OUTPUT_ERROR
 from reporter.report import accelerator_notes
 from reporter.report.comparison import Comparison
@@ -15,6 +15,7 @@ from reporter.report.language import Language
 from reporter.report.rank_ranges import ranks
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark
 from reporter.report.tail_latency import add_percentiles, add_relative
+from reporter.report.throughput_batches import batches
 from reporter.report.training.training_names import specific, start
 from reporter.report.training.training_ranks import add_intervals, add_ranks
 from reporter.report.training.training_recipes import TOP1_KEYS, add_recipes
@@ -22,10 +23,6 @@ from reporter.tables.fvcore_operators import verdict
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_best_top5", OUTPUT_ERROR.key)
 """Listed in other tables: those of published accuracies and of execution modes."""
-
-
-RATIOS = ("gradient_ratio", "gradient_ratio_trained")
-"""The gradient ratio before and after training."""
 BLOCK = "block_parameters"
 ON_DEVICE = frozenset(f"{device}_{work}_bytes" for device in ACCELERATORS for work in ("inference", "training"))
 """The measured memory peaks of accelerators."""
@@ -70,9 +67,9 @@ def _block(cell: Cell, record: Record) -> Cell:
 def _before_and_after(shown: Sequence[Quantity]) -> list[Quantity]:
     """The quantities, the gradient ratio before training next to that after it; records have them in any order."""
     keys = [quantity.key for quantity in shown]
-    if not set(RATIOS) <= set(keys):
+    if not set(GRADIENT_RATIOS) <= set(keys):
         return list(shown)
-    first, second = (shown[keys.index(key)] for key in RATIOS)
+    first, second = (shown[keys.index(key)] for key in GRADIENT_RATIOS)
     others = [quantity for quantity in shown if quantity.key != first.key]
     place = others.index(second)
     return [*others[:place], first, *others[place:]]
@@ -167,14 +164,13 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
     apart = _("Machines stand side by side: times of two machines are not comparable.")
     ranked = any(column.key.startswith("rank_") for column in rows.columns)
     relative = any(column.key.endswith("_relative") for column in rows.columns)
+    places = _(
+        "Ranks: the first and last rank of all architectures that this run does not distinguish from the row's, by "
+        "the 95 % interval of their ratio round by round."
+    )
     return (
         _("Medians, rounded by the 95 % interval, which is in the CSV file. ≈: noisy or without an interval."),
-        _(
-            "Ranks: the first and last rank of all architectures that this run does not distinguish from the row's, by "
-            "the 95 % interval of their ratio round by round."
-        )
-        if ranked
-        else "",
+        f"{places if ranked else ''} {batches(rows.comparison, language)}".strip(),
         _("Relative: time over the geometric mean of the times of its column, machine by machine.") if relative else "",
         within(rows.comparison, language),
         *accelerator_notes.notes(rows.comparison, language),

@@ -37,8 +37,8 @@ def make(comparison: Comparison, language: Language) -> Table | None:
 def _row(entry: Entry, language: Language) -> tuple[Cell, ...]:
     digits = min(len(str(entry.error).partition(".")[2]), DECIMALS)
     error = Cell(language.number(entry.error, digits), entry.error)
-    before = (language.translate(entry.year), entry.team, language.translate(entry.what))
     translate = language.translate
+    before = (*_when_and_who(entry, language), translate(entry.what))
     won = Cell("✓", "yes") if entry.winner and not entry.external else ""
     after = (
         Cell(", ".join(entry.depths) or "–", entry.depth),
@@ -51,8 +51,18 @@ def _row(entry: Entry, language: Language) -> tuple[Cell, ...]:
     return (*map(plain, before), error, *map(plain, after))
 
 
+def _when_and_who(entry: Entry, language: Language) -> tuple[Cell, Cell]:
+    """The year as a number, and the team; people have no year. Files have both as the facts name them."""
+    team, year = language.translate(entry.team), entry.year[:4]
+    if not year.isdigit():
+        year, team = "–", f"{language.translate(entry.year)}: {team}"
+    return Cell(year, entry.year), Cell(team, entry.team)
+
+
 def _remarks(entry: Entry, language: Language) -> Iterator[str]:
-    """What the source says of the depth, and that a winner had more images than those of the challenge."""
+    """The month, what the source says of the depth, and that a winner had more images than those of the challenge."""
+    if "(" in entry.year:
+        yield language.translate(entry.year)
     if "(" in entry.depth or (entry.depth and not entry.depths and not entry.handmade):
         yield f"{language._('Depth')}: {language.translate(entry.depth)}"
     if entry.winner and entry.external:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reporter.model import Record
 from reporter.report import units
@@ -17,6 +17,8 @@ from reporter.report.table import Builder, Cell, Column, Table, Tabulation
 
 FACTS = {"parameters": ("params_counted", 1.0, 0.0), "macs": ("torchvision_ops_gmacs", 1e9, 0.0005)}
 """The column of facts/architectures.csv for a quantity, its unit, and half of its last digit in that unit."""
+QUOTED = r"~?(\d+(?:\.\d+)?) G"
+"""The MACs with which a paper's statement begins."""
 
 
 def make(comparison: Comparison, language: Language) -> Table | None:
@@ -31,7 +33,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows.sizes()
     for key in FACTS:
         _compared(rows, key)
-    _quoted(rows, "macs_paper", "mult_adds_published", r"~?(\d+(?:\.\d+)?) G")
+    _quoted(rows, "macs_paper", "mult_adds_published", QUOTED)
     if any(paper_depth(record) is not None for record in published_counts):
         rows.add(
             Column("depth_paper", _("Depth in the paper"), numeric=True),
@@ -39,15 +41,16 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         )
     rows.quantity("depth")
     rows.text("source", _("Source of the count"), [counted_by(r) for r in published_counts])
+    difference = _("Difference: (measured − published) / published, 0 within the rounding of the published figure.")
+    if any(_counted(record, "parameters") != record.value("parameters") for record in published_counts):
+        difference = f"{difference} {_('¹ with the auxiliary heads, as the published count has them.')}"
     notes = (
-        _(
-            "Difference: (measured − published) / published, 0 within the rounding of the published figure. ¹ with the "
-            "auxiliary heads, as the published count has them."
-        ),
+        difference,
         _(
             "Published MACs are torchvision's. A figure from a paper is quoted as it is printed: papers round, and "
             "count variants of their own."
         ),
+        _other_papers(published_counts, language),
         _versions(published_counts, language),
         _depth_sources(published_counts, language),
     )
@@ -60,6 +63,11 @@ def _versions(records: Sequence[Record], language: Language) -> str:
     if not found:
         return ""
     note = language._("Published parameters: those that torchvision {version} states for its weights.")
+    if any(_figure(each, "parameters") and not counted_by(each).startswith("torchvision") for each in records):
+        note = language._(
+            "Published parameters: those that torchvision {version} states for its weights, except where the last "
+            "column names another source."
+        )
     note = note.format(version=", ".join(found))
     if not (other := sorted(here - {"", *found})):
         return note
@@ -97,13 +105,29 @@ def _quoted(rows: Builder, key: str, fact: str, pattern: str) -> None:
     """The figure with which a paper's statement begins, as it prints it."""
     _ = rows.language._
     column = {
-        "macs_paper": Column(
-            key, _("MACs in the paper"), _("G"), "G", numeric=True, short=_("a paper"), group=_("MACs")
-        )
+        "macs_paper": Column(key, _("MACs in a paper"), _("G"), "G", numeric=True, short=_("a paper"), group=_("MACs"))
     }[key]
     found = [re.match(pattern, str(record.published.get(fact) or "")) for record in rows.records]
     if any(found):
         rows.add(column, [_printed(match[1] if match else "", rows.language) for match in found])
+
+
+def _other_papers(records: Sequence[Record], language: Language) -> str:
+    """Which of the quoted MACs are from another paper than the architecture's own."""
+    names: dict[str, list[str]] = {}
+    for record in records:
+        if paper := other_paper(record.published):
+            names.setdefault(paper, []).append(display_name(record.architecture))
+    if not names:
+        return ""
+    parts = "; ".join(f"{language.translate(paper)} ({', '.join(some)})" for paper, some in names.items())
+    return language._("MACs from another paper: {parts}.").format(parts=parts)
+
+
+def other_paper(published: Mapping[str, object]) -> str:
+    """The paper that states the MACs, where it is named; that of the architecture itself is not."""
+    found = re.match(QUOTED + r" \(([A-Z]\w+ paper|Rethinking)\b", str(published.get("mult_adds_published") or ""))
+    return found[2] if found else ""
 
 
 def _depth_sources(records: Sequence[Record], language: Language) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reporter.report import units
+from reporter.report import headline_latency, units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.modes import mode_kernels, mode_ranking, mode_words
@@ -42,7 +42,9 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         rows.add(column, [_time(getattr(row, key), language) for _each, row in found])
     gained = Column("gained", _("Gained"), _("ms"), "s", _("Eager minus the mode; negative: lost."), numeric=True)
     rows.add(gained, [_time(row.before - row.now, language) for _each, row in found])
-    table = rows.table("mode_kernels", _("Gains and losses of execution modes, by operator"), _notes(language))
+    settings = dict.fromkeys(headline_latency.how(f"latency_{each.setting}", language) for each, _row in found)
+    notes = _notes(list(settings), language)
+    table = rows.table("mode_kernels", _("Gains and losses of execution modes, by operator"), notes)
     return replace(table, most=MOST)
 
 
@@ -50,7 +52,7 @@ def _time(seconds: float, language: Language) -> Cell:
     return Cell(units.text(language, seconds, MILLISECONDS), seconds)
 
 
-def _notes(language: Language) -> tuple[str, ...]:
+def _notes(settings: list[str], language: Language) -> tuple[str, ...]:
     least = language.number(100 * mode_kernels.LEAST)
     return (
         language._(
@@ -59,8 +61,9 @@ def _notes(language: Language) -> tuple[str, ...]:
             "native, torch's own code. An engine may merge several operators into one."
         ).format(least=least),
         language._(
-            "The times of all operators sum to the latency of the mode, in eager to that latency times the speedup."
-        ),
+            "Times ({settings}) of all operators sum to the latency of the mode; those of eager are scaled to it times "
+            "the speedup."
+        ).format(settings=language.listing(settings)),
     )
 
 

@@ -91,7 +91,8 @@ def _timed(rows: Builder, key: str, fastest: set[int]) -> None:
     """The time in each mode, and how many times as fast as eager that is."""
     _, language = rows.language._, rows.language
     readings = [record.readings.get(key) for record in rows.records]
-    quantity = next(reading.quantity for reading in readings if reading)
+    recorded = next(reading.quantity for reading in readings if reading)
+    quantity = rows.comparison.quantities.get(key, recorded)
     scale, title = units.scale(quantity, [record.value(key) for record in rows.records]), _(quantity.title)
     times = [reading_cell(reading, scale, language, False) for reading in readings]
     gains = [_gain(record, key, rows, id(record) in fastest) for record in rows.records]

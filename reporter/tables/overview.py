@@ -14,6 +14,7 @@ from reporter.report.modes import mode_ranking
 from reporter.report.published.accuracy_marks import footnotes, marked, special
 from reporter.report.published.paper_depth import depth_cell, paper_depth
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, group_title
+from reporter.report.throughput_batches import batches
 from reporter.report.training.held_out_accuracy import OWN
 from reporter.report.training.training_ranks import add_intervals
 from reporter.report.training.training_recipes import TOP1_KEYS
@@ -57,8 +58,9 @@ def make(comparison: Comparison, language: Language) -> Table:
         if key in TOP1_KEYS:
             add_intervals(rows, key)
     key, _timed = timing(comparison)
+    marks = _("Bold: the best of a column. Rounded by the 95 % interval. ≈: noisy or without an interval.")
     notes = (
-        _("Bold: the best of a column. Rounded by the 95 % interval. ≈: noisy or without an interval."),
+        f"{marks} {batches(comparison, language)}".strip(),
         _(
             "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none in a time that is as "
             "short or not distinguished ({how}); the accuracy is the published one."

@@ -21,9 +21,12 @@ from reporter.report.language import Language
 from reporter.report.modes import mode_pairs
 from reporter.report.published.accuracy_marks import SIZE, footnotes, marked, other_size
 from reporter.report.table import Builder, Cell, Column, Table, status_word
+from reporter.report.throughput_batches import batches
 
 STOPS = 40
 """A slider has at most this many stops: values of networks, so that each stop leaves one network less."""
+OTHER_PRECISION = "†"
+"""Marks an accuracy that was not measured in the precision of the mode."""
 MOST_PAIRS = 2000
 """Of more pairs than these, a page would be too large."""
 
@@ -62,6 +65,11 @@ class ChoiceSection:
     """The licenses of weights in the table."""
     factors = {name: {unit.lower(): factor for unit, factor in each.items()} for name, each in FACTORS.items()}
     kind = "choice"
+
+    @property
+    def on_request(self) -> bool:
+        """Whether a mode is not chosen at first."""
+        return not all(chosen for _mode, chosen in self.modes)
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -141,13 +149,12 @@ def _notes(
     )
     eager_alone = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
     return (
-        first,
-        _("A network is undecided where a limit lies within its 95 % interval, or within a factor of 2 without one."),
-        _("Tensor memory = weights + peak activations for one image, without torch itself."),
+        f"{first} {batches(rows.comparison, language) if 'throughput_cpu' in keys else ''}".strip(),
+        _("Tensor memory = weights + peak activations for one image, without torch and auxiliary heads."),
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *footnotes((each.record for each in networks), language),
         *((eager_alone.format(count=left_out),) if left_out else ()),
-        *(_notes_on_modes(language) if several else ()),
+        *(_notes_on_modes(networks, language) if several else ()),
     )
 
 
@@ -165,12 +172,13 @@ def _limited(networks: Sequence[Candidate], several: bool) -> list[str]:
     return [key for key in keys if any(key in each.figures for each in networks)]
 
 
-def _notes_on_modes(language: Language) -> tuple[str, ...]:
+def _notes_on_modes(networks: Sequence[Candidate], language: Language) -> tuple[str, ...]:
     _ = language._
+    marked = any(OTHER_PRECISION in _accuracy(each, language).text for each in networks)
     return (
         _("An execution mode has its own times and output error; counts, memory and accuracy are those of eager."),
-        _("Modes with a wrong output are left out; those with int8 precision are left out unless they are chosen."),
-        _("† The accuracy was measured in fp32, not in this mode."),
+        _("Modes with a wrong output are left out."),
+        *((_("† The accuracy was measured in fp32, not in this mode."),) if marked else ()),
     )
 
 
@@ -191,7 +199,7 @@ def _accuracy(each: Candidate, language: Language) -> Cell:
     top1, paper = each.accuracy.top1, each.accuracy.paper
     if top1 is None:
         return Cell("–", status="missing")
-    mark = ("*" if paper else "") + ("" if mode_pairs.is_fp32(each.record.mode) else "†")
+    mark = ("*" if paper else "") + ("" if mode_pairs.is_fp32(each.record.mode) else OTHER_PRECISION)
     return Cell(units.share(language, top1) + mark, top1)
 
 

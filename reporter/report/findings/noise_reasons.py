@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reporter.model import Reading, Record
+from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 
@@ -14,7 +15,20 @@ THREADS = ("latency_cpu_1thread", "latency_cpu")
 def causes(comparison: Comparison, language: Language) -> list[str]:
     """What `≈` marks in this report: a sentence with each reason that its noisy times have; none without such times."""
     found = list(_causes(comparison, language))
-    return [language._("≈ marks noisy times: {reasons}.").format(reasons="; ".join(found))] if found else []
+    if not found:
+        return []
+    alone, both = (
+        language._("≈ marks noisy times: {reasons}."),
+        language._("≈ marks noisy times ({reasons}) and times without an interval."),
+    )
+    return [(both if _lacks_intervals(comparison) else alone).format(reasons="; ".join(found))]
+
+
+def _lacks_intervals(comparison: Comparison) -> bool:
+    """Whether times have no interval without being noisy, as a first call; few samples are a reason for noise."""
+    everything = (reading for record in comparison.records for reading in record.readings.values())
+    rough = [reading for reading in everything if units.is_rough(reading)]
+    return bool(rough) and all(reading.verdict.status != "noisy" for reading in rough)
 
 
 def _causes(comparison: Comparison, language: Language) -> Iterator[str]:

@@ -30,7 +30,7 @@ class Markdown(str):
 
 
 class Sourced(str):
-    """A text of this package: the addresses in it are links."""
+    """A text of this package: the addresses of pages in it are links."""
 
 
 def escape(value: object, names: frozenset[str] = NAMES, in_table: bool = False) -> Markdown:
@@ -41,11 +41,19 @@ def escape(value: object, names: frozenset[str] = NAMES, in_table: bool = False)
     if isinstance(value, Markdown):
         return value
     if isinstance(value, Sourced):
-        return Markdown(_escaped(_one_line(value)))
+        words = enumerate(re.split(r"(\s+)", _one_line(value)))
+        return Markdown(
+            "".join(_span(word, in_table) if _is_linked(word) else _escaped(word, not at) for at, word in words)
+        )
     if isinstance(value, str) and NUMBER.fullmatch(value) and not _has_numbers(names):
         return Markdown(value)
     parts = _parts(value if isinstance(value, str) and value in names else _one_line(str(value)), names)
     return Markdown("".join(_span(part, in_table) if code else _escaped(part, not at) for at, (part, code) in parts))
+
+
+def _is_linked(word: str) -> bool:
+    """Whether GitHub would link a word of a source that is no address of a page, such as a name of a file with @."""
+    return "://" not in word and bool(LINKED.search(word))
 
 
 @lru_cache(maxsize=8)

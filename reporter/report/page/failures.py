@@ -57,7 +57,7 @@ def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Languag
     titles: dict[tuple[str, str, str, str], list[str]] = {}
     for remark in remarks:
         place = (remark.status, remark.reason, _who(remark, comparison), remark.record.mode)
-        titles.setdefault(place, []).append(language._(remark.quantity.title))
+        titles.setdefault(place, []).append(_title(remark, comparison, language))
     names: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for (status, reason, name, mode), missing in titles.items():
         names.setdefault((status, reason, tuple(missing) if mode == EAGER else (mode,)), []).append(name)
@@ -94,7 +94,7 @@ def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language
     """One line per quantity: which networks share which reason."""
     doubts: dict[str, list[Remark]] = {}
     for remark in remarks:
-        doubts.setdefault(language._(remark.quantity.title), []).append(remark)
+        doubts.setdefault(_title(remark, comparison, language), []).append(remark)
     return [f"{title}: {_by_reason(found, comparison, language)}" for title, found in doubts.items()]
 
 
@@ -113,6 +113,11 @@ def _most(lines: list[str], language: Language) -> list[str]:
     if len(lines) <= LINES:
         return lines
     return [*lines[:LINES], language._("and {count} more; summary.json has all").format(count=len(lines) - LINES)]
+
+
+def _title(remark: Remark, comparison: Comparison, language: Language) -> str:
+    """The title of a quantity as in tables; records may call it otherwise."""
+    return language._(comparison.quantities.get(remark.quantity.key, remark.quantity).title)
 
 
 def _who(remark: Remark, comparison: Comparison) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from reporter.model import Record
 from reporter.report import units
-from reporter.report.comparison import accuracy
+from reporter.report.comparison import Comparison, accuracy
 from reporter.report.display_names import display_name
 from reporter.report.language import Language
 from reporter.report.table import Cell
@@ -70,6 +70,18 @@ def protocol(record: Record) -> str | None:
 def marked(cell: Cell, record: Record) -> Cell:
     """A cell with a published accuracy, with its signs."""
     return cell if cell.value is None else replace(cell, text=cell.text + special(record))
+
+
+def legend(comparison: Comparison, language: Language) -> str:
+    """What the signs of the accuracies in a chart mean, of those that networks of the comparison have."""
+    _ = language._
+    meanings = {
+        NETWORK: _("‡: the accuracy is that of the paper's network, which needs other MACs."),
+        PROTOCOL: _("§: another protocol than one crop of 224 pixels on all validation images."),
+        SIZE: _("¶: taken at another image size than the network was measured at."),
+    }
+    shown = "".join(map(special, comparison.networks))
+    return " ".join(meaning for sign, meaning in meanings.items() if sign in shown)
 
 
 def footnotes(records: Iterable[Record], language: Language) -> tuple[str, ...]:

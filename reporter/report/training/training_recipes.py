@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from reporter.model import Record
+from reporter.model.fields import GRADIENT_RATIOS
 from reporter.report.comparison import number
 from reporter.report.language import Language
 from reporter.report.table import Builder
@@ -20,6 +21,8 @@ from reporter.report.training.held_out_accuracy import (
 
 TOP1_KEYS = ("finetune_top1", "probe_top1", "scratch_top1")
 """The held-out accuracy of each fine-tuning mode."""
+NAMED = 6
+"""So many architectures with a reason for random weights are named."""
 NOT_DOWNLOADED = re.compile(
     r"no \S+ weights: \S+ is not in torch hub's checkpoints and "
     r"(?:could not be downloaded: |<urlopen error (?:\[[^\]]*\] )?)(?P<error>[^<>]*)>?"
@@ -30,10 +33,13 @@ NOT_DOWNLOADED = re.compile(
 def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
     """Columns with the recipe of each row; gives the notes on it."""
     shared = _add_columns(rows, language)
-    found = dict.fromkeys(str(detail(record, "weights_reason") or "") for record in rows.records)
+    found: dict[str, list[str]] = {}
+    for record in rows.records:
+        if reason := str(detail(record, "weights_reason") or ""):
+            found.setdefault(reason, []).append(record.architecture)
     return (
         language._("The same for all: {parts}.").format(parts="; ".join(shared)) if shared else "",
-        *reasons([reason for reason in found if reason], language),
+        *reasons(found, len(rows.records), language),
         *_untrained(rows.records, language),
         *_sources(rows.records, language),
         *_skipped(rows.records, language),
@@ -151,7 +157,7 @@ def _probe(records: Sequence[Record], language: Language) -> str:
 
 def _gradients(rows: Builder, language: Language) -> str:
     """What the two gradient ratios are, where a table has both."""
-    if not {"gradient_ratio", "gradient_ratio_trained"} <= {column.key for column in rows.columns}:
+    if not set(GRADIENT_RATIOS) <= {column.key for column in rows.columns}:
         return ""
     return language._(
         "Gradient ratio: norm of the loss's gradient in the first layer's weights over that in the last layer's, "
@@ -196,18 +202,33 @@ def seeds(record: Record) -> str:
     return str(low) if len(reading.samples) == 1 else f"{low}–{low + len(reading.samples) - 1}"
 
 
-def reasons(given: list[str], language: Language) -> list[str]:
-    """Why weights could not be had: each error of downloads once, and of many other reasons only the first."""
-    matches = {reason: NOT_DOWNLOADED.fullmatch(reason) for reason in given}
-    message = language._("Random weights, because those of ImageNet could not be downloaded: {error}.")
-    errors = dict.fromkeys(match["error"] for match in matches.values() if match)
-    texts = [message.format(error=error) for error in errors]
-    opening = language._("Why random weights: {reason}")
-    others = [reason for reason, match in matches.items() if not match]
+def reasons(given: Mapping[str, Sequence[str]], count: int, language: Language) -> list[str]:
+    """Why weights are random, from the architectures of each reason; `count` rows are in the table.
+
+    Failed downloads are one reason, whose errors are in the records; of many other reasons only the first is given.
+    """
+    failed = [name for reason, names in given.items() if NOT_DOWNLOADED.fullmatch(reason) for name in names]
+    others = {reason: names for reason, names in given.items() if not NOT_DOWNLOADED.fullmatch(reason)}
+    message = language._("Random weights for {names}: those of ImageNet could not be downloaded.")
+    texts = [message.format(names=_names(failed, count, language))] if failed else []
+    opening = language._("Random weights for {names}: {reason}")
+    sentences = [
+        opening.format(names=_names(names, count, language), reason=language.translate(reason))
+        for reason, names in others.items()
+    ]
     if len(others) < 3:
-        return texts + [opening.format(reason=language.translate(reason)) for reason in others]
+        return texts + sentences
     more = language.ngettext("and {count} more of the kind", "and {count} more of the kind", len(others) - 1)
-    return [*texts, f"{opening.format(reason=language.translate(others[0]))} ({more.format(count=len(others) - 1)})"]
+    return [*texts, f"{sentences[0]} ({more.format(count=len(others) - 1)})"]
+
+
+def _names(names: Sequence[str], count: int, language: Language) -> str:
+    """The architectures of some rows of the table; of many only how many they are."""
+    if len(names) == count:
+        return language._("all networks")
+    if len(names) > NAMED:
+        return language._("{count} of {all} networks").format(count=len(names), all=count)
+    return language.listing(list(dict.fromkeys(names)))
 
 
 def detail(record: Record, key: str, keys: Sequence[str] = TOP1_KEYS) -> object:
