@@ -1,7 +1,4 @@
-"""Squeeze-and-Excitation networks (arXiv 1709.01507): torchvision's ResNet with a gated block.
-
-The state dicts have timm's keys and shapes (`seresnet50`, `seresnet101`, `seresnext50_32x4d`).
-"""
+"""Squeeze-and-Excitation networks (arXiv 1709.01507): torchvision's ResNet with a gated block."""
 
 from __future__ import annotations
 
@@ -21,6 +18,11 @@ NETWORKS: dict[str, tuple[list[int], dict[str, int]]] = {
     "se_resnet101": ([3, 4, 23, 3], {}),
     "se_resnext50_32x4d": ([3, 4, 6, 3], RESNEXT),
 }
+TIMM = {"se_resnet50": "seresnet50", "se_resnet101": "seresnet101", "se_resnext50_32x4d": "seresnext50_32x4d"}
+"""The same networks in timm: state dicts with the same keys and shapes, the same scores for the same weights.
+
+timm's `legacy_seresnet50` is another network, with the stride in the first 1x1 convolution of a bottleneck.
+"""
 
 
 def build(name: str, classes: int) -> nn.Module:

@@ -62,9 +62,9 @@ ENTRIES = (
         "accuracy_by_year",
         "Published accuracy by year",
         "Published single-crop ImageNet accuracy over the year of the paper; the area of a bubble is proportional to "
-        "the parameters. Hollow bubbles: no accuracy of weights is published; shown is the paper's own figure. §: "
-        "another protocol than one crop of 224 pixels on all validation images; ‡: of a network with other MACs than "
-        "the one measured; ¶: taken at another image size than the network was measured at.",
+        "the parameters. Hollow bubbles: the paper's own figure, not that of published weights. §: another "
+        "protocol than one crop of 224 pixels on all validation images; ‡: of a network with other MACs than the one "
+        "measured; ¶: taken at another image size than the network was measured at.",
         draw,
         narrow=partial(draw, width=NARROW),
         most=MOST,

@@ -15,7 +15,8 @@ from reporter.report.findings.rank_findings import correlated, ordered
 from reporter.report.findings.transfer_findings import brought, probed
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
-from reporter.report.training.held_out_accuracy import is_at_chance, is_enough, is_one_ranking, steps_of
+from reporter.report.published.published_figures import with_weights
+from reporter.report.training.held_out_accuracy import chance, is_at_chance, is_enough, is_one_ranking, steps_of
 from reporter.report.why import operator_pairs
 from reporter.stats.shares import Shares
 
@@ -180,12 +181,8 @@ def _farthest(
 
 def _partly(comparison: Comparison, language: Language) -> str:
     """Why no network is called the most accurate."""
-    available, _published, count = comparison.coverage
-    message = language._(
-        "Only {known} of {count} have weights with a published accuracy, so none is named the most accurate for its "
-        "cost."
-    )
-    return message.format(known=available, count=count)
+    message = language._("No network is named the most accurate for its cost: {weights}.")
+    return message.format(weights=with_weights(comparison, language))
 
 
 def learned(comparison: Comparison, language: Language) -> str | None:

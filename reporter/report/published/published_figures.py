@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reporter import facts
+from reporter.architectures.timm import PREFIX
 from reporter.model import Record
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
 
 
 def figures(record: Record) -> Mapping[str, Any]:
@@ -16,6 +19,17 @@ def figures(record: Record) -> Mapping[str, Any]:
     if not known or record.published.get("paper_title") != known["paper_title"]:
         return record.published
     return {**known, **record.published}
+
+
+def with_weights(comparison: Comparison, language: Language) -> str:
+    """A clause on how many networks have the accuracy of weights; others may publish weights of the rest."""
+    weights, _published, count = comparison.coverage
+    records = (*comparison.networks, *comparison.hidden)
+    if any(record.architecture.startswith(PREFIX) or record.own_input_size for record in records):
+        message = language._("the accuracy of the named weights is known for {known} of {count}")
+    else:
+        message = language._("torchvision publishes weights for {known} of {count}")
+    return message.format(known=weights, count=count)
 
 
 def counted_by(record: Record) -> str:
