@@ -16,6 +16,7 @@ from networks import CONDITIONS
 
 from reporter import facts
 from reporter.charts import layer_gradients
+from reporter.claims import parallel_kernels
 from reporter.cli.progress import Lines
 from reporter.model import Claim, Evidence, ReporterError
 from reporter.registry.catalog import collect
@@ -254,7 +255,7 @@ def test_golden_claims(lecture: Comparison, golden: Callable[[str, str], None]) 
 
 
 def _sides(line: str) -> list[float]:
-    """The values on both sides of an equation of products, sums and powers in TeX."""
+    """The values on all sides of an equation of products, sums and powers in TeX."""
     plain = line.replace(r"\cdot", "*").replace("^", "**")
     assert re.fullmatch(r"[\d\s*+()=]+", plain), plain
     return [eval(side) for side in plain.split("=")]
@@ -263,8 +264,46 @@ def _sides(line: str) -> list[float]:
 @pytest.mark.parametrize("name", ["block_weights", "parallel_kernels"])
 def test_the_formulas_add_up_to_what_is_counted(name: str, numbers: Mapping[str, dict[str, float]]) -> None:
     values = [_sides(line) for line in CLAIMS[name].formula.splitlines()]
-    assert all(left == right for left, right in values)
-    assert {right for _, right in values} <= set(numbers[name].values())
+    assert all(len(sides) > 1 and len(set(sides)) == 1 for sides in values)
+    assert {sides[-1] for sides in values} <= set(numbers[name].values())
+
+
+def test_parallel_kernels_need_as_many_weights_as_one_3x3_with_as_many_maps(
+    numbers: Mapping[str, dict[str, float]], lecture: Comparison
+) -> None:
+    """By hand and on layers; GoogLeNet's module as torchvision builds it has a 3x3 in place of the paper's 5x5."""
+    import torch
+    from torch import nn
+    from torchvision.models import GoogLeNet
+
+    found = numbers["parallel_kernels"]
+    assert found["kernels"] == 192 * (64 + 9 * 128 + 25 * 32) == 387_072
+    assert found["reduced"] == 192 * (64 + 96 + 16 + 32) + 9 * 96 * 128 + 25 * 16 * 32 == 163_328
+    assert found["built"] == 12_288 + 18_432 + 110_592 + 3_072 + 4_608 + 6_144 == 155_136
+    one = nn.Conv2d(192, 64 + 128 + 32, 3, bias=False).weight.numel()
+    assert parallel_kernels.one_kernel() == one == found["kernels"]
+    with torch.device("meta"):
+        module = GoogLeNet(init_weights=False).inception3a
+    layers = [layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Conv2d)]
+    assert layers == [12_288, 18_432, 110_592, 3_072, 4_608, 6_144]
+    rows = {row.what: row.here for row in answer("parallel_kernels", lecture).rows[3:]}
+    assert rows == {
+        "Weights of module 3a: kernels side by side": "387,072",
+        "One 3×3 with as many maps, 224": "387,072",
+        "Module 3a with its 1×1 convolutions, as in the paper": "163,328",
+        "The same in the GoogLeNet measured here, 3×3 for the 5×5": "155,136",
+    }
+
+
+def test_evidence_of_parallel_kernels_of_earlier_versions_is_judged_alike(lecture: Comparison) -> None:
+    """It has no module as built, and one 3x3 with 256 maps, which is not compared."""
+    old = samples.evidence()["parallel_kernels"].model_copy(
+        update={"numbers": {"kernels": 387_072, "reduced": 163_328, "one_kernel": 442_368}}
+    )
+    (trial,) = try_claims([CLAIMS["parallel_kernels"]], {"parallel_kernels": old}, lecture, ENGLISH).trials
+    new = answer("parallel_kernels", lecture)
+    assert trial.answer == replace(new, rows=new.rows[:-1])
+    assert "442,368" not in str(trial.answer)
 
 
 def test_windows_by_arithmetic(numbers: Mapping[str, dict[str, float]]) -> None:
