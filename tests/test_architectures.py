@@ -165,6 +165,27 @@ def test_gates_add_the_parameters_of_equation_5(name: str) -> None:
         assert (weights, biases, parameters(name)[0]) == (2_514_944, 16_048, 28_088_024)
 
 
+@pytest.mark.parametrize(
+    ("name", "width", "figures"),
+    [("se_resnet50", 1, (3.87, 4.09, 3.86)), ("se_resnext50_32x4d", 2, (4.25, 4.23, 3.77))],
+)
+def test_the_papers_macs_tell_where_its_stride_is(name: str, width: int, figures: tuple[float, ...]) -> None:
+    """With the stride in the first 1x1, that of the first block of three stages computes a quarter of its pixels."""
+    network = on_meta(find(name))
+    moved = [block for block in network.modules() if hasattr(block, "conv3") and block.conv2.stride == (2, 2)]
+    for block in moved:
+        block.conv1.stride, block.conv2.stride = (2, 2), (1, 1)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.empty(1, 3, 224, 224, device="meta"))
+    other, built = int(counter.get_total_flops()) // 2, inference(name)[0]
+    shapes = ((256, 128 * width, 56), (512, 256 * width, 28), (1024, 512 * width, 14))
+    assert built - other == sum(before * after * (side**2 - (side // 2) ** 2) for before, after, side in shapes)
+    assert len(moved) == len(shapes)
+    stated = float(find(name).published["mult_adds_published"].split()[0])
+    assert (stated, round(built / 1e9, 2), round(other / 1e9, 2)) == figures
+    assert find(name).variant.endswith("the paper has it in the first 1x1" if width == 1 else "the paper's MACs agree")
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_state_dict_has_timms_keys_and_shapes(name: str) -> None:
     timm = pytest.importorskip("timm")
