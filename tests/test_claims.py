@@ -153,10 +153,12 @@ def test_the_claim_on_gradients_has_all_networks_of_the_lecture(lecture: Compari
     found = answer("gradient_flow", lecture)
     here = {}
     for row in found.rows[4:]:
-        here |= dict(zip(row.what.split(", "), row.here.split(", "), strict=True))
+        here |= dict(zip(row.what.split("; "), row.here.split("; "), strict=True))
     assert (here["ResNet-101"], here["Inception v3"], here["AlexNet"]) == ("210", "160", "0.10")
     assert len(here) == len(lecture.networks)
     assert "ResNet-101, with them, has ρ\u00a0=\u00a0210, VGG-19 BN, without, 6.0" in " ".join(found.sentences)
+    assert found.rows[1].here == "3.2; 6.8"
+    assert "6.8; 4.6" not in str(found.rows)
     even = samples.with_gradients(samples.lecture())
     even = [r.model_copy(update={"readings": r.readings | {"gradient_flow": samples.reading("gradient_flow", 1.0)}})
             for r in even]  # fmt: skip

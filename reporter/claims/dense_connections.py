@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reporter.model import Claim
-from reporter.report.claim_verdicts import Answer, Case, Row, cell
+from reporter.report.claim_verdicts import Answer, Case, Row
 
 BLOCKS = range(1, 5)
 
@@ -48,7 +48,10 @@ def verdict(case: Case) -> Answer:
     explanation = _(
         "In DenseNet-121 every layer of a block is handed all the maps made before it in that block; counted while an "
         "image passes through, the blocks of {layers} layers have {found} connections."
-    ).format(layers=cell([number(length) for length in layers]), found=cell([number(count) for count in found]))
+    ).format(
+        layers=case.language.listing([number(length) for length in layers]),
+        found=case.language.listing([number(count) for count in found]),
+    )
     if found != expected:
         return Answer("false", (explanation,), tuple(rows))
     if sum(found) == _formula(sum(layers)):

@@ -103,5 +103,5 @@ def sentences(*parts: str | None) -> tuple[str, ...]:
 
 
 def cell(values: Sequence[str]) -> str:
-    """Several values in one cell."""
-    return ", ".join(values)
+    """Several values in one cell, which may contain commas themselves: `3,2` in Russian."""
+    return "; ".join(values)
