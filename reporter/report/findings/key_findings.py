@@ -196,7 +196,7 @@ def learned(comparison: Comparison, language: Language) -> str | None:
     if len(readings) < 2:
         return None
     shares = comparison.shares(comparison.machines[0], "finetune_top1")
-    stuck = [name for name, reading in readings.items() if is_at_chance(reading)]
+    stuck = {name: reading for name, reading in readings.items() if is_at_chance(reading)}
     return " ".join(part for part in (_most(readings, shares, language), _stuck(stuck, language)) if part) or None
 
 
@@ -236,15 +236,15 @@ def _most(readings: Mapping[str, Reading], shares: Shares, language: Language) -
     return message.format(names=language.listing(equal), name=name, equal=len(equal), **blanks)
 
 
-def _stuck(names: Sequence[str], language: Language) -> str:
-    if not names:
+def _stuck(readings: Mapping[str, Reading], language: Language) -> str:
+    """Those whose interval includes the share that guessing gives, with that share; data sets may differ in it."""
+    if not readings:
         return ""
     message = language.ngettext(
-        "{names} has learned little more than chance.",
-        "{names} have learned little more than chance.",
-        len(names),
+        "{names} is still at chance ({share} %).", "{names} are still at chance ({share} %).", len(readings)
     )
-    return message.format(names=language.listing(list(names)))
+    shares = dict.fromkeys(units.part(language, chance(reading)) for reading in readings.values())
+    return message.format(names=language.listing(list(readings)), share=language.listing(list(shares)))
 
 
 def _formatted(record: Record, key: str, language: Language) -> str:
