@@ -40,7 +40,7 @@ def verdict(case: Case) -> Answer:
     layers = [int(case[f"layers_{block}"]) for block in BLOCKS]
     found = [int(case[f"connections_{block}"]) for block in BLOCKS]
     expected = [_formula(length) for length in layers]
-    source = f"{case.counted}; Huang et al., arXiv 1608.06993, sect. 1"
+    source = f"{case.counted}; {_('Huang et al., arXiv 1608.06993, sect. 1')}"
     rows = [
         Row(_("Block of {count} layers").format(count=length), number(stated), number(counted), source)
         for length, stated, counted in zip(layers, expected, found, strict=True)

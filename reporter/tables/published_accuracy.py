@@ -36,8 +36,8 @@ def make(comparison: Comparison, language: Language) -> Table | None:
             if "1crop" in key:
                 cells = [_of_paper(cell, record) for cell, record in zip(cells, rated, strict=True)]
             rows.add(Column(key, title, "%", "%", numeric=True), cells)
-    rows.text("paper_protocol", _("Protocol of the paper"), [_fact(record, "paper_protocol") for record in rated])
-    rows.text("source", _("Source"), [_fact(record, "source") for record in rated])
+    rows.text("paper_protocol", _("Protocol of the paper"), [_(_fact(record, "paper_protocol")) for record in rated])
+    rows.text("source", _("Source"), [_(_fact(record, "source")) for record in rated])
     notes = (
         _("Published figures, not measured here. The weights' accuracy is single-crop on the ImageNet validation set."),
         _recipe_note(language),

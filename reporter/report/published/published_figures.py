@@ -34,7 +34,12 @@ def with_weights(comparison: Comparison, language: Language) -> str:
 
 def counted_by(record: Record) -> str:
     """What the published count was made with, without versions and what was counted."""
-    return re.sub(r" [\d.]+(?= weights meta)| weights meta.*| \([^)]*\)$", "", _counted_by(record))
+    return without_details(_counted_by(record))
+
+
+def without_details(counter: str) -> str:
+    """The same of a cell of the facts."""
+    return re.sub(r" [\d.]+(?= weights meta)| weights meta.*| \([^)]*\)$", "", counter)
 
 
 def torchvision_versions(records: Iterable[Record]) -> list[str]:
