@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from dataclasses import replace
 
 import pytest
@@ -90,6 +91,19 @@ def test_tables_mark_the_accuracy(comparison: Comparison) -> None:
         assert any(text.endswith("§") for text in rows["inception_v3"])
         assert not any(text.endswith(("§", "‡")) for text in rows["resnet50"])
         assert any(note.startswith("§") for note in table.notes)
+
+
+def test_the_note_on_recipes_has_the_figures_of_the_tables(comparison: Comparison) -> None:
+    """Those of torchvision's two weights of one architecture."""
+    models = pytest.importorskip("torchvision.models")
+    table = published_accuracy.make(comparison, ENGLISH)
+    assert table
+    (note,) = (note for note in table.notes if "recipe" in note)
+    both = models.get_model_weights("resnet50")
+    tops = [both[name].meta["_metrics"]["ImageNet-1K"]["acc@1"] for name in ("IMAGENET1K_V1", "IMAGENET1K_V2")]
+    assert re.findall(r"([\d.]+) %", note) == [f"{top:.1f}" for top in tops] == ["76.1", "80.9"]
+    at = [column.key for column in table.columns].index("imagenet_top1")
+    assert {row[0].text: row[at].text for row in table.rows}["resnet50"] == "76.1"
 
 
 def test_a_front_contains_no_unmarked_accuracy_of_another_protocol(comparison: Comparison) -> None:

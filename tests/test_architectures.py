@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,10 +16,13 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from reporter import facts
+from reporter.architectures.se_resnet import TIMM
 from reporter.architectures.torchvision import described, discover
+from reporter.metrics import imagenet_accuracy
 from reporter.metrics.size import measure as measure_size
 from reporter.model import Architecture
 from reporter.registry.selection import catalog_entries
+from reporter.report.language import language
 from reporter.worker.counts import building
 from reporter.worker.lookup import find
 
@@ -27,7 +31,6 @@ HEADS = {"googlenet": 13_004_888 - 6_624_904, "inception_v3": 27_161_264 - 23_83
 
 STAGES = {"se_resnet50": (3, 4, 6, 3), "se_resnet101": (3, 4, 23, 3), "se_resnext50_32x4d": (3, 4, 6, 3)}
 PLAIN = {"se_resnet50": "resnet50", "se_resnet101": "resnet101", "se_resnext50_32x4d": "resnext50_32x4d"}
-TIMM = {"se_resnet50": "seresnet50", "se_resnet101": "seresnet101", "se_resnext50_32x4d": "seresnext50_32x4d"}
 
 DEEPEST = ("vgg19", "vgg19_bn", "densenet201", "resnet101", "se_resnet101")
 """More layers of the same kinds as others have."""
@@ -162,6 +165,27 @@ def test_gates_add_the_parameters_of_equation_5(name: str) -> None:
         assert (weights, biases, parameters(name)[0]) == (2_514_944, 16_048, 28_088_024)
 
 
+@pytest.mark.parametrize(
+    ("name", "width", "figures"),
+    [("se_resnet50", 1, (3.87, 4.09, 3.86)), ("se_resnext50_32x4d", 2, (4.25, 4.23, 3.77))],
+)
+def test_the_papers_macs_tell_where_its_stride_is(name: str, width: int, figures: tuple[float, ...]) -> None:
+    """With the stride in the first 1x1, that of the first block of three stages computes a quarter of its pixels."""
+    network = on_meta(find(name))
+    moved = [block for block in network.modules() if hasattr(block, "conv3") and block.conv2.stride == (2, 2)]
+    for block in moved:
+        block.conv1.stride, block.conv2.stride = (2, 2), (1, 1)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.empty(1, 3, 224, 224, device="meta"))
+    other, built = int(counter.get_total_flops()) // 2, inference(name)[0]
+    shapes = ((256, 128 * width, 56), (512, 256 * width, 28), (1024, 512 * width, 14))
+    assert built - other == sum(before * after * (side**2 - (side // 2) ** 2) for before, after, side in shapes)
+    assert len(moved) == len(shapes)
+    stated = float(find(name).published["mult_adds_published"].split()[0])
+    assert (stated, round(built / 1e9, 2), round(other / 1e9, 2)) == figures
+    assert find(name).variant.endswith("the paper has it in the first 1x1" if width == 1 else "the paper's MACs agree")
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_state_dict_has_timms_keys_and_shapes(name: str) -> None:
     timm = pytest.importorskip("timm")
@@ -180,6 +204,36 @@ def test_gives_timms_scores_with_timms_weights(name: str) -> None:
     images = torch.randn(2, 3, 96, 96)
     with torch.no_grad():
         torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "top1"),
+    [
+        ("se_resnet50", "seresnet50.ra2_in1k", 0.8026),
+        ("se_resnext50_32x4d", "seresnext50_32x4d.racm_in1k", 0.81268),
+        ("se_resnet101", None, None),
+        ("bn_inception", None, None),
+    ],
+)
+def test_the_best_weights_are_timms_where_torchvision_has_none(
+    name: str, weights: str | None, top1: float | None
+) -> None:
+    """Of the same network in timm, at its image size, with their source; timm has none of seresnet101."""
+    found = {reading.quantity.key: reading for reading in imagenet_accuracy.measure(catalogued(name))}
+    assert found["imagenet_top1"].reason == "torchvision publishes no ImageNet weights of this network"
+    best = found["imagenet_best_top1"]
+    assert best.detail.get("weights") == weights
+    if weights is None:
+        assert best.status == "unsupported"
+        assert (best.reason == "no published row for seresnet101 in timm's table") == (name in TIMM)
+        assert re.search("[а-я]", language("ru").translate(best.reason))
+    else:
+        tags = facts.timm_accuracies()
+        every = [row for tag, rows in tags.items() if tag.startswith(f"{TIMM[name]}.") for row in rows]
+        highest = max(float(row["top1"]) for row in every if row["img_size"] == "224")
+        assert best.value == pytest.approx(highest / 100) == pytest.approx(top1)
+        assert best.detail["test_size"] == 224
+        assert "results-imagenet.csv" in best.detail["source"]
 
 
 def test_the_gate_squeezes_by_the_average_and_leaves_the_shortcut_alone() -> None:

@@ -166,7 +166,7 @@ def test_the_page_has_the_bounds_that_limits_are_compared_with(tmp_path: Path) -
 
 
 def test_it_names_a_best_only_where_all_have_the_accuracy_of_weights(folder: Path, tmp_path: Path) -> None:
-    assert "13 of 18 have a published accuracy of weights" in choosing.in_words(choosing.chosen(folder, {}))
+    assert "13 of 18 have an accuracy of named weights" in choosing.in_words(choosing.chosen(folder, {}))
     assert "best first" not in choosing.in_words(choosing.chosen(folder, {}))
     timed(tmp_path, resnet50=samples.times(0.05), alexnet=samples.times(0.02))
     assert "best first: " in choosing.in_words(choosing.chosen(tmp_path, {}))

@@ -16,6 +16,7 @@ from networks import CONDITIONS
 
 from reporter import facts
 from reporter.charts import layer_gradients
+from reporter.claims import parallel_kernels
 from reporter.cli.progress import Lines
 from reporter.model import Claim, Evidence, ReporterError
 from reporter.registry.catalog import collect
@@ -152,15 +153,30 @@ def test_the_claim_on_gradients_has_all_networks_of_the_lecture(lecture: Compari
     found = answer("gradient_flow", lecture)
     here = {}
     for row in found.rows[4:]:
-        here |= dict(zip(row.what.split(", "), row.here.split(", "), strict=True))
+        here |= dict(zip(row.what.split("; "), row.here.split("; "), strict=True))
     assert (here["ResNet-101"], here["Inception v3"], here["AlexNet"]) == ("210", "160", "0.10")
     assert len(here) == len(lecture.networks)
     assert "ResNet-101, with them, has ρ\u00a0=\u00a0210, VGG-19 BN, without, 6.0" in " ".join(found.sentences)
+    assert found.rows[1].here == "3.2; 6.8"
+    assert "6.8; 4.6" not in str(found.rows)
     even = samples.with_gradients(samples.lecture())
     even = [r.model_copy(update={"readings": r.readings | {"gradient_flow": samples.reading("gradient_flow", 1.0)}})
             for r in even]  # fmt: skip
     less = dict.fromkeys(("plain_norm_56", "plain_56"), 0.0001)
     assert answer("gradient_flow", compare(even), **less).verdict == "true"
+
+
+def test_the_sentences_on_gradients_follow_from_their_numbers(lecture: Comparison) -> None:
+    """ResNet-101 has 210 with skip connections: they reduce the difference at one depth, and do not prevent it."""
+    found = answer("gradient_flow", lecture)
+    assert found.corrected == (
+        "At 56 layers with batch norm, early gradients are 980 times late ones in plain networks, 6.8 with skip "
+        "connections, 4.6 with dense links."
+    )
+    assert "prevent" not in " ".join((*found.sentences, found.corrected))
+    grow = "In these networks the gradients do not vanish: they grow toward the first layers."
+    assert grow in found.sentences
+    assert grow not in answer("gradient_flow", lecture, dense_norm_56=0.9).sentences
 
 
 def test_each_curve_of_gradients_has_a_sample_of_its_line_beside_its_name(lecture: Comparison) -> None:
@@ -254,7 +270,7 @@ def test_golden_claims(lecture: Comparison, golden: Callable[[str, str], None]) 
 
 
 def _sides(line: str) -> list[float]:
-    """The values on both sides of an equation of products, sums and powers in TeX."""
+    """The values on all sides of an equation of products, sums and powers in TeX."""
     plain = line.replace(r"\cdot", "*").replace("^", "**")
     assert re.fullmatch(r"[\d\s*+()=]+", plain), plain
     return [eval(side) for side in plain.split("=")]
@@ -263,8 +279,46 @@ def _sides(line: str) -> list[float]:
 @pytest.mark.parametrize("name", ["block_weights", "parallel_kernels"])
 def test_the_formulas_add_up_to_what_is_counted(name: str, numbers: Mapping[str, dict[str, float]]) -> None:
     values = [_sides(line) for line in CLAIMS[name].formula.splitlines()]
-    assert all(left == right for left, right in values)
-    assert {right for _, right in values} <= set(numbers[name].values())
+    assert all(len(sides) > 1 and len(set(sides)) == 1 for sides in values)
+    assert {sides[-1] for sides in values} <= set(numbers[name].values())
+
+
+def test_parallel_kernels_need_as_many_weights_as_one_3x3_with_as_many_maps(
+    numbers: Mapping[str, dict[str, float]], lecture: Comparison
+) -> None:
+    """By hand and on layers; GoogLeNet's module as torchvision builds it has a 3x3 in place of the paper's 5x5."""
+    import torch
+    from torch import nn
+    from torchvision.models import GoogLeNet
+
+    found = numbers["parallel_kernels"]
+    assert found["kernels"] == 192 * (64 + 9 * 128 + 25 * 32) == 387_072
+    assert found["reduced"] == 192 * (64 + 96 + 16 + 32) + 9 * 96 * 128 + 25 * 16 * 32 == 163_328
+    assert found["built"] == 12_288 + 18_432 + 110_592 + 3_072 + 4_608 + 6_144 == 155_136
+    one = nn.Conv2d(192, 64 + 128 + 32, 3, bias=False).weight.numel()
+    assert parallel_kernels.one_kernel() == one == found["kernels"]
+    with torch.device("meta"):
+        module = GoogLeNet(init_weights=False).inception3a
+    layers = [layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Conv2d)]
+    assert layers == [12_288, 18_432, 110_592, 3_072, 4_608, 6_144]
+    rows = {row.what: row.here for row in answer("parallel_kernels", lecture).rows[3:]}
+    assert rows == {
+        "Weights of module 3a: kernels side by side": "387,072",
+        "One 3×3 with as many maps, 224": "387,072",
+        "Module 3a with its 1×1 convolutions, as in the paper": "163,328",
+        "The same in the GoogLeNet measured here, 3×3 for the 5×5": "155,136",
+    }
+
+
+def test_evidence_of_parallel_kernels_of_earlier_versions_is_judged_alike(lecture: Comparison) -> None:
+    """It has no module as built, and one 3x3 with 256 maps, which is not compared."""
+    old = samples.evidence()["parallel_kernels"].model_copy(
+        update={"numbers": {"kernels": 387_072, "reduced": 163_328, "one_kernel": 442_368}}
+    )
+    (trial,) = try_claims([CLAIMS["parallel_kernels"]], {"parallel_kernels": old}, lecture, ENGLISH).trials
+    new = answer("parallel_kernels", lecture)
+    assert trial.answer == replace(new, rows=new.rows[:-1])
+    assert "442,368" not in str(trial.answer)
 
 
 def test_windows_by_arithmetic(numbers: Mapping[str, dict[str, float]]) -> None:

@@ -7,16 +7,20 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import samples
 import words
 from babel.messages.pofile import denormalize, read_po
 
 from reporter.host import gpu_state
-from reporter.model import ReporterError
+from reporter.model import Claim, ReporterError
 from reporter.model.device_states import STATES, notes
 from reporter.model.modes import Mode
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import Kind, obstacle
+from reporter.report.comparison import compare
 from reporter.report.language import FOLDER, available, language
+from reporter.report.page.claim_sections import try_claims
+from reporter.tables import measured_vs_published, published_accuracy
 
 CATALOGUES = sorted(FOLDER.glob("*.po"))
 
@@ -58,6 +62,23 @@ def test_plurals() -> None:
     one, many = "{count} network, measured on {date}", "{count} networks, measured on {date}"
     texts = [language("ru").ngettext(one, many, count) for count in (1, 3, 5, 11, 21)]
     assert [text.split()[1].rstrip(",") for text in texts] == ["сеть", "сети", "сетей", "сетей", "сеть"]
+
+
+def test_sources_and_protocols_are_translated() -> None:
+    """In the tables of published figures and of the evidence for claims; titles of papers are not."""
+    comparison, russian = compare(samples.with_gradients(samples.lecture())), language("ru")
+    claims = try_claims(collect("reporter.claims", Claim).values(), samples.evidence(), comparison, russian)
+    published = (measured_vs_published.make(comparison, russian), published_accuracy.make(comparison, russian))
+    texts = []
+    for table in (*published, claims.table):
+        assert table
+        keys = [column.key for column in table.columns]
+        at = [keys.index(key) for key in ("source", "paper_protocol") if key in keys]
+        texts += [row[place].text for row in table.rows for place in at]
+    texts.append(next(note for note in published[0].notes if note.startswith("Источники глубин")))
+    assert len(set(texts)) > 30
+    prose = r"\b(sect|Tables?|Figs?|abstract|paper|crops?|nets?|not|own|count|authors)\b"
+    assert [text for text in texts if re.search(prose, text.replace("tf-slim nets/", ""))] == []
 
 
 def test_sentences_of_records_are_translated() -> None:

@@ -64,8 +64,8 @@ def test_an_older_record_gets_the_source_too(comparison: Comparison) -> None:
     assert record is not None
     old = {key: value for key, value in record.published.items() if key != "depth_source"}
     other = {**old, "paper_title": "Another paper"}
-    assert source(record.model_copy(update={"published": old})) == "arXiv 1512.03385, Table 1"
-    assert source(record.model_copy(update={"published": other})) == ""
+    assert source(record.model_copy(update={"published": old}), ENGLISH) == "arXiv 1512.03385, Table 1"
+    assert source(record.model_copy(update={"published": other}), ENGLISH) == ""
 
 
 def test_a_network_without_a_paper_has_its_counted_depth_on_its_card(comparison: Comparison, tmp_path: Path) -> None:

@@ -33,12 +33,7 @@ COUNTS = "count|known|noisy|often|equal|sure"
 
 def test_only_messages_whose_count_is_at_least_two_have_no_singular() -> None:
     """A message with a count and a plural verb has both forms, or is about several."""
-    several = (
-        "have MACs, so none",
-        "have weights with a published",
-        "times of all {count} architectures",
-        "{equal} of",
-    )
+    several = ("have MACs, so none", "times of all {count} architectures", "{equal} of")
     verbs = re.compile(rf"\{{({COUNTS})\}}[^.;:,]*\b(are|have)\b")
     single = (message for message in words.messages().values() if isinstance(message, str))
     found = [message for message in single if verbs.search(message)]
@@ -78,13 +73,12 @@ def _without(record: Record, key: str) -> Record:
 
 
 MESSAGES: list[tuple[Callable[[Comparison, Language], str], str]] = [
-    (lambda found, tongue: " ".join(overview.make(found, tongue).notes), "imagenet_top1"),
     (lambda found, tongue: accuracy_vs_cost._front_title(found, False, tongue)["title"], "imagenet_top1"),
     (overview._costless, "macs"),
 ]
 
 
-@pytest.mark.parametrize(("message", "key"), MESSAGES, ids=["note", "chart", "cost"])
+@pytest.mark.parametrize(("message", "key"), MESSAGES, ids=["chart", "cost"])
 def test_one_of_several_has_a_value(message: Callable[[Comparison, Language], str], key: str) -> None:
     one, two = (message(_lacking(key, count), ENGLISH) for count in (1, 2))
     assert re.search(r"1 of 4( networks)? has ", one), one

@@ -21,6 +21,7 @@ from reporter.report.between_runs.changes import ABOVE, COUNTED, FASTER, KERNELS
 from reporter.report.comparison import COUNTED as RENAMED
 from reporter.report.findings.key_findings import OPENINGS
 from reporter.report.output.formats import folder
+from reporter.report.published.published_figures import without_details
 from reporter.report.training.training_names import BY_KEY, TITLES
 from reporter.report.units import ELEMENTS
 from reporter.report.why import operator_names
@@ -74,7 +75,12 @@ def _catalogues() -> Iterator[str]:
     yield from facts.slides().values()
     yield from (step["step"] for step in facts.ablations())
     yield from (step["source"] for step in facts.ablations() if step["source"])
-    yield from (row["baseline_source"] for row in facts.architectures().values() if row["baseline_source"])
+    for row in facts.architectures().values():
+        figures = ("baseline_source", "depth_source", "paper_protocol", "source")
+        counter = without_details(row["params_counted_by"])
+        yield from (text for text in (*(row[key] for key in figures), counter) if text)
+    for claim in collect("reporter.claims", Claim):
+        yield from (fact.source for fact in facts.claim(claim).values())
     yield from filter(None, map(other_paper, facts.architectures().values()))
     yield from (row["team"] for row in facts.timeline() if row["year"] == "human")
     for row in facts.timeline():

@@ -1,7 +1,4 @@
-"""Squeeze-and-Excitation networks (arXiv 1709.01507): torchvision's ResNet with a gated block.
-
-The state dicts have timm's keys and shapes (`seresnet50`, `seresnet101`, `seresnext50_32x4d`).
-"""
+"""Squeeze-and-Excitation networks (arXiv 1709.01507): torchvision's ResNet with a gated block."""
 
 from __future__ import annotations
 
@@ -21,6 +18,11 @@ NETWORKS: dict[str, tuple[list[int], dict[str, int]]] = {
     "se_resnet101": ([3, 4, 23, 3], {}),
     "se_resnext50_32x4d": ([3, 4, 6, 3], RESNEXT),
 }
+TIMM = {"se_resnet50": "seresnet50", "se_resnet101": "seresnet101", "se_resnext50_32x4d": "seresnext50_32x4d"}
+"""The same networks in timm: state dicts with the same keys and shapes, the same scores for the same weights.
+
+timm's `legacy_seresnet50` is another network, with the stride in the first 1x1 convolution of a bottleneck.
+"""
 
 
 def build(name: str, classes: int) -> nn.Module:
@@ -59,11 +61,11 @@ def _bottleneck() -> type[nn.Module]:
     return SqueezedBottleneck
 
 
+_MOVED = "gate with biases, reduction 16; stride in the 3x3 convolution, the paper has it in the first 1x1"
+_KEPT = "gate with biases, reduction 16; stride in the 3x3 convolution, with which the paper's MACs agree"
+"""Of ResNeXt: with the stride in the first 1x1, it would need 11 % fewer MACs than the paper states."""
+
 ENTRIES = tuple(
-    Architecture(
-        build=partial(build, name),
-        variant="gate with biases, reduction 16; stride in the 3x3 convolution, the paper has it in the first 1x1",
-        **facts.metadata(name),
-    )
-    for name in NETWORKS
+    Architecture(build=partial(build, name), variant=_KEPT if width else _MOVED, **facts.metadata(name))
+    for name, (_blocks, width) in NETWORKS.items()
 )

@@ -62,7 +62,7 @@ ENTRIES = (
         "accuracy_by_year",
         "Published accuracy by year",
         "Published single-crop ImageNet accuracy over the year of the paper; the area of a bubble is proportional to "
-        "the parameters. Hollow bubbles: no accuracy of weights is published; shown is the paper's own figure.",
+        "the parameters. Hollow bubbles: the paper's own figure, not that of published weights.",
         draw,
         narrow=partial(draw, width=NARROW),
         most=MOST,

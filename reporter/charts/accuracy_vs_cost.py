@@ -57,7 +57,7 @@ def _front_title(comparison: Comparison, drawn: bool, language: Language) -> Spe
     if drawn and weights == count:
         return {}
     if drawn:
-        message = language._("Pareto front of the {known} of {count} networks with published weights")
+        message = language._("Pareto front of {known} of {count} networks (filled bubbles)")
         return {"title": message.format(known=weights, count=count)}
     if published == count:
         return {"title": language._("No Pareto front: not every network has a measured cost")}
@@ -118,14 +118,12 @@ def _corners(rows: list[dict[str, Any]]) -> list[tuple[float, float]]:
 
 CAPTION = (
     "Published single-crop ImageNet accuracy; the area of a bubble is proportional to the parameters. "
-    "Hollow bubbles: no accuracy of weights is published; shown is the paper's own figure. "
+    "Hollow bubbles: the paper's own figure, not that of published weights. "
 )
-OF_MACS = CAPTION + (
-    "Dashed: the Pareto front, networks with published weights than which none is more accurate for as few MACs."
-)
+OF_MACS = CAPTION + ("Dashed: the Pareto front, filled bubbles than which none is more accurate for as few MACs.")
 OF_TIME = CAPTION + (
-    "Dashed: the Pareto front, networks with published weights than which none is more accurate in a time that is as "
-    "short or that this run does not distinguish."
+    "Dashed: the Pareto front, filled bubbles than which none is more accurate in a time that is as short or that this "
+    "run does not distinguish."
 )
 ENTRIES = (
     Chart(

@@ -213,7 +213,7 @@ def _points(comparison: Comparison, language: Language) -> list[dict[str, Any]]:
 def _depth_words(record: Record, language: Language) -> list[str]:
     """The paper's depth with its source, and the counted one."""
     depth = paper_depth(record)
-    where = f" ({source(record)})" if source(record) else ""
+    where = f" ({found})" if (found := source(record, language)) else ""
     stated = [] if depth is None else [f"{language._('Depth')}: {language.number(depth)}{where}"]
     counted = record.value("depth")
     return [*stated, *([] if counted is None else [f"{language._('Longest path')}: {language.number(counted)}"])]

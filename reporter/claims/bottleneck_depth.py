@@ -8,7 +8,6 @@ from reporter.report.claim_verdicts import Answer, Case, Row
 DEPTHS = (18, 34, 50, 101, 152)
 BORDER = 52
 """Up to here, the lecture says, there are none."""
-SOURCE = "He et al., arXiv 1512.03385, Table 1"
 
 
 def measure() -> dict[str, int]:
@@ -29,13 +28,14 @@ def measure() -> dict[str, int]:
 def verdict(case: Case) -> Answer:
     """True where no network up to the border has bottlenecks and all beyond have."""
     _, number = case.language._, case.language.number
+    source = f"{case.counted}; {_('He et al., arXiv 1512.03385, Table 1')}"
     has = {depth: case[f"bottlenecks_{depth}"] > 0 for depth in DEPTHS}
     rows = tuple(
         Row(
             _("ResNet-{depth}: bottlenecks among its blocks").format(depth=depth),
             _("all") if depth > BORDER else _("none"),
             _("{some} of {all}").format(some=case.count(f"bottlenecks_{depth}"), all=case.count(f"blocks_{depth}")),
-            f"{case.counted}; {SOURCE}",
+            source,
         )
         for depth in DEPTHS
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reporter.model import Claim
-from reporter.report.claim_verdicts import Answer, Case, Row, cell
+from reporter.report.claim_verdicts import Answer, Case, Row
 
 BLOCKS = range(1, 5)
 
@@ -40,7 +40,7 @@ def verdict(case: Case) -> Answer:
     layers = [int(case[f"layers_{block}"]) for block in BLOCKS]
     found = [int(case[f"connections_{block}"]) for block in BLOCKS]
     expected = [_formula(length) for length in layers]
-    source = f"{case.counted}; Huang et al., arXiv 1608.06993, sect. 1"
+    source = f"{case.counted}; {_('Huang et al., arXiv 1608.06993, sect. 1')}"
     rows = [
         Row(_("Block of {count} layers").format(count=length), number(stated), number(counted), source)
         for length, stated, counted in zip(layers, expected, found, strict=True)
@@ -48,7 +48,10 @@ def verdict(case: Case) -> Answer:
     explanation = _(
         "In DenseNet-121 every layer of a block is handed all the maps made before it in that block; counted while an "
         "image passes through, the blocks of {layers} layers have {found} connections."
-    ).format(layers=cell([number(length) for length in layers]), found=cell([number(count) for count in found]))
+    ).format(
+        layers=case.language.listing([number(length) for length in layers]),
+        found=case.language.listing([number(count) for count in found]),
+    )
     if found != expected:
         return Answer("false", (explanation,), tuple(rows))
     if sum(found) == _formula(sum(layers)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reporter.model import Claim, Number, Record
 from reporter.registry.selection import sets
@@ -37,7 +37,7 @@ def uneven(ratio: float) -> float:
 
 
 def verdict(case: Case) -> Answer:
-    """True if depth harms the plain network clearly, and skips and dense links prevent most of that.
+    """True if depth harms the plain network clearly, and skips and dense links reduce that clearly.
 
     Half true if it does so with batch norm only.
     """
@@ -63,26 +63,20 @@ def verdict(case: Case) -> Answer:
     if CLEAR * uneven(shallow) > uneven(deep):
         return Answer("doubtful", (explanation, _("Depth makes no clear difference.")), rows)
     without_norm = _initialization(case, deep)
-    footnotes = sentences(_direction(case, deep), without_norm, _counterexample(case))
-    if without_norm:
-        corrected = _(
-            "Batch norm makes the gradients of early and late layers drift apart in deep plain networks; skip "
-            "connections and dense links prevent that."
-        )
-        return Answer("doubtful", (explanation, *footnotes), rows, corrected)
+    footnotes = sentences(_direction(case, (deep, skips, dense)), without_norm, _counterexample(case))
     if not footnotes:
         return Answer("true", (explanation,), rows)
     corrected = _(
-        "In deep plain networks with batch norm the gradients of early and late layers drift apart; skip connections "
-        "and dense links keep them alike."
-    )
-    return Answer("noted", (explanation, *footnotes), rows, corrected)
+        "At {deep} layers with batch norm, early gradients are {plain} times late ones in plain networks, {skips} with "
+        "skip connections, {dense} with dense links."
+    ).format(deep=DEEP, plain=case.ratio(deep), skips=case.ratio(skips), dense=case.ratio(dense))
+    return Answer("doubtful" if without_norm else "noted", (explanation, *footnotes), rows, corrected)
 
 
-def _direction(case: Case, deep: float) -> str | None:
-    """Whether gradients grow toward the first layers."""
-    message = case.language._("The gradients do not vanish: they grow toward the first layers.")
-    return message if deep > 1 else None
+def _direction(case: Case, ratios: Sequence[float]) -> str | None:
+    """Whether the gradients of all these networks grow toward the first layers."""
+    message = case.language._("In these networks the gradients do not vanish: they grow toward the first layers.")
+    return message if min(ratios) > 1 else None
 
 
 def _initialization(case: Case, deep: float) -> str | None:

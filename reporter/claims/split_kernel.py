@@ -5,8 +5,6 @@ from __future__ import annotations
 from reporter.model import Claim
 from reporter.report.claim_verdicts import Answer, Case, Row
 
-SOURCE = "Szegedy et al., arXiv 1512.00567, sect. 3.2"
-
 
 def measure() -> dict[str, int]:
     """Weights for one channel, without bias, and the window of the pair."""
@@ -38,7 +36,7 @@ def verdict(case: Case) -> Answer:
         Row(_("Weights of the 3×3 that they replace"), "18", count("whole"), case.counted),
         Row(_("Weights of two 3×3"), "", count("two_whole"), case.counted),
         Row(_("The same at 7×7: split / whole"), "", f"{count('pair_7')} / {count('whole_7')}", case.counted),
-        Row(_("Saved"), _("two thirds"), _share(case), SOURCE),
+        Row(_("Saved"), _("two thirds"), _share(case), _("Szegedy et al., arXiv 1512.00567, sect. 3.2")),
     )
     if (case["pair"], case["whole"]) == (6, 18):
         return Answer("true", (_("The numbers are as the lecture has them."),), rows)

@@ -226,7 +226,7 @@ def _order(found: Mapping[str, Any]) -> str:
     if weights == count:
         return f"best first: {found['order']}"
     have = "has" if weights == 1 else "have"
-    return f"{weights} of {count} {have} a published accuracy of weights; in the order of: {found['order']}"
+    return f"{weights} of {count} {have} an accuracy of named weights; in the order of: {found['order']}"
 
 
 def row_of(each: Candidate, limits: Collection[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reporter import facts
-from reporter.architectures import timm
+from reporter.architectures import se_resnet, timm
 from reporter.model import Metric, Quantity, Reading, absent
 from reporter.model.image_sizes import square
 
@@ -60,8 +60,8 @@ def _of_torchvision(subject: Subject) -> tuple[Published | str, Published | str]
 
     name, weights = subject.architecture.name, subject.architecture.weights
     if weights is None:
-        why = subject.architecture.unpublished or "torchvision publishes no ImageNet weights of this network"
-        return why, why
+        why, theirs = subject.architecture.no_weights, se_resnet.TIMM.get(name)
+        return why, _best_of_timm(theirs, subject) if theirs else why
     if subject.conditions.input_size:
         why = _other_size([subject.architecture.input_size], subject)
         return why, why
@@ -79,9 +79,6 @@ def _of_timm(subject: Subject) -> tuple[Published | str, Published | str]:
     """The same from timm's table: of the tag in the name, else of timm's default tag."""
     model = subject.architecture.name.removeprefix(timm.PREFIX).partition(".")[0]
     tag = subject.architecture.published.get(timm.TAG)
-    every = [
-        row for weights, rows in facts.timm_accuracies().items() if weights.startswith(f"{model}.") for row in rows
-    ]
     rows = facts.timm_accuracies().get(f"{model}.{tag}", ())
     if not tag:
         named: Published | str = "timm names no tag of weights"
@@ -89,8 +86,15 @@ def _of_timm(subject: Subject) -> tuple[Published | str, Published | str]:
         named = f"no published row for this tag in timm's table: {model}.{tag}"
     else:
         named = _at_size(rows, subject)
-    best = _at_size(every, subject) if every else f"no published row for {model} in timm's table"
-    return named, best
+    return named, _best_of_timm(model, subject)
+
+
+def _best_of_timm(model: str, subject: Subject) -> Published | str:
+    """The best row of a network of timm, of all its tags."""
+    every = [
+        row for weights, rows in facts.timm_accuracies().items() if weights.startswith(f"{model}.") for row in rows
+    ]
+    return _at_size(every, subject) if every else f"no published row for {model} in timm's table"
 
 
 def _at_size(rows: Sequence[facts.Row], subject: Subject) -> Published | str:

@@ -62,6 +62,11 @@ class Architecture:
                 raise ValueError(f"Architecture {self.name!r}: {key} must not be {getattr(self, key)!r}")
 
     @property
+    def no_weights(self) -> str:
+        """Why `weights` is None."""
+        return self.unpublished or "torchvision publishes no ImageNet weights of this network"
+
+    @property
     def definition(self) -> str:
         """A digest of the source that builds it and of its recipe: an architecture that was changed is measured again.
 

@@ -76,8 +76,9 @@ class Case:
         return [value for value in found.values() if value is not None]
 
     def fact(self, key: str) -> facts.Fact:
-        """A published figure of reporter/facts/claims.csv."""
-        return facts.claim(self.claim)[key]
+        """A published figure of reporter/facts/claims.csv, with its source in the language of the report."""
+        found = facts.claim(self.claim)[key]
+        return found._replace(source=self.language._(found.source))
 
     def count(self, name: str) -> str:
         """A measured number in full digits."""
@@ -103,5 +104,5 @@ def sentences(*parts: str | None) -> tuple[str, ...]:
 
 
 def cell(values: Sequence[str]) -> str:
-    """Several values in one cell."""
-    return ", ".join(values)
+    """Several values in one cell, which may contain commas themselves: `3,2` in Russian."""
+    return "; ".join(values)

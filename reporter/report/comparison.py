@@ -233,7 +233,7 @@ def front(records: Iterable[Record], key: str) -> tuple[Record, ...]:
     """The Pareto front: records that no other beats in published top-1 at as low a cost, cheapest first.
 
     Records with the same accuracy at the same cost are on it together. Its accuracies are those of published weights; a
-    figure from a paper follows another protocol.
+    paper's own figure is one of weights that may not be published.
     """
     priced = ((record.value(key), accuracy(record), record) for record in records)
     rated = [(cost, -a.top1, record) for cost, a, record in priced if cost and a and a.top1 and not a.paper]

@@ -40,7 +40,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
             [depth_cell(record, language) for record in published_counts],
         )
     rows.quantity("depth")
-    rows.text("source", _("Source of the count"), [counted_by(r) for r in published_counts])
+    rows.text("source", _("Source of the count"), [language._(counted_by(r)) for r in published_counts])
     difference = _("Difference: (measured − published) / published, 0 within the rounding of the published figure.")
     if any(_counted(record, "parameters") != record.value("parameters") for record in published_counts):
         difference = f"{difference} {_('¹ with the auxiliary heads, as the published count has them.')}"
@@ -134,7 +134,7 @@ def _depth_sources(records: Sequence[Record], language: Language) -> str:
     """Where the depths are stated, each source with its architectures."""
     names: dict[str, list[str]] = {}
     for record in records:
-        if paper_depth(record) is not None and (where := source(record)):
+        if paper_depth(record) is not None and (where := source(record, language)):
             names.setdefault(where, []).append(display_name(record.architecture))
     if not names:
         return ""

@@ -13,6 +13,7 @@ from reporter.report.language import Language
 from reporter.report.modes import mode_ranking
 from reporter.report.published.accuracy_marks import footnotes, marked, special
 from reporter.report.published.paper_depth import depth_cell, paper_depth
+from reporter.report.published.published_figures import with_weights
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, group_title
 from reporter.report.throughput_batches import batches
 from reporter.report.training.held_out_accuracy import OWN
@@ -168,22 +169,16 @@ def unmarked(comparison: Comparison, language: Language) -> str:
         return _costless(comparison, language)
     if not _published:
         return ""
-    message = language.ngettext(
-        "No Pareto marks and no most accurate network: {known} of {count} has a published accuracy of weights; a "
-        "paper's own figure follows another protocol.",
-        "No Pareto marks and no most accurate network: {known} of {count} have a published accuracy of weights; a "
-        "paper's own figure follows another protocol.",
-        available,
-    )
-    return message.format(known=available, count=count)
+    message = language._("No Pareto marks and no most accurate network: {weights}.")
+    return message.format(weights=with_weights(comparison, language))
 
 
 def partial_front(comparison: Comparison, language: Language) -> str:
-    """Of which networks the charts draw a front, where the table has no marks."""
+    """Of which networks other tables and charts show a front, where this table has no marks."""
     available, rated, count = comparison.coverage
     if not 1 < available < count or rated < count:
         return ""
-    message = language._("The charts of “Accuracy vs. cost” draw the Pareto front of those {known} only.")
+    message = language._("Pareto fronts elsewhere in this report are of those {known} only.")
     return message.format(known=available)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from reporter import facts
 from reporter.model import Record
+from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import footnotes, marked
@@ -34,18 +36,24 @@ def make(comparison: Comparison, language: Language) -> Table | None:
             if "1crop" in key:
                 cells = [_of_paper(cell, record) for cell, record in zip(cells, rated, strict=True)]
             rows.add(Column(key, title, "%", "%", numeric=True), cells)
-    rows.text("paper_protocol", _("Protocol of the paper"), [_fact(record, "paper_protocol") for record in rated])
-    rows.text("source", _("Source"), [_fact(record, "source") for record in rated])
+    rows.text("paper_protocol", _("Protocol of the paper"), [_(_fact(record, "paper_protocol")) for record in rated])
+    rows.text("source", _("Source"), [_(_fact(record, "source")) for record in rated])
     notes = (
         _("Published figures, not measured here. The weights' accuracy is single-crop on the ImageNet validation set."),
-        _(
-            "The training recipe moves accuracy as much as the architecture does: ResNet-50 reaches 76.2 % with the "
-            "recipe of torchvision's first weights and 80.8 % with that of its second ones (224 pixels, timm's table "
-            "of results)."
-        ),
+        _recipe_note(language),
         *footnotes(rated, language),
     )
     return rows.table("accuracy", _("Accuracy on ImageNet, as published"), notes)
+
+
+def _recipe_note(language: Language) -> str:
+    """How far the training recipe moves the accuracy of one architecture, by torchvision's weights."""
+    first, second = (facts.published("resnet50")[f"tv_{version}_acc1"] / 100 for version in ("v1", "v2"))
+    message = language._(
+        "The training recipe moves accuracy, too: ResNet-50 reaches {first} % with torchvision's first weights and "
+        "{second} % with its second ones."
+    )
+    return message.format(first=units.share(language, first), second=units.share(language, second))
 
 
 def _fact(record: Record, key: str) -> str:

@@ -15,7 +15,8 @@ from reporter.report.findings.rank_findings import correlated, ordered
 from reporter.report.findings.transfer_findings import brought, probed
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
-from reporter.report.training.held_out_accuracy import is_at_chance, is_enough, is_one_ranking, steps_of
+from reporter.report.published.published_figures import with_weights
+from reporter.report.training.held_out_accuracy import chance, is_at_chance, is_enough, is_one_ranking, steps_of
 from reporter.report.why import operator_pairs
 from reporter.stats.shares import Shares
 
@@ -180,12 +181,8 @@ def _farthest(
 
 def _partly(comparison: Comparison, language: Language) -> str:
     """Why no network is called the most accurate."""
-    available, _published, count = comparison.coverage
-    message = language._(
-        "Only {known} of {count} have weights with a published accuracy, so none is named the most accurate for its "
-        "cost."
-    )
-    return message.format(known=available, count=count)
+    message = language._("No network is named the most accurate for its cost: {weights}.")
+    return message.format(weights=with_weights(comparison, language))
 
 
 def learned(comparison: Comparison, language: Language) -> str | None:
@@ -199,7 +196,7 @@ def learned(comparison: Comparison, language: Language) -> str | None:
     if len(readings) < 2:
         return None
     shares = comparison.shares(comparison.machines[0], "finetune_top1")
-    stuck = [name for name, reading in readings.items() if is_at_chance(reading)]
+    stuck = {name: reading for name, reading in readings.items() if is_at_chance(reading)}
     return " ".join(part for part in (_most(readings, shares, language), _stuck(stuck, language)) if part) or None
 
 
@@ -239,15 +236,15 @@ def _most(readings: Mapping[str, Reading], shares: Shares, language: Language) -
     return message.format(names=language.listing(equal), name=name, equal=len(equal), **blanks)
 
 
-def _stuck(names: Sequence[str], language: Language) -> str:
-    if not names:
+def _stuck(readings: Mapping[str, Reading], language: Language) -> str:
+    """Those whose interval includes the share that guessing gives, with that share; data sets may differ in it."""
+    if not readings:
         return ""
     message = language.ngettext(
-        "{names} has learned little more than chance.",
-        "{names} have learned little more than chance.",
-        len(names),
+        "{names} is still at chance ({share} %).", "{names} are still at chance ({share} %).", len(readings)
     )
-    return message.format(names=language.listing(list(names)))
+    shares = dict.fromkeys(units.part(language, chance(reading)) for reading in readings.values())
+    return message.format(names=language.listing(list(readings)), share=language.listing(list(shares)))
 
 
 def _formatted(record: Record, key: str, language: Language) -> str:

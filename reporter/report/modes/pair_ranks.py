@@ -89,7 +89,7 @@ def explained(comparison: Comparison, columns: Collection[str], how: str, langua
         notes.append(
             _(
                 "◇: no other pair has a higher published accuracy for as little time, of the {known} of {count} "
-                "networks with published weights; modes with int8 are left out."
+                "networks whose accuracy is that of weights; modes with int8 are left out."
             ).format(known=weights, count=count)
         )
     return " ".join(notes)

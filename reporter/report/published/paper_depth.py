@@ -16,9 +16,9 @@ def paper_depth(record: Record) -> int | None:
     return int(found[0]) if found else None
 
 
-def source(record: Record) -> str:
+def source(record: Record, language: Language) -> str:
     """Where the depth is stated."""
-    return str(figures(record).get("depth_source") or "")
+    return language._(str(figures(record).get("depth_source") or ""))
 
 
 def depth_cell(record: Record, language: Language) -> Cell:
@@ -26,4 +26,4 @@ def depth_cell(record: Record, language: Language) -> Cell:
     depth = paper_depth(record)
     if depth is None:
         return Cell("–", status="missing")
-    return Cell(language.number(depth), depth, note=source(record))
+    return Cell(language.number(depth), depth, note=source(record, language))

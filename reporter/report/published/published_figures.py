@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reporter import facts
+from reporter.architectures.timm import PREFIX
 from reporter.model import Record
+from reporter.report.comparison import Comparison
+from reporter.report.language import Language
 
 
 def figures(record: Record) -> Mapping[str, Any]:
@@ -18,9 +21,25 @@ def figures(record: Record) -> Mapping[str, Any]:
     return {**known, **record.published}
 
 
+def with_weights(comparison: Comparison, language: Language) -> str:
+    """A clause on how many networks have the accuracy of weights; others may publish weights of the rest."""
+    weights, _published, count = comparison.coverage
+    records = (*comparison.networks, *comparison.hidden)
+    if any(record.architecture.startswith(PREFIX) or record.own_input_size for record in records):
+        message = language._("the accuracy of the named weights is known for {known} of {count}")
+    else:
+        message = language._("torchvision publishes weights for {known} of {count}")
+    return message.format(known=weights, count=count)
+
+
 def counted_by(record: Record) -> str:
     """What the published count was made with, without versions and what was counted."""
-    return re.sub(r" [\d.]+(?= weights meta)| weights meta.*| \([^)]*\)$", "", _counted_by(record))
+    return without_details(_counted_by(record))
+
+
+def without_details(counter: str) -> str:
+    """The same of a cell of the facts."""
+    return re.sub(r" [\d.]+(?= weights meta)| weights meta.*| \([^)]*\)$", "", counter)
 
 
 def torchvision_versions(records: Iterable[Record]) -> list[str]:

@@ -54,7 +54,7 @@ def steps_of(reading: Reading) -> int:
 
 def chance(reading: Reading) -> float:
     """The share of correct answers by guessing."""
-    return 1 / (_number(reading.detail.get("classes")) or 10)
+    return 1 / max(1, _number(reading.detail.get("classes")) or 10)
 
 
 def is_at_chance(reading: Reading) -> bool:

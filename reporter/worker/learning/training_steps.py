@@ -230,8 +230,8 @@ def _pretrain(network: Any, subject: Subject, classes: int) -> tuple[str, str | 
     name, weights = subject.architecture.name, subject.architecture.weights
     if weights is None:
         if subject.conditions.weights == "pretrained":
-            raise ValueError("no published ImageNet weights; use --weights auto or random")
-        return "random", subject.architecture.unpublished or "no published ImageNet weights"
+            raise ValueError(f"{subject.architecture.no_weights}; use --weights auto or random")
+        return "random", subject.architecture.no_weights
     try:
         state = _checkpoint(name, weights)
     except OSError as error:
