@@ -61,7 +61,8 @@ def measure(subject: Subject) -> Iterator[Reading]:
         yield from absent((RATIO,), verdict.status, verdict.reason or "")
     flows = [flow for each in layers if (flow := early_over_late(list(each.values()))) and math.isfinite(flow)]
     if len(flows) < len(layers):
-        yield from absent((FLOW,), "unsupported", NO_FLOW)
+        lost = verdict if verdict.status == "failed" else Verdict("unsupported", NO_FLOW)  # as with NaN
+        yield from absent((FLOW,), lost.status, lost.reason or "")
         return
     middle = {name: _rounded(median(each.get(name, 0.0) for each in layers)) for name in layers[0]}
     detail = {"layers": list(middle), "relative_gradients": list(middle.values())}
