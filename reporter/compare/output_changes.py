@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from reporter.compare.differences import Change, Kind
 from reporter.compare.matching import NO_NUMBER, Pair
 from reporter.model import Reading
-from reporter.model.modes import OUTPUT_ERROR, OutputVerdict, output_verdict
+from reporter.model.modes import OutputVerdict, output_decision
 from reporter.model.records import EAGER
 
 EXCEEDS = "output error {value} exceeds the limit {limit}"
@@ -31,11 +31,10 @@ def changes(paired: Iterable[Pair]) -> Iterator[Change]:
 
 def _change(pair: Pair, eager: Pair | None) -> Change | None:
     """The change of a pair, given that of eager; None where there is none."""
-    before, after = (side.readings.get(OUTPUT_ERROR.key) for side in (pair.base, pair.new))
+    old, before = output_decision(pair.base, eager.base if eager else None)
+    now, after = output_decision(pair.new, eager.new if eager else None)
     if before is None or after is None:
         return None
-    old = output_verdict(pair.base, eager.base if eager else None)
-    now = output_verdict(pair.new, eager.new if eager else None)
     kind = _kind(before, after, old, now)
     if kind is None:
         return None

@@ -36,6 +36,11 @@ def accelerator_in(types: Iterable[str]) -> str:
     return next((each for each in types if each in ACCELERATORS), "")
 
 
+def device_in(key: str) -> str:
+    """The type of the device that a key names: `cpu` of `latency_cpu_1thread`; empty if it names none."""
+    return next((word for word in key.split("_") if word in DEVICE_TYPES), "")
+
+
 def without_device(key: str) -> str:
     """A key without its device and number of threads: `train_step` of `train_step_cpu`; empty if it has no device."""
     words = key.split("_")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
-from reporter.model.devices import ACCELERATORS
+from reporter.model.device_readings import on_devices
+from reporter.model.devices import ACCELERATORS, device_in
 from reporter.model.extensions import Engine, Metric
 from reporter.model.names import nearest
-from reporter.model.readings import SPEEDUP, Quantity, ReporterError
+from reporter.model.readings import SPEEDUP, Quantity, Reading, ReporterError
 from reporter.model.records import EAGER, Record
 
 CHANNELS_LAST = "channels_last"
@@ -60,9 +61,18 @@ FIRST_CALL = Quantity(
     centre="mean",
 )
 ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)
-"""What is measured once per mode, in its first round."""
+"""What is measured once per mode and kind of device, in its first round; see model/device_readings.py."""
 
-OutputVerdict = Literal["within", "wrong", "unchecked"]
+OutputVerdict = Literal["within", "unchecked", "wrong"]
+VERDICTS: tuple[OutputVerdict, ...] = get_args(OutputVerdict)
+"""The worst last."""
+
+
+class OutputDecision(NamedTuple):
+    """The verdict on the output of a mode, and the output error that it is based on; None if there is none."""
+
+    verdict: OutputVerdict
+    reading: Reading | None
 
 
 @dataclass(frozen=True)
@@ -162,29 +172,47 @@ def quantities(metric: Metric, number: int) -> tuple[Quantity, ...]:
 
 
 def output_verdict(record: Record, eager: Record | None = None) -> OutputVerdict:
-    """The verdict of the output check of a mode; only modes that are `within` their limit are ranked.
+    """The verdict of the output check of a mode; only modes that are `within` their limit are ranked."""
+    return output_decision(record, eager).verdict
+
+
+def output_decision(record: Record, eager: Record | None = None) -> OutputDecision:
+    """The verdict of the output check of a mode on all devices, which is the worst one, with its output error.
 
     `output_error` has the limit in its detail, under `limit`. An output that cannot be compared, because it contains
-    NaN or has another shape, is wrong if the mode has times. Eager is never wrong. Where `eager`, the record of the
-    same architecture, exceeds its own limit, that limit does not hold, and fp32 modes above theirs are unchecked. A
-    mode whose check is not supported is unchecked, too.
+    NaN or has another shape, is wrong if the mode has times on that device. Eager is never wrong. Where `eager`, the
+    record of the same architecture, exceeds its own limit on the device, that limit does not hold, and fp32 modes above
+    theirs are unchecked. A mode whose check is not supported is unchecked, too.
     """
     reading = record.readings.get(OUTPUT_ERROR.key)
-    if reading is None:
+    found = on_devices(reading)
+    of_eager = on_devices(eager.readings.get(OUTPUT_ERROR.key)) if eager else {}
+    decided = [
+        OutputDecision(_verdict(record, each, of_eager.get(kind), kind if len(found) > 1 else ""), each)
+        for kind, each in found.items()
+    ]
+    worst = max(decided, key=lambda each: VERDICTS.index(each.verdict), default=None)
+    return worst if worst and worst.verdict != "within" else OutputDecision("within", reading)
+
+
+def _verdict(record: Record, reading: Reading, eager: Reading | None, device: str) -> OutputVerdict:
+    """The verdict on one device, with the output error of eager there; without a name, on the only device."""
+    if not (_exceeds(reading) if reading.measured else _is_timed(record, device)):
         return "within"
-    if not reading.measured:
-        if not any(each.timed for each in record.readings.values()):
-            return "within"
-        return "wrong" if reading.status == "failed" and record.mode != EAGER else "unchecked"
-    if not _exceeds(record):
-        return "within"
+    if record.mode == EAGER or reading.status not in ("ok", "failed"):
+        return "unchecked"
     is_fp32 = not set(record.mode.split("+")) & set(PRECISIONS)
-    disproved = record.mode == EAGER or (is_fp32 and eager is not None and _exceeds(eager))
-    return "unchecked" if disproved else "wrong"
+    disproved = eager is not None and reading.measured and _exceeds(eager)
+    return "unchecked" if is_fp32 and disproved else "wrong"
 
 
-def _exceeds(record: Record) -> bool:
-    """Whether the output error of a record is above its limit."""
-    reading = record.readings.get(OUTPUT_ERROR.key)
-    limit = reading.detail.get("limit") if reading else None
-    return bool(reading and reading.value is not None and isinstance(limit, int | float) and reading.value > limit)
+def _is_timed(record: Record, device: str) -> bool:
+    """Whether a record has times on a device; without a name, any times."""
+    times = (each.quantity.key for each in record.readings.values() if each.timed)
+    return any(not device or device_in(key) in ("", device) for key in times)
+
+
+def _exceeds(reading: Reading) -> bool:
+    """Whether an output error is above its limit."""
+    limit = reading.detail.get("limit")
+    return reading.value is not None and isinstance(limit, int | float) and reading.value > limit

@@ -90,6 +90,7 @@ def check_keys(readings: Mapping[str, Reading]) -> None:
 class _Compared(TypedDict, total=False):
     test_images: JsonValue
     limit: JsonValue
+    devices: JsonValue
     kernels: JsonValue
     libraries: JsonValue
 

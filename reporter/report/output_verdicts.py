@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from reporter.model import Record
-from reporter.model.modes import OutputVerdict, output_verdict
+from reporter.model.modes import OutputDecision, OutputVerdict, output_decision
 from reporter.report.comparison import Comparison
 
 
 def output_of(comparison: Comparison, record: Record) -> OutputVerdict:
     """The verdict of a record, given eager of the same architecture and machine, which decides where it is wrong."""
-    alone = output_verdict(record)
-    if alone != "wrong":
+    return decision_of(comparison, record).verdict
+
+
+def decision_of(comparison: Comparison, record: Record) -> OutputDecision:
+    """The same with the output error that the verdict is based on."""
+    alone = output_decision(record)
+    if alone.verdict != "wrong":
         return alone
     same = (each for each in comparison.of(record.machine) if each.architecture == record.architecture)
-    return output_verdict(record, next(same, None))
+    return output_decision(record, next(same, None))

@@ -9,6 +9,7 @@ from time import monotonic
 
 from reporter.host.job import Job
 from reporter.model import Metric
+from reporter.model.device_readings import of_device
 from reporter.model.devices import accelerator_in
 from reporter.model.modes import OUTPUT_ERROR, alternation, parse
 from reporter.run import (
@@ -178,7 +179,8 @@ def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
     """Whether a round of a metric is to be measured in a mode; of a curve, whether the outputs are to be checked."""
     if not metric.curve:
         return ledger.needs(metric, number, mode) or _lacks_alternation(ledger, metric, mode)
-    found = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
+    error = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
+    found = of_device(error, metric.device)
     return not number and (ledger.request.fresh or found is None or found.status not in CHECKED)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reporter.model import Metric, Quantity, Reading
+from reporter.model.device_readings import DEVICES, on_devices
 from reporter.model.modes import OUTPUT_ERROR, quantities
 from reporter.model.records import EAGER
 from reporter.run import curve_plan, mode_plan
@@ -17,8 +18,8 @@ FAILED = ("failed", "oom", "timeout")
 def failed(ledger: Ledger) -> int:
     """How many of the readings asked for did not succeed; the speedup of a time that failed does not count."""
     asked = dict.fromkeys((mode, quantity.key) for mode, _, quantity in _asked(ledger) if not quantity.is_ratio)
-    found = (_reading(ledger, mode, key) for mode, key in asked)
-    return sum(reading is not None and reading.status in FAILED for reading in found)
+    found = (_of_run(ledger, _reading(ledger, mode, key)) for mode, key in asked)
+    return sum(any(each.status in FAILED for each in readings) for readings in found)
 
 
 def lacking(ledger: Ledger) -> int:
@@ -51,3 +52,10 @@ def _asked(ledger: Ledger) -> Iterator[tuple[str, Metric, Quantity]]:
 
 def _reading(ledger: Ledger, mode: str, key: str) -> Reading | None:
     return ledger.records[mode].readings.get(key) if mode in ledger.records else None
+
+
+def _of_run(ledger: Ledger, reading: Reading | None) -> list[Reading]:
+    """A reading; of one that is kept for several devices, those of the devices of the run."""
+    if reading is None or DEVICES not in reading.detail:
+        return [reading] if reading else []
+    return [each for kind, each in on_devices(reading).items() if kind in ledger.devices]

@@ -22,6 +22,7 @@ from reporter.model import (
     Status,
     absent,
 )
+from reporter.model.device_readings import of_device, with_device
 from reporter.model.devices import WITHOUT, accelerator_in, device_type, is_accelerator
 from reporter.model.modes import ONCE, quantities
 from reporter.model.readings import same_conditions
@@ -112,9 +113,10 @@ class Ledger:
             for reading in readings
         )
 
-    def crashed(self, mode: str) -> bool:
-        """Whether no round of a mode has prepared it and checked its outputs because the worker crashed before."""
-        found = (self._of(mode).readings.get(quantity.key) for quantity in ONCE)
+    def crashed(self, mode: str, device: str) -> bool:
+        """Whether no round of a mode has prepared it and checked its outputs on a device because the worker crashed."""
+        kind, readings = device_type(device), self._of(mode).readings
+        found = (of_device(readings.get(quantity.key), kind) for quantity in ONCE)
         return any(reading and reading.lost for reading in found)
 
     def keep(
@@ -139,7 +141,10 @@ class Ledger:
             reading = reading.model_copy(update={"origins": (origin,) * len(reading.rounds)})
             joins = before and reading.rounds and (before.measured or before.lost)
             reading = joined(before, reading) if before and joins else reading
-        self._save({key: self._of_its_images(reading)}, mode)
+        kept = self._of_its_images(reading)
+        if reading.quantity in ONCE:
+            kept = with_device(self._of(mode).readings.get(key), kept, device_type(job.device))
+        self._save({key: kept}, mode)
         last = job.round + 1 == job.conditions.rounds
         if not reading.rounds or ((mode, key) not in self._shown if self.request.budget else last):
             self._shown.add((mode, key))

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from reporter.compare.mode_gains import MIN_GAIN
 from reporter.model import Record
+from reporter.model.device_readings import of_device
+from reporter.model.devices import device_in
 from reporter.model.modes import AGREEMENT, ALTERNATION, OUTPUT_ERROR, PREPARE
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
@@ -15,7 +17,7 @@ from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
 from reporter.report.modes import mode_pairs, mode_ranking, mode_words, pair_ranks, separate_times
-from reporter.report.output_verdicts import output_of
+from reporter.report.output_verdicts import decision_of, output_of
 from reporter.report.published.accuracy_marks import footnotes, special
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark, reading_cell
 
@@ -171,11 +173,11 @@ def _error(rows: Builder) -> None:
 
 
 def _error_cell(record: Record, comparison: Comparison, language: Language) -> Cell:
-    reading, text = record.readings.get(OUTPUT_ERROR.key), mode_words.error(record, comparison, language)
+    (verdict, reading), text = decision_of(comparison, record), mode_words.error(record, comparison, language)
     if reading is None or not text:
         return reading_cell(reading, units.PERCENT, language, False)
     why = mode_words.wrong_output(record, comparison, language)
-    if output_of(comparison, record) != WRONG:
+    if verdict != WRONG:
         return Cell(text, reading.value, note=why)
     words = f"{language._('wrong')}: {text}"
     return Cell(words, reading.value, status=WRONG, note=why)
@@ -224,7 +226,9 @@ def _prepared(rows: Builder, keys: Sequence[str]) -> None:
 
 
 def _break_even(record: Record, key: str, rows: Builder) -> Cell:
-    found, time, prepare = mode_ranking.gain(rows.comparison, record, key), record.value(key), record.value(PREPARE.key)
+    found, time = mode_ranking.gain(rows.comparison, record, key), record.value(key)
+    preparation = of_device(record.readings.get(PREPARE.key), device_in(key))
+    prepare = preparation.value if preparation else None
     if found is None or not time or prepare is None:
         return MISSING
     if why := mode_words.unstated(found, rows.language):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from reporter.compare.mode_gains import Gain
-from reporter.model import Record
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model import Reading, Record
+from reporter.model.modes import OutputVerdict
 from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.output_verdicts import output_of
+from reporter.report.output_verdicts import decision_of, output_of
 from reporter.report.table import Cell, plain
 
 
@@ -38,11 +38,11 @@ def explained(modes: Iterable[str], language: Language) -> str:
 
 def error(record: Record, comparison: Comparison, language: Language) -> str:
     """The output error in percent, with the limit where the mode exceeds it: `7.2 > 4.0`; empty where there is none."""
-    reading = record.readings.get(OUTPUT_ERROR.key)
+    verdict, reading = decision_of(comparison, record)
     if reading is None or reading.value is None:
         return ""
     text, limit = units.rough(language, reading.value, units.PERCENT), reading.detail.get("limit")
-    if output_of(comparison, record) == "within" or not isinstance(limit, int | float):
+    if verdict == "within" or not isinstance(limit, int | float):
         return text
     return f"{text} > {units.rough(language, limit, units.PERCENT)}"
 
@@ -58,15 +58,15 @@ def unstated(found: Gain, language: Language) -> str:
 
 def wrong_output(record: Record, comparison: Comparison, language: Language) -> str:
     """Why a mode is not ranked: its output is wrong, or cannot be checked; empty if it is ranked."""
-    verdict = output_of(comparison, record)
-    if verdict == "within":
+    verdict, reading = decision_of(comparison, record)
+    if reading is None or verdict == "within":
         return ""
     if verdict == "unchecked":
-        return unchecked(record, language)
+        return unchecked(reading, language)
     if found := error(record, comparison, language):
         message = language._("wrong output: the error exceeds the limit ({error} % of the range of the scores)")
         return message.format(error=found)
-    return language._("wrong output: {reason}").format(reason=_reason(record, language))
+    return language._("wrong output: {reason}").format(reason=_reason(reading, language))
 
 
 def marked(record: Record, comparison: Comparison, language: Language) -> Cell:
@@ -78,21 +78,21 @@ def marked(record: Record, comparison: Comparison, language: Language) -> Cell:
     return Cell(record.mode + mark, record.mode, status=verdict, note=why)
 
 
-def unchecked(record: Record, language: Language) -> str:
-    """Why the output of a mode cannot be checked."""
-    if record.readings[OUTPUT_ERROR.key].measured:
+def unchecked(reading: Reading, language: Language) -> str:
+    """Why the output of a mode cannot be checked, given its output error."""
+    if reading.measured:
         return language._(
             "its output cannot be checked: eager itself differs from the float64 run by more than the limit"
         )
-    return language._("its output cannot be checked: {reason}").format(reason=_reason(record, language))
+    return language._("its output cannot be checked: {reason}").format(reason=_reason(reading, language))
 
 
 def wrong(comparison: Comparison, language: Language) -> list[str]:
     """A line for each mode with the architectures whose output is wrong in it."""
     found: dict[str, list[str]] = {}
-    for record in (each for each in comparison.modes if output_of(comparison, each) == "wrong"):
+    for record, reading in _decided(comparison, "wrong"):
         much = error(record, comparison, language)
-        why = f"{much} %" if much else _reason(record, language)
+        why = f"{much} %" if much else _reason(reading, language)
         found.setdefault(record.mode, []).append(f"{record.architecture} ({why})")
     return [f"{mode}: {language.several(names)}" for mode, names in found.items()]
 
@@ -100,11 +100,19 @@ def wrong(comparison: Comparison, language: Language) -> list[str]:
 def unchecked_modes(comparison: Comparison, language: Language) -> list[str]:
     """A line for each reason with the pairs whose output cannot be checked for it."""
     found: dict[str, list[str]] = {}
-    for record in (each for each in comparison.modes if output_of(comparison, each) == "unchecked"):
-        found.setdefault(unchecked(record, language), []).append(f"{record.architecture} ({record.mode})")
+    for record, reading in _decided(comparison, "unchecked"):
+        found.setdefault(unchecked(reading, language), []).append(f"{record.architecture} ({record.mode})")
     return [f"{language.several(names)}: {why}" for why, names in found.items()]
 
 
-def _reason(record: Record, language: Language) -> str:
+def _decided(comparison: Comparison, wanted: OutputVerdict) -> Iterator[tuple[Record, Reading]]:
+    """The records of modes with a verdict on their output, each with the output error that it is based on."""
+    for record in comparison.modes:
+        verdict, reading = decision_of(comparison, record)
+        if reading is not None and verdict == wanted:
+            yield record, reading
+
+
+def _reason(reading: Reading, language: Language) -> str:
     """Why the output could not be compared."""
-    return language.translate(record.readings[OUTPUT_ERROR.key].reason or "")
+    return language.translate(reading.reason or "")

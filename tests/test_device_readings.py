@@ -1,0 +1,176 @@
+"""What is measured once per execution mode, on a machine with a CPU and a GPU: each of them has its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+
+import mode_samples
+import pytest
+from networks import CONDITIONS, own
+from simulated import METRICS
+
+from reporter.cli.progress import Lines
+from reporter.host.job import Job
+from reporter.metrics.latency import LATENCY
+from reporter.model import ComparedRecord, Quantity, Reading, Record, Status, absent
+from reporter.model.device_readings import DEVICES, of_device, on_devices, with_device
+from reporter.model.modes import ONCE, OUTPUT_ERROR, PREPARE, output_decision, output_verdict
+from reporter.model.records import EAGER
+from reporter.report.comparison import compare
+from reporter.report.language import language
+from reporter.report.modes import mode_words
+from reporter.run import experiment, failure_counts
+from reporter.run.ledger import Ledger
+from reporter.run.request import Request
+from reporter.store import record_files
+
+CPU: Mapping[str, str] = {"cpu": "cpu", "any": "cpu"}
+BOTH: Mapping[str, str] = {"cpu": "cpu", "cuda": "cuda:0", "any": "cuda:0"}
+MODE = "channels_last"
+SETTINGS = {"weights": "random"}
+LIMIT = 0.1
+NAN = "the outputs contain NaN"
+
+
+def ledger(folder: Path, mode: str = MODE, devices: Mapping[str, str] = BOTH) -> Ledger:
+    about = {"machine": "here", "machine_facts": {"gpu_precisions": ["tf32"]}, "environment": {}}
+    metrics = {key: METRICS[key] for key in ("latency_cpu", "latency_cuda")}
+    return Ledger(own(), Request(folder, [own()], metrics, devices, CONDITIONS, about=about, modes=[mode]))
+
+
+def keep(made: Ledger, device: str, reading: Reading, mode: str = MODE, crashed: bool = False) -> Record:
+    """The record of the mode as it is read again after a job of its first round on a device sent a reading."""
+    job = Job(
+        architecture="small", metrics=(f"latency_{device}",), device=BOTH[device], conditions=CONDITIONS,
+        process=f"modes {device}", modes=(MODE,),
+    )  # fmt: skip
+    made.keep(reading, job, Lines(StringIO()), "", mode, crashed=crashed)
+    [path] = made.request.folder.glob("records/*/*.json")
+    return {each.mode: each for each in record_files.load_modes(path)}[mode]
+
+
+def once(quantity: Quantity, value: float, device: str = "cpu") -> Reading:
+    """A reading as a worker sends it."""
+    detail = {"limit": LIMIT} if quantity == OUTPUT_ERROR else {}
+    about = {"device": {"name": "simulated"}} if device == "cuda" else {}
+    return Reading(quantity=quantity, samples=(value,), settings=SETTINGS, detail={**detail, **about})
+
+
+def lost(quantity: Quantity = OUTPUT_ERROR, status: Status = "failed", reason: str = NAN) -> Reading:
+    [found] = absent([quantity], status, reason)
+    return found.model_copy(update={"settings": SETTINGS})
+
+
+@pytest.mark.parametrize("wrong", ["cpu", "cuda"])
+@pytest.mark.parametrize("order", [("cpu", "cuda"), ("cuda", "cpu")], ids=" then ".join)
+def test_a_mode_that_is_wrong_on_one_device_is_wrong(order: tuple[str, str], wrong: str, tmp_path: Path) -> None:
+    """Whichever was measured last; until it is measured again there."""
+    made = ledger(tmp_path)
+    for device in order:
+        record = keep(made, device, once(OUTPUT_ERROR, 0.5 if device == wrong else 0.01, device))
+    assert output_verdict(record) == "wrong"
+    error = record.readings[OUTPUT_ERROR.key]
+    assert error.value == 0.5
+    assert {kind: each.value for kind, each in on_devices(error).items()} == {
+        device: 0.5 if device == wrong else 0.01 for device in order
+    }
+    [path] = tmp_path.glob("records/*/*.json")
+    compared = {each.mode: each for each in record_files.load_modes(path, ComparedRecord)}
+    assert output_verdict(compared[MODE]) == "wrong", "compare sees it, too"
+    assert output_verdict(keep(made, wrong, once(OUTPUT_ERROR, 0.02, wrong))) == "within"
+
+
+def test_on_the_cpu_alone_nothing_is_stored_besides(tmp_path: Path) -> None:
+    record = keep(ledger(tmp_path, devices=CPU), "cpu", once(OUTPUT_ERROR, 0.01))
+    assert record.readings[OUTPUT_ERROR.key].detail == {"limit": LIMIT}
+
+
+def test_the_limit_of_eager_holds_for_its_device(tmp_path: Path) -> None:
+    """Eager exceeds its limit on the GPU: there an error is unchecked, on the CPU it is wrong."""
+    made = ledger(tmp_path)
+    errors = {EAGER: {"cpu": 0.01, "cuda": 0.5}, MODE: {"cpu": 0.5, "cuda": 0.01}}
+    for mode, values in errors.items():
+        for device, value in values.items():
+            keep(made, device, once(OUTPUT_ERROR, value, device), mode)
+    assert output_verdict(made.records[MODE], made.record) == "wrong"
+    keep(made, "cpu", once(OUTPUT_ERROR, 0.01))
+    keep(made, "cuda", once(OUTPUT_ERROR, 0.5, "cuda"))
+    assert output_verdict(made.records[MODE], made.record) == "unchecked"
+    assert output_verdict(made.records[EAGER]) == "unchecked"
+
+
+def test_an_output_that_cannot_be_compared_on_a_device_counts_with_its_times(tmp_path: Path) -> None:
+    made = ledger(tmp_path)
+    keep(made, "cpu", Reading(quantity=LATENCY["cpu"], samples=(1.0,), rounds=(1,), settings=SETTINGS))
+    keep(made, "cpu", once(OUTPUT_ERROR, 0.01))
+    record = keep(made, "cuda", lost(reason="no compiler"))
+    assert output_verdict(record) == "within", "it does not run there"
+    assert record.value(OUTPUT_ERROR.key) == 0.01
+    record = keep(made, "cuda", Reading(quantity=LATENCY["cuda"], samples=(1.0,), rounds=(1,), settings=SETTINGS))
+    verdict, reading = output_decision(record)
+    assert (verdict, reading and reading.reason) == ("wrong", "no compiler")
+    assert failure_counts.failed(made) == 1
+    assert failure_counts.failed(ledger(tmp_path, devices=CPU)) == 0, "this run asks for the CPU"
+
+
+def test_the_reason_is_that_of_the_device(tmp_path: Path) -> None:
+    """In the report, the error of the CPU is not above its limit."""
+    base = mode_samples.reference()[0]
+    mode = mode_samples.mode(base, "bf16")
+    error = with_device(mode.readings[OUTPUT_ERROR.key], lost(), "cuda")
+    time = Reading(quantity=LATENCY["cuda"], samples=(1.0,) * 3, rounds=(3,))
+    readings = mode.readings | {OUTPUT_ERROR.key: error, time.quantity.key: time}
+    both = compare([base, mode.model_copy(update={"readings": readings})])
+    assert mode_words.wrong(both, language("en")) == [f"bf16: {base.architecture} ({NAN})"]
+
+
+def test_the_durations_are_those_of_the_first_device_that_has_them(tmp_path: Path) -> None:
+    made = ledger(tmp_path)
+    keep(made, "cpu", once(PREPARE, 30.0))
+    reading = keep(made, "cuda", once(PREPARE, 1.0, "cuda")).readings[PREPARE.key]
+    assert reading.value == 30.0
+    assert [each and each.value for each in (of_device(reading, "cpu"), of_device(reading, "cuda"))] == [30.0, 1.0]
+    assert keep(made, "cpu", lost(PREPARE)).value(PREPARE.key) == 1.0
+
+
+def test_a_crash_on_the_cpu_is_known_after_the_gpu_was_measured(tmp_path: Path) -> None:
+    """The next round on the CPU times the preparation and checks the outputs; that on the GPU does not."""
+    made = ledger(tmp_path)
+    for quantity in ONCE:
+        keep(made, "cpu", lost(quantity, "oom", "the worker was killed"), crashed=True)
+        keep(made, "cuda", once(quantity, 0.01, "cuda"))
+    assert made.crashed(MODE, "cpu")
+    assert not made.crashed(MODE, "cuda:0")
+    keep(made, "cpu", once(OUTPUT_ERROR, 0.01))
+    keep(made, "cpu", once(PREPARE, 1.0))
+    assert made.crashed(MODE, "cpu"), "the first call is still missing"
+    keep(made, "cpu", once(ONCE[-1], 1.0))
+    assert not made.crashed(MODE, "cpu")
+
+
+def test_a_curve_of_a_device_has_its_outputs_checked_there(tmp_path: Path) -> None:
+    made = ledger(tmp_path)
+    keep(made, "cpu", once(OUTPUT_ERROR, 0.01))
+    curves = [METRICS[f"best_throughput_{device}"] for device in ("cpu", "cuda")]
+    assert [experiment._needs(made, metric, 0, MODE) for metric in curves] == [False, True]
+    keep(made, "cuda", once(OUTPUT_ERROR, 0.01, "cuda"))
+    assert [experiment._needs(made, metric, 0, MODE) for metric in curves] == [False, False]
+
+
+def test_a_device_that_does_not_have_the_mode_is_not_kept(tmp_path: Path) -> None:
+    made = ledger(tmp_path, "tf32")
+    assert made.records["tf32"].readings[OUTPUT_ERROR.key].reason == "tf32 is a precision of GPUs"
+    record = keep(made, "cuda", once(OUTPUT_ERROR, 0.01, "cuda"), "tf32")
+    assert on_devices(record.readings[OUTPUT_ERROR.key]).keys() == {"cuda"}
+    assert ledger(tmp_path, "tf32").records["tf32"].readings[OUTPUT_ERROR.key].value == 0.01
+
+
+@pytest.mark.parametrize("kept", [None, 1, [], {"cpu": 1}, {"cpu": {"samples": ["one"]}}, {"cpu": {"status": "ok"}}])
+def test_a_detail_that_was_edited_is_not_used(kept: object) -> None:
+    error = once(OUTPUT_ERROR, 0.5).model_copy(update={"detail": {"limit": LIMIT, DEVICES: kept}})
+    assert on_devices(error) == {"cpu": error}
+    base = mode_samples.mode(mode_samples.reference()[0], "bf16")
+    record = base.model_copy(update={"readings": base.readings | {OUTPUT_ERROR.key: error}})
+    assert output_verdict(record) == "wrong"
