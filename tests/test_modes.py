@@ -456,6 +456,38 @@ def test_a_training_step_runs_in_its_mode_and_changes_weights_of_its_own() -> No
     assert all(torch.equal(value, before[name]) for name, value in training.network.state_dict().items())
 
 
+def test_all_of_a_training_step_in_tf32_is_in_tf32() -> None:
+    """The backward pass too, and the first step."""
+    seen: list[str] = []
+
+    class Noting(torch.autograd.Function):
+        @staticmethod
+        def forward(_: object, scores: torch.Tensor) -> torch.Tensor:
+            seen.append(torch.backends.cuda.matmul.fp32_precision)
+            return scores.clone()
+
+        @staticmethod
+        def backward(_: object, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            seen.append(torch.backends.cuda.matmul.fp32_precision)
+            return gradient
+
+    class Noted(nn.Module):
+        def __init__(self, classes: int) -> None:
+            super().__init__()
+            self.body = small(classes)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = Noting.apply(self.body(images))
+            return scores
+
+    training = ModeTraining(subject(own(Noted)), Path("unused"))
+    for mode, wanted in (("tf32", "tf32"), ("channels_last", "ieee")):
+        seen.clear()
+        training.step(parse(mode, ENGINES))()
+        assert seen == [wanted] * 4
+        assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+
+
 @pytest.mark.slow
 def test_compiled_training_steps(tmp_path: Path) -> None:
     found = trained(("compile",), tmp_path)

@@ -42,12 +42,17 @@ BATCH = 8
 
 
 def in_modes(
-    bench: Bench, *modes: str, architecture: Architecture = ENTRY, batch: int = CONDITIONS.throughput_batch
+    bench: Bench,
+    *modes: str,
+    architecture: Architecture = ENTRY,
+    batch: int = CONDITIONS.throughput_batch,
+    trains: bool = False,
 ) -> dict[tuple[str, str], Reading]:
-    """The readings of a job that times single images and batches in modes on cuda:1."""
+    """The readings of a job that times single images and batches in modes on cuda:1, and training steps of an image."""
     bench.monkeypatch.setattr(entry, "find", lambda name: architecture)
-    keys = (f"latency_{bench.kind}", f"throughput_{bench.kind}")
-    conditions = CONDITIONS.model_copy(update={"throughput_batch": batch})
+    keys = (f"latency_{bench.kind}", f"throughput_{bench.kind}", *([f"train_step_{bench.kind}"] if trains else ()))
+    update = {"throughput_batch": batch} | ({"batch_size": 1, "image_size": SIZE // 2} if trains else {})
+    conditions = CONDITIONS.model_copy(update=update)
     job = Job(
         architecture="small", metrics=keys, device=f"{bench.kind}:1", conditions=conditions, process="test",
         modes=modes,
@@ -130,6 +135,18 @@ def test_a_mode_that_a_gpu_emulates_is_marked(
     assert found["fp16", "latency_cuda"].reason is None
     place = SimpleNamespace(identity=lambda: {"capability": "7.0", "hip_runtime": "6.4"})
     assert gpu_precisions(place) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore:CUDA is not available")
+def test_a_training_step_in_amp_is_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which a V100 emulates; inferences in amp are in float16."""
+    about = {"name": "simulated", "uuid": "GPU-1", "capability": "7.0"}
+    monkeypatch.setattr(Machine, "identity", lambda self, index: about)
+    found = in_modes(Bench(monkeypatch), "amp", trains=True)
+    for key in ("train_step_cuda", "speedup_train_step_cuda"):
+        assert found["amp", key].measured
+        assert found["amp", key].reason == "emulated: this GPU has no bf16 instructions"
+    assert found["amp", "latency_cuda"].reason is None
 
 
 @pytest.mark.filterwarnings("ignore:CUDA is not available")

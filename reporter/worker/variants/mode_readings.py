@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from reporter.host.gpus import native_precisions
+from reporter.host import gpus, machine
 from reporter.model import FOREIGN_LOAD, Quantity, Reading
+from reporter.model.devices import device_type
 from reporter.model.modes import Mode, alternation, speedup
+from reporter.registry.execution_modes import emulated, kind
 from reporter.stats.paired_ratios import fast_ratio
 from reporter.worker import precision
 from reporter.worker.device import Device
@@ -67,4 +69,11 @@ def gpu_precisions(place: Device) -> list[str] | None:
     """The precisions that a GPU has instructions for; None for other devices than NVIDIA's."""
     identity = place.identity()
     capability = None if "hip_runtime" in identity else identity.get("capability")
-    return native_precisions(capability) if capability else None
+    return gpus.native_precisions(capability) if capability else None
+
+
+def noted(reading: Reading, mode: Mode, place: Device) -> Reading:
+    """With the reason where the processor or the GPU has no instructions for the precision of a mode."""
+    device = kind(device_type(place.name), machine.native_precisions(), gpu_precisions(place))
+    note = emulated(mode, device)
+    return reading.model_copy(update={"reason": note}) if note else reading

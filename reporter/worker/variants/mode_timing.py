@@ -19,7 +19,7 @@ from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
 from reporter.model.modes import ONCE, OUTPUT_ERROR, Mode, alternation, parse, speedup
 from reporter.model.records import EAGER
-from reporter.registry.execution_modes import conditions_of, emulated, engines, kind
+from reporter.registry.execution_modes import conditions_of, engines
 from reporter.worker.latency import clock_settling, timing
 from reporter.worker.latency.rotation import Rotation, consecutive, rotate
 from reporter.worker.subject import INPUTS, Subject
@@ -27,8 +27,8 @@ from reporter.worker.torch_state import threads
 from reporter.worker.variants.mode_checks import ModeChecks
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
-from reporter.worker.variants.mode_readings import alternated_over_alone, gpu_precisions, of_device, pair
-from reporter.worker.variants.mode_training import ModeTraining
+from reporter.worker.variants.mode_readings import alternated_over_alone, noted, of_device, pair
+from reporter.worker.variants.mode_training import ModeTraining, computing
 from reporter.worker.variants.mode_variants import Variant, eager
 
 Send = Callable[[dict[str, Any]], None]
@@ -127,7 +127,7 @@ class ModeTiming:
             measured = self._sampled(calls, torch.inference_mode, timer)
             after = self._alone(calls, timer)
         alone = {name: (*before[name], *after[name]) for name in before.keys() & after.keys()}
-        yield from self._pairs(quantity, measured, batch, alone)
+        yield from self._pairs(self.modes, quantity, measured, batch, alone)
 
     def _worse(self, variants: Mapping[str, Variant], batch: int) -> Found:
         """The output errors of what engines prepared for a setting, if they are larger than those before."""
@@ -160,10 +160,11 @@ class ModeTiming:
         with threads(self.subject.threads):
             calls = {name: self._noting(name, step) for name, step in self._steps(training).items()}
             measured = self._sampled(calls, nullcontext, timing.timer(self.subject.place))
-        yield from self._pairs(quantity, measured, 1, {})
+        modes = {name: computing(mode) for name, mode in self.modes.items()}
+        yield from self._pairs(modes, quantity, measured, 1, {})
 
     def _steps(self, training: ModeTraining | None) -> dict[str, Callable[[], object]]:
-        """A training step of eager and of each mode that can train; the mode is noted before it runs."""
+        """A training step of eager and of each mode that can train, if eager can; the mode is noted before it runs."""
         found = {}
         for name, mode in {EAGER: Mode(), **self.modes}.items():
             if training and name not in self.lost:
@@ -173,14 +174,17 @@ class ModeTiming:
                     found[name] = step
         return found
 
-    def _pairs(self, quantity: Quantity, measured: Measured, batch: int, alone: Samples) -> Found:
+    def _pairs(
+        self, modes: Mapping[str, Mode], quantity: Quantity, measured: Measured, batch: int, alone: Samples
+    ) -> Found:
+        """The readings of a time in all modes; `modes` have the precisions that they compute in."""
         samples, load, states = measured
-        for name in self.modes:
+        for name, mode in modes.items():
             if name not in samples:
                 yield from ((name, reading) for reading in self._absent(name, [quantity, speedup(quantity)]))
             else:
                 for reading in pair(quantity, samples[EAGER], samples[name], batch, load, states=states):
-                    yield name, self._noted(reading, name)
+                    yield name, noted(reading, mode, self.subject.place)
                 if name in alone:
                     yield name, alternated_over_alone(quantity, samples[name], alone[name])
 
@@ -254,12 +258,6 @@ class ModeTiming:
 
     def _absent(self, name: str, quantities: Sequence[Quantity]) -> Iterator[Reading]:
         return absent(quantities, self.lost[name].status, self.lost[name].reason or "")
-
-    def _noted(self, reading: Reading, name: str) -> Reading:
-        """With the reason where the processor or the GPU has no instructions for the precision."""
-        on_gpu = gpu_precisions(self.subject.place)
-        note = emulated(self.modes[name], kind(self.subject.device.type, machine.native_precisions(), on_gpu))
-        return reading.model_copy(update={"reason": note}) if note else reading
 
 
 def _order(metric: Metric) -> tuple[bool, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,17 @@ class ModeTraining:
         network, images = converted(self.network, mode, form(self.network))
         network, first = self._wrapped(network.train(), mode)
         step, batch = step_of(network, self.recipe, self.subject.classes), images(self.images)
+        around: Callable[[], AbstractContextManager[Any]] = tf32 if mode.precision == "tf32" else nullcontext
+
+        def run() -> Tensor:
+            with around():  # also the backward pass
+                return step(batch, self.labels)
+
         with first:
-            loss = float(step(batch, self.labels))
+            loss = float(run())
         if math.isnan(loss):
             raise ReporterError("the loss is NaN")
-        return lambda: step(batch, self.labels)
+        return run
 
     def _wrapped(self, network: nn.Module, mode: Mode) -> tuple[nn.Module, AbstractContextManager[Any]]:
         """The module that trains in a mode, and what surrounds its first step."""
@@ -49,7 +56,7 @@ class ModeTraining:
             return engine.train(network, cache=str(self.cache / mode.name / "training"))
         if mode.precision == "amp":
             network = Surrounded(network, partial(torch.autocast, self.subject.device.type, torch.bfloat16))
-        return Surrounded(network, tf32) if mode.precision == "tf32" else network, nullcontext()
+        return network, nullcontext()
 
 
 class Surrounded(nn.Module):
@@ -62,6 +69,11 @@ class Surrounded(nn.Module):
     def forward(self, images: Tensor) -> Any:
         with self.context():
             return self.inner(images)
+
+
+def computing(mode: Mode) -> Mode:
+    """The mode with the precision that a training step in it computes in: `amp` trains in bfloat16 on every device."""
+    return replace(mode, precision="bf16") if mode.precision == "amp" else mode
 
 
 def obstacle(mode: Mode) -> str:
