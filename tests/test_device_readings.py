@@ -174,3 +174,23 @@ def test_a_detail_that_was_edited_is_not_used(kept: object) -> None:
     base = mode_samples.mode(mode_samples.reference()[0], "bf16")
     record = base.model_copy(update={"readings": base.readings | {OUTPUT_ERROR.key: error}})
     assert output_verdict(record) == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("mode", "error", "verdict"),
+    [
+        ("openvino", once(OUTPUT_ERROR, 0.01), "within"),
+        ("openvino", once(OUTPUT_ERROR, 0.5), "unchecked"),
+        ("openvino", lost(), "unchecked"),
+        ("bf16", once(OUTPUT_ERROR, 0.5), "wrong"),
+        ("bf16", lost(), "wrong"),
+        ("bf16", lost(status="unsupported"), "unchecked"),
+    ],
+)
+def test_where_eager_cannot_be_compared_no_fp32_mode_is_wrong(mode: str, error: Reading, verdict: str) -> None:
+    base = mode_samples.reference()[0]
+    base = base.model_copy(update={"readings": base.readings | {OUTPUT_ERROR.key: lost()}})
+    made = mode_samples.mode(base, mode)
+    made = made.model_copy(update={"readings": made.readings | {OUTPUT_ERROR.key: error}})
+    assert output_verdict(made, base) == verdict
+    assert output_verdict(base) == "unchecked"

@@ -181,8 +181,9 @@ def output_decision(record: Record, eager: Record | None = None) -> OutputDecisi
 
     `output_error` has the limit in its detail, under `limit`. An output that cannot be compared, because it contains
     NaN or has another shape, is wrong if the mode has times on that device. Eager is never wrong. Where `eager`, the
-    record of the same architecture, exceeds its own limit on the device, that limit does not hold, and fp32 modes above
-    theirs are unchecked. A mode whose check is not supported is unchecked, too.
+    record of the same architecture, exceeds its own limit or cannot be compared on the device, the limit does not hold,
+    and fp32 modes above theirs are unchecked; if eager cannot be compared, so are fp32 modes that cannot be compared. A
+    mode whose check is not supported is unchecked, too.
     """
     reading = record.readings.get(OUTPUT_ERROR.key)
     found = on_devices(reading)
@@ -202,7 +203,7 @@ def _verdict(record: Record, reading: Reading, eager: Reading | None, device: st
     if record.mode == EAGER or reading.status not in ("ok", "failed"):
         return "unchecked"
     is_fp32 = not set(record.mode.split("+")) & set(PRECISIONS)
-    disproved = eager is not None and reading.measured and _exceeds(eager)
+    disproved = eager is not None and (eager.status == "failed" or (reading.measured and _exceeds(eager)))
     return "unchecked" if is_fp32 and disproved else "wrong"
 
 

@@ -22,7 +22,7 @@ class ModeChecks:
     each number of threads and for each batch: each is checked before it is timed, which costs a pass over the 8 images
     in that setting, and the largest error is that of the mode. `ready` has the callables for single images and all
     threads, which are timed without being prepared again, if it `keeps` them. `eager` is the reason why the outputs of
-    eager could not be checked, and with them those of no mode.
+    eager could not be checked, and with them those of no mode, unless it is that of a failure, which is eager's own.
     """
 
     def __init__(self, preparation: ModePreparation, keeps: bool) -> None:
@@ -85,7 +85,7 @@ class ModeChecks:
         return [*once, *errors]
 
     def _error(self, variant: Variant, mode: Mode) -> Iterator[Reading]:
-        if self.eager:
+        if self.eager and self.eager.status != "failed":
             found, verdict = None, self.eager
         else:
             found, verdict = attempt(partial(self.checked, variant, mode))
