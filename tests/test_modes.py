@@ -403,6 +403,39 @@ def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.Monke
     assert calls.count("steady") == 1, "another process decides when to call; only the preparation did here"
 
 
+def test_an_engine_that_takes_no_batch_has_its_operators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails in a batch fails there only; what fails in single images is not tried in what follows."""
+
+    def single(model, example, **_):
+        if len(example) > 1:
+            raise RuntimeError("no batches")
+        return model
+
+    def none(model, example, **_):
+        raise RuntimeError("no images")
+
+    made = {each.__name__: Engine(each.__name__, "", each) for each in (single, none)}
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
+    found: dict[tuple[str, str], Reading] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message:
+            reading = Reading.model_validate(message["reading"])
+            found[message["mode"], reading.quantity.key] = reading
+
+    job = Job(
+        architecture="small", metrics=("latency_cpu", "throughput_cpu", "operators"), device="cpu",
+        process="modes cpu", conditions=subject(own()).conditions, modes=tuple(made), cache=str(tmp_path),
+    )  # fmt: skip
+    mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.01), send)
+    assert found["single", "latency_cpu"].measured
+    assert "no batches" in str(found["single", "throughput_cpu"].reason)
+    assert found["single", "operators"].measured, found["single", "operators"].reason
+    for key in ("latency_cpu", "throughput_cpu", "operators"):
+        assert "no images" in str(found["none", key].reason)
+
+
 def trained(modes: Sequence[str], folder: Path) -> dict[tuple[str, str], Reading]:
     """The readings of a job that times training steps of a small network in modes."""
     found: dict[tuple[str, str], Reading] = {}

@@ -209,20 +209,22 @@ def test_the_reason_of_a_batch_that_does_not_fit_has_the_largest_that_does(
 
 
 def test_a_mode_whose_batch_does_not_fit_has_the_largest_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside eager's weights it has its own."""
+    """Beside eager's weights it has its own. A training step of one small image does fit."""
+    few = Architecture("few", "Test", 2026, "none", ENTRY.build, input_size=SIZE, classes=10)
     machine = Machine([Accelerator(0.0)])
     with machine, torch.inference_mode():
-        subject = Subject(ENTRY, machine.device("cuda:0"), CONDITIONS)
+        subject = Subject(few, machine.device("cuda:0"), CONDITIONS)
         variant = in_torch(subject.network, parse("channels_last", engines()), subject.form, "cuda:0")
         images = subject.input(3)
         variant.run(variant.form(images))
     bench = Bench(monkeypatch)
     bench.machine.memory = machine.devices[0].peak + 4096  # for the check for NaN
-    found = in_modes(bench, "channels_last", batch=BATCH)
+    found = in_modes(bench, "channels_last", architecture=few, batch=BATCH, trains=True)
     assert found["channels_last", "latency_cuda"].status == "ok"
     lost = found["channels_last", "throughput_cuda"]
     assert (lost.status, str(lost.reason)[:19]) == ("oom", "CUDA out of memory.")
     assert str(lost.reason).endswith("; the largest batch that fits: 3")
+    assert found["channels_last", "train_step_cuda"].measured, found["channels_last", "train_step_cuda"].reason
 
 
 def test_without_a_batch_that_fits_the_reason_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

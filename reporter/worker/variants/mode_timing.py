@@ -70,14 +70,16 @@ class ModeTiming:
         self._last = EAGER
 
     def readings(self) -> Found:
-        """The readings of all modes; one that fails is the reason for all that is left of it."""
+        """The readings of all modes; one that fails in single images is the reason for all that is left of it."""
         if (self.once or self.job.cache) and self.job.metrics != ("kernels",):  # which do not depend on weights
             self.preparation.calibrate()
         if self.once and (self.metrics or self.training or self.has_curve):  # others were checked when they were timed
             yield from self._once()
         for metric in self.metrics:
             assert metric.inference
+            before = dict(self.lost)
             yield from self._times(metric, metric.inference)
+            self.lost = before if metric.inference.batched else self.lost  # a batch may only be too large
         if self.job.round == 0:
             yield from self._profiled()
         for metric in self.training:  # last: a mode that cannot train is lost then
