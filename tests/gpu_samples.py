@@ -131,6 +131,7 @@ def _curve(second: float, too_large: int | None) -> tuple[CurvePoint, ...]:
         if batch == too_large:
             times = {"status": "oom", "reason": LACKING}
         where: dict[str, Any] = {"device": "cuda", "size": "224", "settings": {"device": "cuda:0"}}
+        where["detail"] = {} if batch == too_large else {STATES: [STEADY], "device": IDENTITY, "precision": WANTED}
         points.append(CurvePoint(mode="eager", batch=batch, **where, **times))
     return tuple(points)
 

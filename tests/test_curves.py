@@ -120,6 +120,18 @@ def test_batches_and_sizes_are_lists(key: str, value: object, found: tuple[objec
     assert getattr(settings({key: value}), key) == found
 
 
+def test_points_have_a_detail_only_where_there_is_one() -> None:
+    """Those of a CPU are stored as before, and stored ones are read."""
+    on_gpu = {"device": {"name": "a GPU"}}
+    points = point(1, 5.0), point(2, 8.0, detail=on_gpu)
+    stored = Curves(batch=points).model_dump(mode="json")["batch"]
+    assert ["detail" in each for each in stored] == [False, True]
+    assert Curves.model_validate({"batch": stored}).batch == points
+    found = best(points, BEST["cpu"], {})
+    assert found
+    assert found.detail == {**on_gpu, "batch": 2}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [

@@ -25,6 +25,7 @@ from reporter.model.attempts import LONGEST_REASON, attempt
 from reporter.model.device_states import STATES
 from reporter.model.modes import parse
 from reporter.model.records import EAGER
+from reporter.model.scaling_curves import BEST, best
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import engines
 from reporter.worker import entry
@@ -337,6 +338,23 @@ def test_a_sweep_over_batch_sizes_ends_where_throughput_no_longer_rises() -> Non
     assert [point.batch for point in points] == [2**power for power in range(len(points))]
     assert len(points) > 3
     assert min(gains[:-1]) >= 1.05 > gains[-1]
+
+
+def test_the_best_throughput_has_the_device_with_its_precision_and_state() -> None:
+    machine = Machine([Accelerator(1e-3)])
+    machine.nvml = SimulatedNvml(machine, SimulatedGpu("GPU-0"))
+    with machine:
+        timing = CurveTiming(swept(machine), METRICS["best_throughput_cuda"], CurveJob(mode="tf32", batches=(1, 2)))
+        points = [point for _, point in timing.run()]
+    for point in points:
+        assert point.detail["device"] == {"name": "simulated", "uuid": "GPU-0"}
+        assert point.detail["precision"] == gpu_samples.TF32
+        (state,) = point.detail[STATES]  # type: ignore[misc]
+        assert (state["clock_mhz"], state["settled"]) == (1755, True)  # type: ignore[index, call-overload]
+    found = best(points, BEST["cuda"], {})
+    assert found
+    assert found.detail.items() >= {**points[1].detail, "batch": 2}.items()
+    assert form(found)[2] == form(gpu_samples.reading("best_throughput_cuda"))[2], "as in the samples of reports"
 
 
 def test_a_sweep_of_training_steps_ends_where_throughput_no_longer_rises() -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from reporter.model.devices import DEVICE_TITLES
 from reporter.model.fields import Name, are_numbers
@@ -75,7 +83,8 @@ class CurvePoint(Model):
     `latency` is the median of the seconds of a call, `throughput` the images per second; both are None unless the
     status is ok, and `reason` then says why. `predicted` is the memory that the point needs as counted before it ran,
     beyond the weights; `foreign_load` is the share of the processors that other programs kept busy; `settings` has
-    what it depends on besides.
+    what it depends on besides. `detail` has the identity, precision and state of an accelerator, as that of a reading;
+    files have it only where it is not empty.
     """
 
     mode: Name
@@ -90,6 +99,12 @@ class CurvePoint(Model):
     predicted: int | None = None
     foreign_load: float | None = None
     settings: dict[str, JsonValue] = {}
+    detail: dict[str, JsonValue] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_empty_detail(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        return content if self.detail else {key: value for key, value in content.items() if key != "detail"}
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
@@ -161,13 +176,13 @@ class Curves(Model):
 
 
 def best(points: Iterable[CurvePoint], quantity: Quantity, settings: dict[str, JsonValue]) -> Reading | None:
-    """The highest throughput of some points with its batch size; None where no point was measured."""
+    """The highest throughput of some points with its batch size and device; None where no point was measured."""
     measured = [point for point in points if point.measured]
     if not measured:
         return None
     top = max(measured, key=lambda point: point.throughput or 0.0)
     samples = tuple(top.batch / seconds for seconds in top.samples)
-    detail: dict[str, JsonValue] = {"batch": top.batch}
+    detail: dict[str, JsonValue] = {**top.detail, "batch": top.batch}
     if top.foreign_load is not None:
         detail[FOREIGN_LOAD] = [top.foreign_load]
     return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), settings=settings, detail=detail)

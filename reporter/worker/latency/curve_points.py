@@ -30,6 +30,7 @@ from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
 from reporter.worker.variants import varied_inputs
 from reporter.worker.variants.mode_preparation import cache_folder
+from reporter.worker.variants.mode_readings import of_device
 from reporter.worker.variants.mode_variants import Variant, eager, in_engine, in_torch
 
 Send = Callable[[dict[str, Any]], None]
@@ -107,23 +108,26 @@ class CurveTiming:
             return _without(point, Verdict("oom", misfit)).model_copy(update={"predicted": predicted})
         forecast.start()
         before = machine.load()
-        samples = _thinned(self._samples(point))
+        found, states = self._samples(point)
+        samples = _thinned(found)
         after = machine.load()
         forecast.learn(predicted)
         seconds = median(samples)
         load = after.background_load_since(before) if before and after else None
         about = {"latency": seconds, "throughput": point.batch / seconds, "samples": samples}
         about |= {"predicted": predicted, "foreign_load": None if load is None else round(load, 3)}
+        about["detail"] = of_device(self.subject.place, parse(self.asked.mode, engines())) | states
         return CurvePoint.model_validate(point.model_dump() | about | {"status": "ok"})
 
-    def _samples(self, point: CurvePoint) -> tuple[float, ...]:
+    def _samples(self, point: CurvePoint) -> tuple[tuple[float, ...], dict[str, Any]]:
+        """Seconds per call, and the state of an accelerator before."""
         images = self.subject.input(point.batch, size=point.image)
         variant = self._variant(images)
         ready = variant.form(images).to(self.subject.device)
         with torch.inference_mode():
             if has_nan(variant.run(ready)):
                 raise ReporterError("the output contains NaN")
-            clock_settling.settled(self.subject.place, lambda: variant.run(ready))
+            states = clock_settling.settled(self.subject.place, lambda: variant.run(ready))
             samples = self.subject.sample(
                 lambda: variant.run(ready),
                 timing.timer(self.subject.place),
@@ -132,7 +136,7 @@ class CurveTiming:
                 min_samples=LEAST_SAMPLES,
             )
         precision.check()
-        return samples
+        return samples, states
 
     def _variant(self, images: Tensor) -> Variant:
         """The network in the mode of the job, prepared for images like these where an engine needs that."""
