@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import gpu_samples
 import mode_samples
 import pytest
 import samples
@@ -212,19 +213,20 @@ def test_the_break_even_of_a_row(table: Table, comparison: Comparison) -> None:
     assert cells(table, PREPARE.key)["vgg16", "bf16"].text == "1.5"
 
 
-def test_the_break_even_is_that_of_the_device_of_the_time() -> None:
-    """Also where the mode is prepared on a GPU besides, in a thirtieth of the seconds."""
-    on_cpu, on_gpu = (Reading(quantity=PREPARE, samples=(seconds,)) for seconds in (30.0, 1.0))
-    both = with_device(on_cpu, on_gpu, "cuda")
+@pytest.mark.parametrize(("device", "seconds"), [("cpu", 30.0), ("cuda", 1.0)])
+def test_the_break_even_is_that_of_the_device_of_the_time(device: str, seconds: float) -> None:
+    """Where the mode was prepared on both, on the GPU in a thirtieth of the seconds."""
+    on_cpu, on_gpu = (Reading(quantity=PREPARE, samples=(each,)) for each in (30.0, 1.0))
+    both, pair = with_device(on_cpu, on_gpu, "cuda"), ("vgg16", "bf16" if device == "cpu" else "bf16+channels_last")
     records = [
-        each.model_copy(update={"readings": each.readings | {PREPARE.key: both}}) if each.mode == "bf16" else each
-        for each in measured()
+        each.model_copy(update={"readings": each.readings | {PREPARE.key: both}}) if each.mode == pair[1] else each
+        for each in (measured() if device == "cpu" else gpu_samples.measured())
     ]
     table = made(compare(records))
-    mode = next(each for each in records if (each.architecture, each.mode) == ("vgg16", "bf16"))
-    saved = (mode.value("latency_cpu") or 0) * ((mode.value("speedup_latency_cpu") or 0) - 1)
-    assert cells(table, "break_even")["vgg16", "bf16"].value == -(-30 // saved)
-    assert cells(table, PREPARE.key)["vgg16", "bf16"].text == "30"
+    mode = next(each for each in records if (each.architecture, each.mode) == pair)
+    saved = (mode.value(f"latency_{device}") or 0) * ((mode.value(f"speedup_latency_{device}") or 0) - 1)
+    assert cells(table, "break_even")[pair].value == -(-seconds // saved)
+    assert cells(table, PREPARE.key)[pair].text == "30"
 
 
 def test_the_published_accuracy_of_another_precision_is_marked(table: Table, comparison: Comparison) -> None:

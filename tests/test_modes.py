@@ -29,7 +29,7 @@ from reporter.cli.progress import Lines
 from reporter.engines._onnx_file import digest_of
 from reporter.host.job import Job
 from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
-from reporter.model.modes import CHANNELS_LAST, OUTPUT_ERROR, PRECISIONS, output_verdict, parse, speedup
+from reporter.model.modes import CHANNELS_LAST, OUTPUT_ERROR, PRECISIONS, Mode, output_verdict, parse, speedup
 from reporter.model.settings import Settings
 from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
@@ -1116,7 +1116,10 @@ def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path)
 
 
 def test_modes_are_checked_although_eager_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model that is timed returns infinity, and no copy of it does: neither that in float64 nor those of modes."""
+    """The model that is timed returns infinity, and no copy of it does: neither that in float64 nor those of modes.
+
+    Training steps, which are those of copies, are timed.
+    """
 
     class Infinite(nn.Module):
         def __init__(self, classes: int) -> None:
@@ -1134,22 +1137,45 @@ def test_modes_are_checked_although_eager_cannot_be(tmp_path: Path, monkeypatch:
         preparation.subject.network.broken = id(preparation.subject.network)  # type: ignore[assignment]
 
     monkeypatch.setattr(ModePreparation, "calibrate", broken)
-    found: dict[str, Reading] = {}
+    found: dict[tuple[str, str], Reading] = {}
 
     def send(message: dict) -> None:
-        if "reading" in message and message["reading"]["quantity"]["key"] == "output_error":
-            found[message["mode"]] = Reading.model_validate(message["reading"])
+        if "reading" in message:
+            reading = Reading.model_validate(message["reading"])
+            found[message["mode"], reading.quantity.key] = reading
 
     measured = subject(own(Infinite), seconds=0.01)
     job = Job(
-        architecture="small", metrics=("latency_cpu",), device="cpu", process="modes cpu",
+        architecture="small", metrics=("latency_cpu", "train_step_cpu"), device="cpu", process="modes cpu",
         conditions=measured.conditions, modes=(CHANNELS_LAST, "bf16"), cache=str(tmp_path),
     )  # fmt: skip
     mode_timing.measure_modes(job, METRICS, measured, send)
-    assert (found["eager"].status, found["eager"].reason) == ("failed", "the outputs contain infinity")
+    own_error = found["eager", "output_error"]
+    assert (own_error.status, own_error.reason) == ("failed", "the outputs contain infinity")
     for mode in job.modes:
-        assert found[mode].measured, found[mode].reason
-        assert found[mode].reason is None, "it is within its limit"
+        error = found[mode, "output_error"]
+        assert error.measured, error.reason
+        assert error.reason is None, "it is within its limit"
+        for key in ("latency_cpu", "train_step_cpu"):
+            assert found[mode, key].measured, found[mode, key].reason
+
+
+def test_where_eager_has_no_training_step_the_modes_have_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = ModeTraining.step
+
+    def without_eager(training: ModeTraining, mode: Mode) -> Callable[[], object]:
+        if mode.name == "eager":
+            raise MemoryError("it does not fit")
+        return step(training, mode)
+
+    monkeypatch.setattr(ModeTraining, "step", without_eager)
+    for modes in ((CHANNELS_LAST,), (CHANNELS_LAST, "bf16")):
+        found = trained(modes, tmp_path)
+        for mode in modes:
+            reading = found[mode, "train_step_cpu"]
+            assert (reading.status, reading.reason) == ("oom", "it does not fit")
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

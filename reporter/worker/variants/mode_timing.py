@@ -102,8 +102,8 @@ class ModeTiming:
         """Prepares every mode for one image, with its first call and the check of its outputs."""
         plain = eager(self.subject.network, self.subject.form)
         own = self._attempt(EAGER, partial(self.checks.checked, plain, Mode()))
-        self.checks.eager = self.lost.get(EAGER)
         yield from ((EAGER, reading) for reading in ([own] if own else self._absent(EAGER, [OUTPUT_ERROR])))
+        self.checks.eager = self.lost.pop(EAGER, None)  # it is timed all the same
         for name, mode in self.once.items():
             self.running(name)
             if found := self._attempt(name, partial(self.checks.prepared, mode, afresh=bool(self.job.round))):
@@ -157,8 +157,6 @@ class ModeTiming:
         machine.keep_freed_memory()
         self.running(EAGER)
         training = self._attempt(EAGER, partial(ModeTraining, self.subject, self.preparation.cache))
-        if training is None:
-            self.lost |= {name: self.lost[EAGER] for name in self.modes if name not in self.lost}
         with threads(self.subject.threads):
             calls = {name: self._noting(name, step) for name, step in self._steps(training).items()}
             measured = self._sampled(calls, nullcontext, timing.timer(self.subject.place))
@@ -166,7 +164,7 @@ class ModeTiming:
         yield from self._pairs(modes, quantity, measured, 1, {})
 
     def _steps(self, training: ModeTraining | None) -> dict[str, Callable[[], object]]:
-        """A training step of eager and of each mode that can train; the mode is noted before it runs."""
+        """A training step of eager and of each mode that can train, if eager can; the mode is noted before it runs."""
         found = {}
         for name, mode in {EAGER: Mode(), **self.modes}.items():
             if training and name not in self.lost:
@@ -174,7 +172,9 @@ class ModeTiming:
                 step = self._attempt(name, partial(training.step, mode))
                 if step is not None:
                     found[name] = step
-        return found
+        if EAGER not in found:
+            self.lost |= {name: self.lost[EAGER] for name in self.modes if name not in self.lost}
+        return found if EAGER in found else {}
 
     def _pairs(
         self, modes: Mapping[str, Mode], quantity: Quantity, measured: Measured, batch: int, alone: Samples
