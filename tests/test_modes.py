@@ -51,6 +51,7 @@ from reporter.run.executors.ray_node import NodeWorker
 from reporter.run.joined_rounds import joined
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
+from reporter.run.paired import reference_run
 from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 from reporter.worker.latency import rotation
@@ -656,6 +657,34 @@ def test_sets_take_single_images_and_named_modes_all_times(tmp_path: Path) -> No
     keys = (*KEYS, "throughput_cpu", "train_step_cpu")
     found = [simulated_run(tmp_path / name, [name], 1, keys)[-1].metrics for name in ("default", "bf16")]
     assert found == [KEYS, keys]
+
+
+@pytest.mark.parametrize("named", ["torchscript", "bf16"])
+def test_modes_that_only_a_set_contains_take_single_images_beside_named_ones(named: str, tmp_path: Path) -> None:
+    """In jobs of their own; without other times than the set takes, torch's modes share a rotation."""
+    keys, of_set = (*KEYS, "throughput_cpu", "train_step_cpu"), (CHANNELS_LAST, f"bf16+{CHANNELS_LAST}")
+    jobs = [job for job in simulated_run(tmp_path, ["default", named], 1, keys) if job.modes]
+    assert {job.modes: job.metrics for job in jobs} == {of_set: KEYS, (named,): keys}
+    assert len({job.process for job in jobs}) == 2, "an architecture, a process and a round identify a job"
+    assert simulated_run(tmp_path, ["default", named], 1, keys) == []
+    [path] = tmp_path.glob("records/*/*.json")
+    records = {record.mode: record for record in record_files.load_modes(path)}
+    assert records[named].readings.keys() - records[CHANNELS_LAST].readings.keys() >= {"throughput_cpu"}
+    together = [job.modes for job in simulated_run(tmp_path / "times", ["default", named], 1) if job.modes]
+    assert together == [of_set, (named,)] if named == "torchscript" else [(*of_set, named)]
+
+
+def test_against_an_environment_a_set_takes_single_images_too(tmp_path: Path) -> None:
+    metrics = {key: METRICS[key] for key in (*KEYS, "throughput_cpu")}
+    about: dict[str, object] = {"machine": "here", "machine_facts": {}, "environment": {}}
+    conditions = subject(own()).conditions
+    asked = Request(
+        tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, about=about, modes=["default", "torchscript"]
+    )
+    work = SimpleNamespace(request=asked, times=metrics, modes=True)
+    jobs = reference_run._jobs(work)  # type: ignore[arg-type]
+    of_batches = [job.modes for job in jobs if job.metrics == ("throughput_cpu",)]
+    assert of_batches == [(), ("torchscript",)]
 
 
 def test_sets_are_resolved_for_each_kind_of_machine(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def _jobs(request: Request, ledgers: Mapping[str, Ledger], process: str, metrics
 def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]:
     """The jobs of execution modes, round by round over all architectures."""
     groups = {
-        (name, group): (ledger, mode_plan.metrics(ledger.request, group.device).values())
+        (name, group): (ledger, mode_plan.metrics(ledger.request, group.device, group.modes[0]).values())
         for name, ledger in ledgers.items()
         for device in (each for each in ledger.devices if each != "any")
         for group in mode_plan.groups(ledger.request, device)

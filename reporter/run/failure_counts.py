@@ -40,7 +40,7 @@ def _asked(ledger: Ledger) -> Iterator[tuple[str, Metric, Quantity]]:
             yield from ((EAGER, metric, quantity) for quantity in metric.quantities)
     for device in (each for each in ledger.devices if each != "any"):
         for mode in mode_plan.resolved(request, device):
-            for metric in mode_plan.metrics(request, device).values():
+            for metric in mode_plan.metrics(request, device, mode).values():
                 for quantity in quantities(metric, 0):
                     yield mode, metric, quantity
                     if quantity is OUTPUT_ERROR:

@@ -250,11 +250,12 @@ class Ledger:
     def _note_modes(self) -> None:
         """Stores the reason of every mode that cannot be measured here."""
         for device in (each for each in self.devices if each != "any"):
-            metrics = mode_plan.metrics(self.request, device).values()
-            measured = dict.fromkeys(each for metric in metrics for each in quantities(metric, 0))
-            for mode, reason in mode_plan.refused(self.request, device).items() if measured else ():
+            for mode, reason in mode_plan.refused(self.request, device).items():
+                metrics = mode_plan.metrics(self.request, device, mode).values()
+                measured = dict.fromkeys(each for metric in metrics for each in quantities(metric, 0))
                 missing = [each for each in measured if self._is_without(each.key, "unsupported", reason, mode)]
-                self._save({each.quantity.key: each for each in absent(missing, "unsupported", reason)}, mode)
+                if missing:
+                    self._save({each.quantity.key: each for each in absent(missing, "unsupported", reason)}, mode)
 
     def _is_without(self, key: str, status: Status, reason: str, mode: str = EAGER) -> bool:
         """Whether a reading is missing, or was left out, never tried, for a reason that is no longer the right one."""

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reporter.model import Metric
-from reporter.model.modes import PROFILED_BY_DEFAULT, SETS, TIMED_BY_DEFAULT, parse
-from reporter.model.records import EAGER
+from reporter.model.modes import PROFILED_BY_DEFAULT, TIMED_BY_DEFAULT, parse
 from reporter.registry.execution_modes import Kind, kind, obstacle, resolve
 from reporter.run.request import Request
 
@@ -19,7 +18,7 @@ PREPARED = ".prepared"
 
 
 class ModeGroup(NamedTuple):
-    """Modes that are measured in turns in one worker: those of torch together, each mode of an engine alone."""
+    """Modes that are measured in turns in one worker: those of torch with the same metrics, or one of an engine."""
 
     process: str
     device: str
@@ -36,26 +35,29 @@ def groups(request: Request, device: str) -> Iterator[ModeGroup]:
     """The modes to measure on a device, in the order in which they are measured."""
     engines = request.engines
     modes = [name for name in resolved(request, device) if not unavailable(request, name, device)]
-    in_torch = tuple(name for name in modes if not parse(name, engines).engine)
-    if in_torch:
-        yield ModeGroup(f"modes {device}", device, in_torch)
+    in_torch: dict[tuple[str, ...], list[str]] = {}
     for name in modes:
-        if name not in in_torch:
+        if not parse(name, engines).engine:
+            in_torch.setdefault(tuple(metrics(request, device, name)), []).append(name)
+    for number, together in enumerate(in_torch.values()):
+        process = f"modes {device} {', '.join(together)}" if number else f"modes {device}"
+        yield ModeGroup(process, device, tuple(together))
+    for name in modes:
+        if parse(name, engines).engine:
             yield ModeGroup(f"modes {device} {name}", device, (name,))
 
 
-def metrics(request: Request, device: str) -> dict[str, Metric]:
-    """The metrics that are measured in modes on a device: where only sets of modes are named, those that sets take.
+def metrics(request: Request, device: str, mode: str) -> dict[str, Metric]:
+    """The metrics that are measured in a mode on a device: all if --modes names it, else those that its sets take.
 
     Of the metrics of curves, whose points have jobs of their own, the outputs are checked.
     """
-    named = set(request.modes) - {EAGER, *SETS}
     return {
         name: metric
         for name, metric in request.metrics.items()
         if (metric.inference or metric.training or metric.profile or metric.curve)
         and metric.device == device
-        and (named or name in (*TIMED_BY_DEFAULT, *PROFILED_BY_DEFAULT))
+        and (mode in request.modes or name in (*TIMED_BY_DEFAULT, *PROFILED_BY_DEFAULT))
     }
 
 

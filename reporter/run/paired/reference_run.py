@@ -234,8 +234,8 @@ def _jobs(work: ReferenceRequest) -> Iterator[Job]:
     request = work.request
     for name, metric in work.times.items():
         device = request.devices[metric.device]
-        modes = [mode for group in mode_plan.groups(request, metric.device) for mode in group.modes]
-        wanted = modes if work.modes and name in mode_plan.metrics(request, metric.device) else []
+        modes = [mode for group in mode_plan.groups(request, metric.device) for mode in group.modes if work.modes]
+        wanted = [mode for mode in modes if name in mode_plan.metrics(request, metric.device, mode)]
         for mode in (EAGER, *wanted):
             for architecture in request.architectures:
                 yield Job(
