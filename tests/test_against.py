@@ -357,7 +357,7 @@ def test_counts_that_differ_have_separators(code: str, values: tuple[str, str], 
     assert f" {half} " in part
 
 
-def test_a_slowdown_is_known_for_its_instructions_and_threads() -> None:
+def test_a_slowdown_is_known_for_its_instructions_threads_and_images() -> None:
     """Threads are of no importance to a time that is measured on one."""
     side = ReferenceSide(versions={"torch": "2.14.1"}, torch_file="/torch/__init__.py")
     for metric, with_64 in (("latency_cpu", 1), ("latency_cpu_1thread", 0)):
@@ -370,6 +370,7 @@ def test_a_slowdown_is_known_for_its_instructions_and_threads() -> None:
         _, entries = reference_findings.accepted(found, {}, "", "2026-11-28")
         for update, slower_rows in (
             ({}, 0), ({"threads": 64}, with_64), ({"machine_kind": "A; avx512_bf16"}, 1), ({"machine_kind": "B"}, 1),
+            ({"input_sizes": {"tiny": "128"}}, 1), ({"input_sizes": {"other": "128"}}, 0),
         ):  # fmt: skip
             other = found.model_copy(update=update)
             assert len(reference_findings.mark_accepted(other, entries).slower) == slower_rows, (metric, update)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -136,6 +137,26 @@ def test_a_time_on_all_threads_is_open_until_a_run_on_as_many_refutes_it(
     assert play(played, measured, on(64, 1.0)) == 0
     assert play(played, measured, on(64, 1.05)) == 1
     assert first not in "".join(played.lines)
+
+
+def test_a_slowdown_is_open_until_a_run_with_images_of_its_size_refutes_it(
+    measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    def at(sizes: dict[str, str], ratio: float) -> AgainstReference:
+        night = found(ratio, "slower" if ratio > 1 else "unchanged")
+        return night.model_copy(update={"input_sizes": sizes})
+
+    own, small = partial(at, {}), partial(at, {"resnet18": "128"})
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, own(1.0)) == 0
+    assert play(played, measured, own(1.05)) == 1
+    first = played.day()
+    assert play(played, measured, small(1.0)) == 0
+    assert play(played, measured, own(1.05)) == 1
+    assert first in "".join(played.lines)
+    assert played.accept("resnet18", KEY) == 1
+    assert play(played, measured, own(1.05)) == 0
+    assert play(played, measured, small(1.05)) == 1
 
 
 def test_a_run_has_its_own_ratio_in_the_report(measured: list[AgainstReference], tmp_path: Path) -> None:

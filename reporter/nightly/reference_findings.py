@@ -41,8 +41,11 @@ def measured_for_growth(against: Against | None, acceptances: Sequence[Acceptanc
     entries = [each for each in acceptances if each.kind == KIND and each.ratio is not None]
     if against is None or not entries:
         return against
-    threads = against.work.request.conditions.threads
-    here = reference_file.document(against.work.examined, [], gaps=[], changes=[], threads=threads)
+    request = against.work.request
+    here = reference_file.document(
+        against.work.examined, [], gaps=[], changes=[], threads=request.conditions.threads,
+        input_sizes=request.input_sizes,
+    )  # fmt: skip
     known = set()
     for place in reference_run.places(against.work):
         row = ReferenceGap(architecture=place[2], metric=place[0], mode=place[1], reason="")
@@ -121,10 +124,12 @@ def _stored(last: NightlyRun | None) -> list[Finding]:
 
 
 def _is_here(finding: Finding, found: AgainstReference) -> bool:
-    """Whether a run can refute a finding: on its kind of machine, against its reference, on as many threads."""
+    """Whether a run can refute a finding: on its kind of machine, against its reference, with its threads and size."""
     if finding.reference != reference_names.reference(found.reference):
         return False
     on_others = reference_names.runs_on_all_threads(finding.metric) and finding.threads not in (None, found.threads)
+    if finding.machine and any(finding.architecture == row.architecture for row in (*_rows(found), *found.gaps)):
+        on_others |= finding.input_size != found.input_sizes.get(finding.architecture, "")
     return finding.machine in ("", found.machine_kind) and not on_others
 
 
@@ -203,6 +208,7 @@ def _about(row: Row | ReferenceGap, found: AgainstReference, since: str) -> dict
         "mode": row.mode,
         "machine": "" if is_count else found.machine_kind,
         "threads": None if is_count else found.threads,
+        "input_size": "" if is_count else found.input_sizes.get(row.architecture, ""),
         "reference": reference_names.reference(found.reference),
         "since": since,
     }

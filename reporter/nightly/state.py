@@ -33,10 +33,11 @@ class Finding(Model):
     `mode` is the execution mode; for what does not depend on it, eager. `since` is the start of the first run that had
     it (ISO 8601, UTC). `metric` is empty for a removed architecture or mode. `ratio` is new time over old, and `floor`
     the change that noise can reach, both only for times. `level` is a time above its level, which is the median of so
-    many accepted `runs`. `kernels` has the layers whose kernel changed, with both names. `reference` has the
-    versions of the pinned reference that it was compared with, and `threads` the threads of the run; None in files of
-    development versions before 0.2.0. `information` is a time that is slower than in earlier runs, in a run whose times
-    are judged by a reference: it is shown, and is no regression.
+    many accepted `runs`. `kernels` has the layers whose kernel changed, with both names. `reference` has the versions
+    of the pinned reference that it was compared with, and `threads` the threads of the run; None in files of
+    development versions before 0.2.0; `input_size` is that of the images if it is not the architecture's own.
+    `information` is a time that is slower than in earlier runs, in a run whose times are judged by a reference: it is
+    shown, and is no regression.
     """
 
     kind: Kind
@@ -55,6 +56,7 @@ class Finding(Model):
     kernels: str = ""
     reference: str = ""
     threads: int | None = None
+    input_size: str = ""
     since: str
     accepted: bool = False
     information: bool = False
@@ -64,13 +66,14 @@ class Finding(Model):
         """What two runs must share for a finding to be the same.
 
         Of a count it is the new value, of a time the machine, and of a comparison with a reference its versions, and
-        the threads if the time depends on them.
+        the threads if the time depends on them, and the size of the images.
         """
         counted = self.kind == "exact" or (self.kind == "reference" and self.ratio is None)
         value = (self.kernels or self.new) if counted else None
         machine = self.machine if self.kind in (*TIMES, "reference") else ""
         threads = self.threads if reference_names.runs_on_all_threads(self.metric) else None
-        return self.kind, self.architecture, self.mode, self.metric, value, machine, self.reference, threads
+        about = self.kind, self.architecture, self.mode, self.metric
+        return *about, value, machine, self.reference, threads, self.input_size
 
     def as_named_in(self, other: Finding) -> Finding:
         """The same under the names of a later finding, if these are longer names of its reference and its machine."""
@@ -173,6 +176,7 @@ class Acceptance(Model):
     kernels: str = ""
     reference: str = ""
     threads: int | None = None
+    input_size: str = ""
     since: str
     accepted: str
     run: str = ""
