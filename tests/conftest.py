@@ -307,7 +307,7 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     folder, process = base / "real_run", base / "real_run.pickle"
     with locked(base / "real_run.lock"):
         if not process.exists():
-            named = ("--modes", "default,channels_last,tf32", "--lang", "en,ru")
+            named = ("--modes", "default,tf32", "--lang", "en,ru")
             with mock.patch.object(local, "_enter", with_brief_ceilings):
                 done = call("--out", folder, *TINY, *WIDE, *QUICK, *named)
             process.write_bytes(pickle.dumps(done))
