@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,13 @@ def test_options_are_those_that_are_needed(group: str, others: str, options: str
     """No other finding fits them, as long as the command fits in a line; else it is followed by how many do."""
     mine = lines(group.split())
     assert accept_command(mine, [*mine, *lines(others.split())], "out") == f"`reporter accept out {options}"
+
+
+def test_another_finding_at_the_same_place_is_counted() -> None:
+    """No option separates a time that is slower from one that is above its level."""
+    [mine] = lines(["a"])
+    command = accept_command([mine], [mine, replace(mine, kind="level")], "out")
+    assert command == "`reporter accept out --architecture a --metric m` (accepts 1 other finding, too)"
 
 
 def lines(places: Sequence[str]) -> list[FindingLine]:

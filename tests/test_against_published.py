@@ -169,7 +169,7 @@ def test_a_noisy_night_closes_no_issue(measured: list[AgainstReference], tmp_pat
 def test_a_slowdown_without_a_verdict_keeps_its_issue(measured: list[AgainstReference], tmp_path: Path) -> None:
     """The main job has no earlier findings: what the issue lists as slower must have a verdict before it is closed."""
     rows = {name: SLOWER.verdicts[0].model_copy(update={"architecture": name}) for name in ("resnet18", "resnet180")}
-    noisy = rows["resnet18"].model_copy(update={"verdict": "noisy", "ratio": 1.04})
+    noisy, other_noisy = (row.model_copy(update={"verdict": "noisy", "ratio": 1.04}) for row in rows.values())
     equal = {name: row.model_copy(update={"verdict": "unchanged", "ratio": 1.0}) for name, row in rows.items()}
     with serving() as api:
         for verdicts, code, states in (
@@ -180,6 +180,9 @@ def test_a_slowdown_without_a_verdict_keeps_its_issue(measured: list[AgainstRefe
             (equal.values(), 0, ["closed"]),
             ((equal["resnet18"], rows["resnet180"]), 1, ["closed", "open"]),
             ((noisy, equal["resnet180"]), 0, ["closed", "closed"]),
+            (rows.values(), 1, ["closed", "closed", "open"]),
+            ((equal["resnet18"], other_noisy), 0, ["closed", "closed", "open"]),
+            ((noisy, equal["resnet180"]), 0, ["closed", "closed", "closed"]),
         ):
             measured[:] = [SLOWER.model_copy(update={"verdicts": tuple(verdicts)})]
             publish(tmp_path, code, api)

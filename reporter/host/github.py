@@ -46,12 +46,12 @@ class GitHub:
         title: str,
         text: Callable[[str], str],
         red: bool,
-        closes: Callable[[str], bool] = lambda _: True,
+        left_open: Callable[[str], str] = lambda _: "",
     ) -> None:
         """Opens or updates the issue with a marker while runs are red; after a green one, closes it.
 
-        `text` gives its new text, and is called with the text of the open issue, or an empty one. The issue stays open
-        if `closes`, which is called with the same, returns False.
+        `text` gives its new text, and is called with the text of the open issue, or an empty one. After a green run
+        `left_open` is called with the same: the issue stays open with the text that it returns, if that is not empty.
         """
         issues = (each for each in self._pages("issues?state=open") if not each.get("pull_request"))
         old = next((each for each in issues if str(each.get("body")).startswith(marker)), None)
@@ -61,8 +61,10 @@ class GitHub:
             self._call("POST", "issues", content)
         elif red and old is not None and content != {key: old.get(key) for key in content}:
             self._call("PATCH", f"issues/{old['number']}", content)
-        elif not red and old is not None and closes(before):
+        elif not red and old is not None and not (left := left_open(before)):
             self._call("PATCH", f"issues/{old['number']}", {"state": "closed", "state_reason": "completed"})
+        elif not red and old is not None and left != before:
+            self._call("PATCH", f"issues/{old['number']}", {"body": left})
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         joint = "&" if "?" in path else "?"

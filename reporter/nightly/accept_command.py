@@ -22,8 +22,7 @@ def accept_command(group: Sequence[FindingLine], findings: Sequence[FindingLine]
     """
     names = {field: list(dict.fromkeys(getattr(row, field) for row in group)) for field in FIELDS}
     options = {field: each for field, each in names.items() if len(each) == 1 and each[0] not in UNNAMED}
-    places = {_place(row) for row in group}
-    others = [row for row in findings if _place(row) not in places]
+    others = [row for row in findings if row not in group]
     for field, each in names.items():
         excludes = any(getattr(row, field) not in each for row in _accepted(others, options))
         if excludes and len(each) <= NAMED and "" not in each:
@@ -36,7 +35,3 @@ def accept_command(group: Sequence[FindingLine], findings: Sequence[FindingLine]
 
 def _accepted(rows: Sequence[FindingLine], options: dict[str, list[str]]) -> list[FindingLine]:
     return [row for row in rows if all(getattr(row, field) in names for field, names in options.items())]
-
-
-def _place(row: FindingLine) -> tuple[str, ...]:
-    return tuple(getattr(row, field) for field in FIELDS)

@@ -24,14 +24,22 @@ def line(pinned: Mapping[str, Any], before: str) -> str:
     """
     slower = [each for each in pinned.get("verdicts", ()) if each["verdict"] == "slower" and not each.get("known")]
     earlier = without_verdict(pinned, before) if pinned else _listed(before)
-    places = dict.fromkeys([*_digests(slower), *sorted(earlier)])
-    return LINE.format(places=" ".join(list(places)[:MOST]))
+    return _line(dict.fromkeys([*_digests(slower), *sorted(earlier)]))
+
+
+def replaced(text: str, places: Iterable[str]) -> str:
+    """A text whose line has these times only."""
+    return PATTERN.sub(lambda _: _line(sorted(places)), text, count=1)
 
 
 def without_verdict(pinned: Mapping[str, Any], text: str) -> set[str]:
     """The times of a text that have no verdict in a run: they are noisy, or were not measured in both environments."""
     noisy = [each for each in pinned.get("verdicts", ()) if each["verdict"] == "noisy"]
     return _listed(text) & {*_digests([*noisy, *pinned.get("gaps", ())])}
+
+
+def _line(places: Iterable[str]) -> str:
+    return LINE.format(places=" ".join(list(places)[:MOST]))
 
 
 def _listed(text: str) -> set[str]:

@@ -79,12 +79,13 @@ class PublishedRun:
         """Whether an issue may be closed: not by a run that is too noisy to show that nothing became slower."""
         return self.green and not self._blind
 
-    def confirms(self, issue: str) -> bool:
-        """Whether each time that an issue with this text is open for has a verdict in this run.
+    def left_open(self, issue: str) -> str:
+        """The text of an issue after this green run: with the times that still have no verdict; empty if all have one.
 
         The main job keeps no findings of earlier runs; those of a nightly run remain in it until they are refuted.
         """
-        return not issue_places.without_verdict(self._pinned, issue)
+        left = issue_places.without_verdict(self._pinned, issue)
+        return issue_places.replaced(issue, left) if left else ""
 
     def places(self, issue: str) -> str:
         """The invisible line of the times that an issue is open for after this run; it has this text before."""

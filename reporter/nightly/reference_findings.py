@@ -151,11 +151,13 @@ def _without_verdict(found: AgainstReference) -> dict[Place, str]:
 def _not_measured(finding: Finding, gaps: Iterable[ReferenceGap], missing: Mapping[str, str]) -> str:
     """Why nothing of the architecture was measured; empty if it was.
 
-    Counts and kernels that failed have no gaps of their own if a time in their mode has one of these.
+    Counts and kernels that failed have no gaps of their own if a time in their mode failed, or an execution mode has no
+    times.
     """
     if finding.architecture in missing:
         return f"not measured in this run: {missing[finding.architecture]}"
-    of_pair = [gap for gap in gaps if (gap.architecture, gap.mode) == (finding.architecture, finding.mode)]
+    place = finding.architecture, finding.mode
+    of_pair = [gap for gap in gaps if (gap.architecture, gap.mode) == place and (gap.failed or gap.mode != EAGER)]
     return f"not compared in this run: {of_pair[0].reason}" if of_pair and finding.ratio is None else ""
 
 

@@ -53,7 +53,7 @@ def publish_command(
             GitHub().comment(number, outlets.marker(name), text)
     if github_issue and (run.red or run.settles):
         issue = partial(outlets.issue, run, name, link)
-        GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", issue, run.red, run.confirms)
+        GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", issue, run.red, run.left_open)
 
 
 ENTRIES = (publish_command,)

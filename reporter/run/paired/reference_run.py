@@ -131,7 +131,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
             break
     progress.plan(done, 1, costs.total)
     found.lost = [loss for place, (reading, _) in found.taken.items() for loss in _lost(place, reading)]
-    listed = {(each.architecture, each.mode) for each in found.gaps}
+    listed = {(each.architecture, each.mode) for each in found.gaps if each.failed or each.mode != EAGER}
     found.changes, missing = work.exact_values.changes(books, found.rows.values())
     failures = work.exact_values.failures(books)
     found.gaps += [each for each in failures if (each.architecture, each.mode) not in listed]
