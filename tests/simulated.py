@@ -40,7 +40,7 @@ def readings(job: Job, engines: Mapping[str, Engine] | None = None) -> list[dict
         for mode in job.modes or (EAGER,):
             number = 0 if mode in job.once else job.round
             for quantity in quantities(metric, number) if job.modes else metric.quantities:
-                rounds = (1,) if metric.timed and quantity not in ONCE else ()
+                rounds = (1,) if metric.timed and (quantity not in ONCE or not job.modes) else ()
                 settings = job.conditions.of(metric, job.device) | conditions_of(mode, engines)
                 made = Reading(quantity=quantity, samples=(1,), rounds=rounds, settings=settings)
                 found.append({"reading": made.model_dump(mode="json"), "mode": mode})

@@ -15,15 +15,19 @@ from simulated import METRICS, Simulated, slot
 
 from reporter.cli.progress import Lines
 from reporter.compare.folders import compare
+from reporter.host.job import Job
 from reporter.model import Reading, Record, Verdict
 from reporter.model.origins import Origin
 from reporter.model.settings import Settings
 from reporter.registry.selection import catalog_entries
 from reporter.report import build
 from reporter.run import experiment
+from reporter.run.budget import LEFT_OUT
 from reporter.run.joined_rounds import joined
+from reporter.run.ledger import CUT_OFF, Ledger
+from reporter.run.measurement import Measurement
 from reporter.run.paired import paired_run
-from reporter.run.request import Request
+from reporter.run.request import Outcome, Request
 from reporter.run.slots import Event, Slot
 from reporter.store import record_files
 
@@ -103,6 +107,54 @@ def test_a_lost_round_takes_nothing_from_the_others_and_alone_is_measured_again(
     assert (outcome.failed, outcome.lost, again.loss) == (0, 0, None)
     assert [len(parts) for _, _, parts in again.by_run()] == [2, 1]
     assert measured(tmp_path, 3)[1].jobs == 0
+
+
+def test_the_first_call_has_all_rounds(tmp_path: Path) -> None:
+    """In a mode it is measured once, in eager in each round, as building is."""
+
+    def run(failing: dict[int, Verdict] | None = None) -> list[int]:
+        conditions = CONDITIONS.model_copy(update={"rounds": 3})
+        metrics = {"cold_start": METRICS["cold_start"]}
+        request = Request(tmp_path, [own()], metrics, {"cpu": "cpu", "any": "cpu"}, conditions)
+        executor = Failing([slot("here")])
+        executor.failing = failing or {}
+        experiment.run(request, executor, Lines(StringIO()))
+        return [each.job.round for each in executor.done]
+
+    def rounds() -> list[tuple[int, int]]:
+        found = record(tmp_path).readings
+        return [(len(found[key].rounds), len(found[key].lost)) for key in ("build_seconds", "first_call_seconds")]
+
+    assert (run({1: TIMEOUT}), rounds()) == ([0, 1, 2], [(2, 1)] * 2)
+    assert (run(), rounds()) == ([2], [(3, 0)] * 2)
+    assert run() == []
+
+
+@pytest.mark.parametrize("reason", [LEFT_OUT, CUT_OFF])
+def test_a_count_that_a_budget_left_out_is_measured_by_the_next_run(reason: str, tmp_path: Path) -> None:
+    metrics = {"size": METRICS["size"]}
+    request = Request(tmp_path, [own()], metrics, {"cpu": "cpu", "any": "cpu"}, CONDITIONS)
+    job = Job(architecture="small", metrics=("size",), device="cpu", process="counting", conditions=CONDITIONS)
+    Ledger(own(), request).leave_out(job, reason)
+    assert record(tmp_path).readings["parameters"].reason == reason
+    assert Ledger(own(), request).needs(metrics["size"], 0)
+
+
+def test_a_job_that_is_cut_off_keeps_what_an_earlier_run_measured(tmp_path: Path) -> None:
+    before, *_ = measured(tmp_path, 1)
+    keys = (KEY, "latency_cpu")
+    request = Request(
+        tmp_path, [own()], {key: METRICS[key] for key in keys}, {"cpu": "cpu"}, CONDITIONS, about=slot("here").about,
+        fresh=True,
+    )  # fmt: skip
+    ledger = Ledger(own(), request)
+    job = Job(architecture="small", metrics=keys, device="cpu", process="timing cpu", conditions=CONDITIONS)
+    measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    measurement._give_up(Verdict("skipped", CUT_OFF))
+    found = record(tmp_path).readings
+    assert found[KEY].samples == before.samples
+    assert found["latency_cpu"].reason == CUT_OFF
 
 
 def test_a_round_that_is_lost_again_is_noted_once(tmp_path: Path) -> None:

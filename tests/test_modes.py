@@ -600,7 +600,7 @@ def test_what_a_killed_run_prepared_is_not_used_by_the_next(tmp_path: Path) -> N
             (left / "model.onnx").touch()
         return 1.0
 
-    left = mode_plan.cache(SimpleNamespace(folder=tmp_path), "small")  # type: ignore[arg-type]
+    left = mode_plan.cache(SimpleNamespace(folder=tmp_path, about={"machine": "here"}), "small")  # type: ignore[arg-type]
     left.mkdir(parents=True)
     (left / "model.onnx").touch()
     simulated_run(tmp_path, [CHANNELS_LAST], seconds=seconds)
@@ -631,6 +631,21 @@ def test_what_is_measured_in_a_mode_is_reused_and_eager_stays_as_it_is(tmp_path:
     assert simulated_run(tmp_path, [CHANNELS_LAST], rounds=1) == []
     assert [job.round for job in simulated_run(tmp_path, [CHANNELS_LAST])] == [1, 2]
     assert [job.modes for job in simulated_run(tmp_path, [CHANNELS_LAST, "bf16"], rounds=1)] == [("bf16",)]
+
+
+def test_a_mode_keeps_its_rounds_when_another_one_is_added(tmp_path: Path) -> None:
+    """What it lacks, its operators, is measured in a job of its own."""
+    simulated_run(tmp_path, [CHANNELS_LAST], metrics=("latency_cpu",))
+    jobs = simulated_run(tmp_path, [CHANNELS_LAST, "bf16"], metrics=("latency_cpu", "operators"))
+    asked = [(job.round, job.modes, job.metrics) for job in jobs if job.modes]
+    assert (0, (CHANNELS_LAST,), ("operators",)) in asked
+    assert {modes for number, modes, _ in asked if number} == {("bf16",)}
+    assert len({(job.process, job.round) for job in jobs}) == len(jobs)
+    [path] = tmp_path.glob("records/*/*.json")
+    for record in record_files.load_modes(path):
+        if record.mode != "eager":
+            assert len(record.readings["latency_cpu"].rounds) == 3
+    assert simulated_run(tmp_path, [CHANNELS_LAST, "bf16"], metrics=("latency_cpu", "operators")) == []
 
 
 def test_an_engine_of_an_older_folder_is_also_timed_alone(tmp_path: Path) -> None:

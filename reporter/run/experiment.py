@@ -141,7 +141,7 @@ def plan(request: Request, ledgers: Mapping[str, Ledger]) -> list[Job]:
         if metrics[0].device != "any" and not metrics[0].curve:
             jobs += _jobs(request, ledgers, process, metrics)
     jobs += _mode_jobs(request, ledgers)
-    jobs += _curve_jobs(request, ledgers)
+    jobs += _curve_jobs(ledgers)
     for process, metrics in groups.items():
         if metrics[0].device == "any":
             jobs += _jobs(request, ledgers, process, metrics)
@@ -158,7 +158,11 @@ def _jobs(request: Request, ledgers: Mapping[str, Ledger], process: str, metrics
 
 
 def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]:
-    """The jobs of execution modes, round by round over all architectures."""
+    """The jobs of execution modes, round by round over all architectures.
+
+    Modes of a group that lack other metrics than the first one have a job of their own: what is there is not measured
+    again.
+    """
     groups = {
         (name, group): (ledger, mode_plan.metrics(ledger.request, group.device, group.modes[0]).values())
         for name, ledger in ledgers.items()
@@ -168,11 +172,13 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
     for number in range(request.conditions.rounds):
         for (_, group), (ledger, asked) in groups.items():
             metrics = [metric for metric in asked if metric.timed or not number]
-            modes = tuple(m for m in group.modes if any(_needs(ledger, metric, number, m) for metric in metrics))
-            names = tuple(metric.name for metric in metrics if any(_needs(ledger, metric, number, m) for m in modes))
-            if names:
-                job = _job(ledger, group.process, group.device, names, number)
-                yield job.model_copy(update={"modes": modes, "cache": str(mode_plan.cache(request, job.architecture))})
+            needs = {m: tuple(each.name for each in metrics if _needs(ledger, each, number, m)) for m in group.modes}
+            for place, names in enumerate(dict.fromkeys(filter(None, needs.values()))):
+                modes = tuple(mode for mode in group.modes if needs[mode] == names)
+                process = f"{group.process} {', '.join(modes)}" if place else group.process
+                job = _job(ledger, process, group.device, names, number)
+                cache = str(mode_plan.cache(ledger.request, job.architecture))
+                yield job.model_copy(update={"modes": modes, "cache": cache})
 
 
 def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
@@ -192,11 +198,11 @@ def _lacks_alternation(ledger: Ledger, metric: Metric, mode: str) -> bool:
     return timed and found[quantity.key].measured and alternation(quantity).key not in found
 
 
-def _curve_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]:
+def _curve_jobs(ledgers: Mapping[str, Ledger]) -> Iterator[Job]:
     """The jobs of curves, one for each architecture, device and mode that lacks points."""
     for ledger, metric, process, curve in curve_plan.jobs(ledgers):
         job = _job(ledger, process, metric.device, (metric.name,), 0)
-        yield job.model_copy(update={"curve": curve, "cache": str(mode_plan.cache(request, job.architecture))})
+        yield job.model_copy(update={"curve": curve, "cache": str(mode_plan.cache(ledger.request, job.architecture))})
 
 
 def _job(ledger: Ledger, process: str, device: str, names: tuple[str, ...], number: int) -> Job:

@@ -88,6 +88,11 @@ class Ledger:
             return False
         return number >= min(self._done(metric, quantity.key, mode) for quantity in metric.quantities)
 
+    def is_measured(self, mode: str, key: str) -> bool:
+        """Whether there is a value."""
+        reading = self._of(mode).readings.get(key)
+        return reading is not None and reading.measured
+
     def leave_out(self, job: Job, reason: str) -> None:
         """Says why the readings of a job are not there; those that are stay."""
         missing: dict[str, list[Quantity]] = {}
@@ -138,7 +143,8 @@ class Ledger:
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
         if key in OF_MACHINE | OF_GPU and reading.status in SHARED:
             self.request.ceilings.setdefault((self.record.machine, key), reading)
-        before = self._of(mode).readings.get(key) if job.round and reading.quantity not in ONCE else None
+        once = reading.quantity in ONCE and not job.is_eager
+        before = self._of(mode).readings.get(key) if job.round and not once else None
         if not reading.measured and (crashed or (before and before.measured)):
             lost = LostRound(number=job.round, status=reading.status, reason=reading.reason or "", origin=origin)
             if before:
@@ -150,7 +156,7 @@ class Ledger:
             joins = before and reading.rounds and (before.measured or before.lost)
             reading = joined(before, reading) if before and joins else reading
         kept = self._of_its_images(reading)
-        if reading.quantity in ONCE:
+        if once:
             kept = with_device(self._of(mode).readings.get(key), kept, device_type(job.device))
         self._save({key: kept}, mode)
         last = job.round + 1 == job.conditions.rounds
@@ -201,6 +207,8 @@ class Ledger:
         device, asked = self.devices.get(metric.device, "cpu"), self.request
         now = asked.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode, asked.engines)
         if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, now):
+            return 0
+        if reading.status == "skipped" and not reading.settings:  # a budget left it out: it was never tried
             return 0
         if has_digest(reading) and (mode, setting_of(key)) not in self._recorded:  # as where the file was removed
             return 0

@@ -135,9 +135,10 @@ class Measurement:
         self.progress.job_finished(self.job, 0.0)
 
     def _give_up(self, verdict: Verdict) -> None:
-        if verdict.status == "skipped" and self.job.round:
-            return
-        self._store(dict(self._missing), verdict)
+        missing = dict(self._missing)
+        if verdict.status == "skipped":  # the time was up, and what an earlier run measured is kept
+            missing = {} if self.job.round else {p: a for p, a in missing.items() if not self.ledger.is_measured(*p)}
+        self._store(missing, verdict)
 
     def _store(self, missing: Mapping[Place, tuple[str, Quantity]], verdict: Verdict) -> None:
         """Stores a verdict as the status of what is missing and has no fallback."""

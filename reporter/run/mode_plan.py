@@ -79,7 +79,8 @@ def resolved(request: Request, device: str) -> tuple[str, ...]:
 
 def cache(request: Request, architecture: str) -> Path:
     """The folder that keeps what is prepared for the modes of an architecture until the run ends."""
-    digest = hashlib.sha256(architecture.encode()).hexdigest()[:16]
+    machine = str(request.about.get("machine", ""))  # nodes of several kinds may share a file system
+    digest = hashlib.sha256(f"{machine}\0{architecture}".encode()).hexdigest()[:16]
     return request.folder.absolute() / PREPARED / digest
 
 

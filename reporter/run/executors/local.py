@@ -35,6 +35,8 @@ MOST_COUNTING = 8
 """How many jobs that only count run side by side at most."""
 EXIT_TIMEOUT = 5.0
 """Seconds that a worker has to end after its last message."""
+LONGEST_WAIT = 86400.0
+"""Seconds of one call that waits for messages: the system refuses more than 24 days."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class LocalExecutor:
             workers = self._workers.items()
             left = min(worker.deadline for _, worker in workers) - monotonic()
             both = [(worker.reader, worker.process.sentinel) for _, worker in workers]
-            ready = wait([each for pair in both for each in pair], None if left == math.inf else max(0.0, left))
+            ready = wait([each for pair in both for each in pair], min(max(0.0, left), LONGEST_WAIT))
             for slot, worker in workers:
                 if worker.reader in ready:
                     try:
