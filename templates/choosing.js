@@ -1,5 +1,7 @@
 // Choosing: limits leave the networks that fit, in the order in which they stand. The rule is that of `reporter choose`
 // (reporter/report/choosing/limits.py); here the bounds of each value, which the cells carry, are compared with the limits.
+// A number without a unit is in these, as in `reporter choose`.
+const BASE = { time: " s", size: " B", rate: "/s", count: "", share: "" };
 for (const place of document.querySelectorAll("div.choice")) {
   const form = place.querySelector("form"), said = form.querySelector("[data-said]");
   const table = place.querySelector("table");
@@ -9,7 +11,7 @@ for (const place of document.querySelectorAll("div.choice")) {
     const typed = input.parentNode.querySelector("[data-kind]"), floor = "floor" in input.dataset;
     return { input, column, typed, floor, output: form.querySelector(`output[for="${input.id}"]`), stops: JSON.parse(input.dataset.stops) };
   });
-  const rows = [...table.tBodies[0].rows];
+  const rows = table.allRows ?? [...table.tBodies[0].rows];
   const boxes = [...form.querySelectorAll("input[type=checkbox]")];
   const modeColumn = heads.findIndex((head) => head.dataset.key === "mode");
   const modeOf = (row) => (modeColumn < 0 ? "" : row.cells[modeColumn].textContent);
@@ -20,11 +22,11 @@ for (const place of document.querySelectorAll("div.choice")) {
   };
   const units = JSON.parse(form.dataset.units), license = form.querySelector("[data-license]");
   const licenseColumn = heads.findIndex((head) => head.dataset.key === "license");
-  // The limit that a text like 50ms stands for; null without a text, NaN where it is none.
+  // The limit that a text like 50ms stands for; null without a text, NaN where it is none, as a share above 1.
   const amount = ({ value, dataset }) => {
     if (!value.trim()) return null;
     const [, number, unit] = value.trim().toLowerCase().match(/^(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+)\s*(\D*)$/) ?? [];
-    const factor = unit ? units[dataset.kind][unit] : 1;
+    const factor = unit ? units[dataset.kind][unit] : dataset.kind === "share" && number > 1 ? NaN : 1;
     return Number(number) > 0 && factor ? Number((Number(number) * factor).toPrecision(15)) : NaN;
   };
   const choose = () => {
@@ -33,7 +35,8 @@ for (const place of document.querySelectorAll("div.choice")) {
       let [limit, words] = stops[input.value];
       const own = amount(typed);
       typed.setAttribute("aria-invalid", Number.isNaN(own));
-      if (own) [limit, words] = [own, `${floor ? "≥" : "≤"} ${typed.value.trim()}`];
+      const text = typed.value.trim(), unit = /\D$/.test(text) ? "" : BASE[typed.dataset.kind];
+      if (own) [limit, words] = [own, `${floor ? "≥" : "≤"} ${text}${unit}`];
       output.value = words;
       input.setAttribute("aria-valuetext", words);
       if (limit !== null) limits.push([column, limit, floor]);
@@ -76,6 +79,7 @@ for (const place of document.querySelectorAll("div.choice")) {
       list.hidden = !items.length;
       list.querySelector("ul").replaceChildren(...items);
     }
+    table.dispatchEvent(new Event("chosen"));
     said.textContent = said.dataset.said.replace("{count}", fit).replace("{all}", all);
   };
   form.addEventListener("input", ({ target }) => {

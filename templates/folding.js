@@ -10,6 +10,9 @@
   const open = () => {
     const target = document.getElementById(named());
     for (let part = target; part; part = part.parentElement) if (part.localName === "details") part.open = true;
+    // A section of which all but the heading is folded.
+    const inner = target?.localName === "section" ? target.querySelector(":scope > h2 + details:last-child") : null;
+    if (inner) inner.open = true;
     if (target) target.scrollIntoView();
   };
   const button = document.getElementById("unfold"), parts = [...document.querySelectorAll("main details:not(.columns)")];

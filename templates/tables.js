@@ -19,7 +19,7 @@
     // Of a crowd only so many rows are laid out, those that the filter leaves: thousands would take seconds.
     const show = () => {
       if (original.length <= MOST) return body.append(...rows);
-      const left = rows.filter((row) => !row.hidden);
+      const left = rows.filter((row) => !row.hidden && !row.classList.contains("out"));
       body.replaceChildren(...left.slice(0, most));
       more.hidden = left.length <= most;
       more.textContent = `… +${left.length - most}`;
@@ -35,6 +35,8 @@
         show();
       });
       table.parentNode.after(more);
+      table.allRows = original; // for choosing.js, which says what it has left
+      table.addEventListener("chosen", show);
       show();
     }
     heads.forEach((head, column) => {

@@ -19,6 +19,7 @@ import samples
 from commands import ROOT, drawing_every
 from test_charts import contrast
 
+from reporter.cli import choosing
 from reporter.model.settings import settings
 from reporter.report import build
 from reporter.report.choosing.amounts import amount, kind
@@ -310,6 +311,9 @@ def test_typed_limits_are_those_of_the_command_line(browser: Any, folder: Path) 
         wanted = choose(known, {key: limit})
         assert shown(page, "choosing") == [each.record.architecture for each in wanted.fits], text
         assert 0 < len(wanted.fits) < len(known)
+        page.emulate_media(media="print")
+        assert len(shown(page, "choosing")) == len(known), "the limits are not printed, and all rows are"
+        page.emulate_media(media="screen")
         field.fill("50 parsecs")
         assert field.get_attribute("aria-invalid") == "true"
         assert len(shown(page, "choosing")) == len(known)
@@ -702,6 +706,9 @@ def test_a_link_opens_what_it_leads_to(lecture_page: Any, reference: Path) -> No
     assert not claim.is_visible()
     page.locator("#claims a[href='#claim-squeeze']").click()
     page.wait_for_function("document.querySelector('#claim-squeeze').checkVisibility()")
+    page.evaluate("document.querySelector('#failed > details').open = false")
+    page.locator("a[href='#failed']").first.click()
+    page.wait_for_function("document.querySelector('#failed > details').open")
     page.goto(f"{(reference / 'report.html').as_uri()}#card-vgg19_bn")
     page.wait_for_function("document.querySelector('#card-vgg19_bn').checkVisibility()")
     page.get_by_role("link", name="русский").click()
@@ -785,6 +792,14 @@ def test_a_page_of_many_networks(browser: Any, crowd: Path, width: int) -> None:
     for table in ("choosing", "modes", "overview") if width > 390 else ():
         fits = page.locator(f"#table-{table} .wide").evaluate("(part) => part.scrollWidth <= part.clientWidth + 1")
         assert fits, table
+    page.locator(".slider:has([data-key=latency_cpu_1thread]) [data-kind]").fill("15ms")
+    limited = choosing.chosen(crowd, {"latency_cpu_1thread": 0.015})["fits"]
+    fitting = {row["architecture"] for row in limited if row["mode"] == "eager"}
+    every = [row["architecture"] for row in choosing.chosen(crowd, {})["fits"]]
+    assert fitting - set(every[:250]), "beyond the rows that the table shows as loaded"
+    assert fitting <= set(shown(page, "choosing"))
+    page.locator(".slider:has([data-key=imagenet_top1]) [data-kind]").fill("75")
+    assert page.locator(".slider:has([data-key=imagenet_top1]) [data-kind]").get_attribute("aria-invalid") == "true"
     overview = page.locator("#table-overview")
     overview.get_by_role("searchbox").fill("tiny_vit")
     assert overview.locator("output").inner_text().startswith("1 of ")
