@@ -18,7 +18,17 @@ from reporter.cli.progress import Lines
 from reporter.host import caches, machine
 from reporter.host.job import Job
 from reporter.metrics import ceilings as ceilings_metric
-from reporter.metrics.ceilings import CEILINGS, ENTRIES, MACS, NO_BF16, OF_MACHINE, OTHER_PRECISION, ceilings, measure
+from reporter.metrics.ceilings import (
+    CEILINGS,
+    ENTRIES,
+    MACS,
+    NO_BF16,
+    OF_MACHINE,
+    OTHER_PRECISION,
+    ceilings,
+    measure,
+    reached,
+)
 from reporter.model import Architecture, Reading, Status, absent
 from reporter.model.settings import PRESETS, Conditions
 from reporter.run.ledger import Ledger
@@ -226,6 +236,9 @@ def test_the_share_has_the_reason_of_a_missing_ceiling() -> None:
     mine.ceilings = tuple(missing.get(each.quantity, each) for each in known())
     found = {reading.quantity.key: reading for reading in measure(mine)}
     assert (found["ceiling_share_cpu"].status, found["ceiling_share_cpu"].reason) == ("unsupported", NO_BF16)
+    failed = Reading(quantity=MACS["", "cpu"], status="oom", reason="no memory")
+    share = reached(found["ceiling_share_cpu"].quantity, (failed, known()[0]), (1, 1), lambda: 1.0, "")
+    assert (share.status, share.reason) == ("oom", "no memory"), "it is not one in another data type"
 
 
 @pytest.mark.usefixtures("brief_ceilings")

@@ -56,7 +56,10 @@ def test_the_first_screen_names_the_cause() -> None:
     shown = {
         name: first_screen(compare([made, *others])) for name, made in (("busy", busy), ("few", few), ("wide", wide))
     }
-    assert shown["busy"] == ["≈ marks noisy times: other programs kept up to 48 % of the processors busy meanwhile."]
+    assert shown["busy"] == [
+        "≈ marks noisy times (other programs kept up to 48 % of the processors busy meanwhile) and times without an "
+        "interval."
+    ]
     assert shown["few"] == ["≈ marks noisy times: the preset standard takes too few samples for a 95 % interval."]
     assert shown["wide"] == [
         "≈ marks noisy times (samples or rounds of the same measurement differ by more than 10 %) and times without an "

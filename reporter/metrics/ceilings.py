@@ -178,8 +178,8 @@ def reached(
     """
     (peak, bandwidth), (macs, moved) = (each.value for each in limits), counts
     if peak is None or bandwidth is None:
-        reason = next((each.reason for each in limits if each.reason), NOT_MEASURED)
-        return next(absent([quantity], "unsupported", reason))
+        lost = next(each for each in limits if each.value is None)
+        return next(absent([quantity], lost.status, lost.reason or NOT_MEASURED))
     intensity, seconds = macs / moved, latency()
     ceiling = min(peak, intensity * bandwidth)
     bound = "compute" if peak <= intensity * bandwidth else "memory"

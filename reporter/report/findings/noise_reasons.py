@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from reporter.model import Reading, Record
 from reporter.report import units
@@ -25,10 +25,16 @@ def causes(comparison: Comparison, language: Language) -> list[str]:
 
 
 def _lacks_intervals(comparison: Comparison) -> bool:
-    """Whether times have no interval without being noisy, as a first call; few samples are a reason for noise."""
-    everything = (reading for record in comparison.records for reading in record.readings.values())
-    rough = [reading for reading in everything if units.is_rough(reading)]
-    return bool(rough) and all(reading.verdict.status != "noisy" for reading in rough)
+    """Whether times have no interval without being noisy, as a first call, and no reason for noise is that."""
+    everything = [reading for record in comparison.records for reading in record.readings.values()]
+    noisy = [reading for reading in everything if reading.verdict.status == "noisy"]
+    rough = any(units.is_rough(reading) and reading.verdict.status != "noisy" for reading in everything)
+    return rough and all(reading.interval is not None for reading in _quiet(noisy))
+
+
+def _quiet(noisy: Iterable[Reading]) -> list[Reading]:
+    """Those that are noisy for no other reason than their samples."""
+    return [reading for reading in noisy if not reading.disturbed and reading.moved is None]
 
 
 def _causes(comparison: Comparison, language: Language) -> Iterator[str]:
@@ -37,7 +43,7 @@ def _causes(comparison: Comparison, language: Language) -> Iterator[str]:
     everything = (reading for record in comparison.records for reading in record.readings.values())
     noisy = [reading for reading in everything if reading.verdict.status == "noisy"]
     busy = max((reading.background_load for reading in noisy if reading.disturbed), default=0.0)
-    quiet = [reading for reading in noisy if not reading.disturbed and reading.moved is None]
+    quiet = _quiet(noisy)
     if busy:
         message = _("other programs kept up to {share} of the processors busy meanwhile")
         yield message.format(share=f"{100 * busy:.0f} %")
