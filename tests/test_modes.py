@@ -71,6 +71,19 @@ ENGINES = {
 CPU = Kind("cpu", ("bf16",))
 
 
+def sent(job: Job, measured: Subject, **more: object) -> dict[tuple[str, str], Reading]:
+    """The readings that a job sends, by mode and key."""
+    found: dict[tuple[str, str], Reading] = {}
+
+    def send(message: dict) -> None:
+        if "reading" in message:
+            reading = Reading.model_validate(message["reading"])
+            found[message["mode"], reading.quantity.key] = reading
+
+    mode_timing.measure_modes(job, METRICS, measured, send, **more)
+    return found
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
@@ -369,20 +382,13 @@ def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
 
     def found(mode: str, **more: object) -> dict[tuple[str, str], Reading]:
-        readings, measured = {}, subject(own(lambda classes: Noted()), seconds=0.1)
+        measured = subject(own(lambda classes: Noted()), seconds=0.1)
         job = Job(
             architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu", round=1,
             conditions=measured.conditions, modes=(mode,), cache=str(tmp_path),
         )  # fmt: skip
         calls[:] = []
-
-        def send(message: dict) -> None:
-            if "reading" in message:
-                reading = Reading.model_validate(message["reading"])
-                readings[message["mode"], reading.quantity.key] = reading
-
-        mode_timing.measure_modes(job, METRICS, measured, send, **more)
-        return readings
+        return sent(job, measured, **more)
 
     key = "alternation_latency_cpu_1thread"
     every = found("disturbed")
@@ -418,18 +424,11 @@ def test_an_engine_that_takes_no_batch_has_its_operators(tmp_path: Path, monkeyp
     made = {each.__name__: Engine(each.__name__, "", each) for each in (single, none)}
     for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
         monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
-    found: dict[tuple[str, str], Reading] = {}
-
-    def send(message: dict) -> None:
-        if "reading" in message:
-            reading = Reading.model_validate(message["reading"])
-            found[message["mode"], reading.quantity.key] = reading
-
     job = Job(
         architecture="small", metrics=("latency_cpu", "throughput_cpu", "operators"), device="cpu",
         process="modes cpu", conditions=subject(own()).conditions, modes=tuple(made), cache=str(tmp_path),
     )  # fmt: skip
-    mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.01), send)
+    found = sent(job, subject(own(), seconds=0.01))
     assert found["single", "latency_cpu"].measured
     assert "no batches" in str(found["single", "throughput_cpu"].reason)
     assert found["single", "operators"].measured, found["single", "operators"].reason
@@ -439,19 +438,11 @@ def test_an_engine_that_takes_no_batch_has_its_operators(tmp_path: Path, monkeyp
 
 def trained(modes: Sequence[str], folder: Path) -> dict[tuple[str, str], Reading]:
     """The readings of a job that times training steps of a small network in modes."""
-    found: dict[tuple[str, str], Reading] = {}
-
-    def send(message: dict) -> None:
-        if "reading" in message:
-            reading = Reading.model_validate(message["reading"])
-            found[message["mode"], reading.quantity.key] = reading
-
     job = Job(
         architecture="small", metrics=("train_step_cpu",), device="cpu", process="modes cpu",
         conditions=subject(own()).conditions, modes=tuple(modes), cache=str(folder),
     )  # fmt: skip
-    mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.02), send)
-    return found
+    return sent(job, subject(own(), seconds=0.02))
 
 
 def test_training_steps_in_modes_that_can_train(tmp_path: Path) -> None:
@@ -1152,19 +1143,12 @@ def test_modes_are_checked_although_eager_cannot_be(tmp_path: Path, monkeypatch:
         preparation.subject.network.broken = id(preparation.subject.network)  # type: ignore[assignment]
 
     monkeypatch.setattr(ModePreparation, "calibrate", broken)
-    found: dict[tuple[str, str], Reading] = {}
-
-    def send(message: dict) -> None:
-        if "reading" in message:
-            reading = Reading.model_validate(message["reading"])
-            found[message["mode"], reading.quantity.key] = reading
-
     measured = subject(own(Infinite), seconds=0.01)
     job = Job(
         architecture="small", metrics=("latency_cpu", "train_step_cpu"), device="cpu", process="modes cpu",
         conditions=measured.conditions, modes=(CHANNELS_LAST, "bf16"), cache=str(tmp_path),
     )  # fmt: skip
-    mode_timing.measure_modes(job, METRICS, measured, send)
+    found = sent(job, measured)
     own_error = found["eager", "output_error"]
     assert (own_error.status, own_error.reason) == ("failed", "the outputs contain infinity")
     for mode in job.modes:

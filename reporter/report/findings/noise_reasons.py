@@ -25,7 +25,7 @@ def causes(comparison: Comparison, language: Language) -> list[str]:
 
 
 def _lacks_intervals(comparison: Comparison) -> bool:
-    """Whether times have no interval without being noisy, as a first call, and no reason for noise is that."""
+    """Whether times that are not noisy have no interval, as a first call; too few samples are a cause of their own."""
     everything = [reading for record in comparison.records for reading in record.readings.values()]
     noisy = [reading for reading in everything if reading.verdict.status == "noisy"]
     rough = any(units.is_rough(reading) and reading.verdict.status != "noisy" for reading in everything)
