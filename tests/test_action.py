@@ -267,14 +267,20 @@ def test_a_reporter_that_is_not_there(repository: Repository) -> None:
     assert "reporter: command not found" in job.log
 
 
+@pytest.mark.parametrize("pause", [0, 0.1])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_reaches_the_reporter(number: signal.Signals, repository: Repository) -> None:
-    """A job that is canceled or runs out of time ends its run, and keeps nothing of it."""
-    trap = "trap 'echo ended > ended; exit 130' TERM; touch started; while :; do sleep 0.05; done"
+def test_a_signal_reaches_the_reporter(number: signal.Signals, pause: float, repository: Repository) -> None:
+    """A job that is canceled or runs out of time ends its run, and keeps nothing of it.
+
+    With a pause before each command of the step, the signal arrives right after the start of the reporter.
+    """
+    trap = "trap - DEBUG; trap 'echo ended > ended; exit 130' TERM; touch started; for _ in {1..500}; do sleep 0.05; done"
     tool(repository.tools, "reporter", trap)
     workspace = repository.folder / "workspace"
     workspace.mkdir()
-    job = Job(repository.service, workspace, repository.tools)
+    slow = repository.folder / "slow.sh"
+    slow.write_text(f"trap 'sleep {pause}' DEBUG\n" if pause else "")
+    job = Job(repository.service, workspace, repository.tools, variables={"BASH_ENV": str(slow)})
     job.temp.mkdir()
     with job.start(step("run")) as process:
         end = time.monotonic() + 20
