@@ -216,3 +216,14 @@ def test_a_copy_repeats_a_share_of_its_own_work_unless_it_is_in_the_reference(mo
 def test_what_is_printed_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     reference_nights.show(iter(["5 runs", "| a | 1 |", "| b | 2 |"]))
     assert capsys.readouterr().out == "5 runs\n\n| | |\n| --- | --- |\n| a | 1 |\n| b | 2 |\n"
+
+
+@pytest.mark.slow
+def test_the_committed_runs_meet_their_goals() -> None:
+    """By the present rule, from their samples: both copies are found often enough, nothing else is slower."""
+    runs = reference_nights.chosen(reference_nights.RUNS, None)
+    lines = list(reference_nights.rates(runs))
+    assert lines[0].startswith("20 of 20 runs, of 18 architectures")
+    assert sum("is found" in line and line.endswith(": met |") for line in lines) == 2
+    assert any("any architecture | 0 of 20" in line for line in lines)
+    assert any("bound 12 for the median: holds" in line for line in lines)

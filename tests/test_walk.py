@@ -563,3 +563,9 @@ def test_the_step_is_printed_with_what_changed() -> None:
     noisy = rows[1].model_copy(update={"verdict": "noisy", "reason": "only a change of 9% or more would be found"})
     text = walk_text.headline(found.model_copy(update={"step": None, "comparisons": (noisy,)}))
     assert text.startswith("Too noisy for a verdict from net 1.0 to 1.15")
+
+
+def test_the_committed_walks_meet_their_goals() -> None:
+    walks = version_walks.collected(version_walks.WALKS)
+    assert [walk["planted"] for walk in walks] == list(version_walks.STEPS)
+    assert [line.rpartition(": ")[2] for line in list(version_walks.rates(walks))[1:3]] == ["met |"] * 2
