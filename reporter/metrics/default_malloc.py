@@ -55,7 +55,6 @@ def measure(quantity: Quantity, timed: Callable[[Subject], Iterator[Reading]], s
     _ = subject.network
     brief = copy(subject)
     seconds = DEFAULT_MALLOC_SHARE * subject.conditions.seconds
-    seconds = DEFAULT_MALLOC_SHARE * subject.conditions.seconds
     brief.conditions = subject.conditions.model_copy(update={"seconds": seconds})
     yield from timed(brief)
 
