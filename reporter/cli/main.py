@@ -115,10 +115,10 @@ def measure_and_report(
     code, start = USAGE, record_files.history_size(request.folder)
     try:
         outcome = _measured(request, executor, seen, quiet)
-        pinned, broken = with_reference(reference, request.folder, quiet=quiet, shown=shown)
-        failed = bool(outcome.failed or outcome.lost or broken or (pinned and not pinned.passes(chosen.fail_on)))
+        pinned, problem = with_reference(reference, request.folder, quiet=quiet, shown=shown)
+        failed = bool(outcome.failed or outcome.lost or problem or (pinned and not pinned.passes(chosen.fail_on)))
         changed = with_baseline(before, request.folder, chosen.fail_on, failed, pinned=pinned)
-        code, written = _reported(request.folder, chosen, languages, changed, pinned=pinned, note=note)
+        code, written = _reported(request.folder, chosen, languages, changed, pinned=pinned, problem=problem, note=note)
     except KeyboardInterrupt:
         seen.close()
         printing.message(f"interrupted; all results so far are in {request.folder}; rerun the same command to resume")
@@ -171,6 +171,7 @@ def _reported(
     changed: Changed,
     *,
     pinned: AgainstReference | None,
+    problem: str,
     note: Callable[[str], None],
 ) -> tuple[int, list[Path]]:
     """Saves both comparisons and writes the report; gives the exit code and the files, none where a regression is all
@@ -182,7 +183,7 @@ def _reported(
 
     found, document, code = changed
     try:
-        reference_file.save(folder, pinned, chosen.fail_on, code)
+        reference_file.save(folder, pinned, chosen.fail_on, code, problem)
         baseline_file.save(folder, found, document)
         with heartbeat.during("writing the report", note):
             return code, build.write(folder, languages, chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 from zlib import crc32
@@ -12,6 +12,8 @@ from zlib import crc32
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from reporter.compare import reference_file
+from reporter.compare.reference_file import ReferenceFailure
 from reporter.documents import Document
 from reporter.documents.comparisons import StoredComparison
 from reporter.documents.run_files import Summary
@@ -54,6 +56,8 @@ class PublishedRun:
     """A later nightly run, which did not finish: the files are of the one before it."""
     given: int | None = None
     """The exit code of the last run, if the caller knows it."""
+    failure: ReferenceFailure | None = None
+    """Why the comparison of the last run with its pinned reference failed."""
 
     @property
     def fail_on(self) -> FailOn:
@@ -108,7 +112,9 @@ class PublishedRun:
         if self.given not in (None, *COMPLETE):
             return f"The run did not finish (exit code {self.given}); what follows is of the run before it."
         if self.comparison:
-            return str(self.comparison["headline"])
+            headline = str(self.comparison["headline"])
+            failed = f" Against the reference: no verdict, because {self._open}." if self.failure else ""
+            return f"{headline}{failed}"
         red = sum(row.red for row in self.rows)
         if red:
             return f"Regressions: {red}."
@@ -127,14 +133,16 @@ class PublishedRun:
         if self.unfinished:
             stored = (self.unfinished.line or {}).get("exit_code")
             return stored if isinstance(stored, int) else INTERRUPTED
+        if self.failure:
+            return self.failure.exit_code
         found = (each.get("exit_code") for each in (self.comparison, self._pinned))
         code: int | None = next((each for each in found if each is not None), None)
         return code
 
     @property
     def _pinned(self) -> dict[str, Any]:
-        """The comparison with a pinned reference; empty without --against."""
-        found: dict[str, Any] = self.summary.get("against", {})
+        """The comparison with a pinned reference; empty without --against, or if it failed."""
+        found: dict[str, Any] = {} if self.failure else self.summary.get("against", {})
         return found
 
     @property
@@ -145,6 +153,8 @@ class PublishedRun:
     @property
     def _open(self) -> str:
         """Why a comparison with a pinned reference is no pass; empty if it is one."""
+        if self.failure:
+            return f"the comparison with the pinned reference failed: {self.failure.reason}"
         gaps = self._pinned.get("gaps", ())
         if failed := sum(each.get("failed", False) for each in gaps):
             return f"times that failed in one of both environments: {failed}"
@@ -161,9 +171,10 @@ def read(folder: Path, code: int | None = None) -> PublishedRun:
     for fail_on in (each.get("fail_on") for each in (comparison, summary["settings"])):
         if fail_on not in (None, *get_args(FailOn)):
             raise ReporterError(f"{folder}: unknown value of --fail-on: {legible(str(fail_on))}")
+    run = PublishedRun(folder, summary, comparison, given=code, failure=reference_file.load_failure(folder))
     with suppress(ReporterError):  # a file that cannot be read
-        return PublishedRun(folder, summary, comparison, state.load(Folder(folder).started_file, Started), code)
-    return PublishedRun(folder, summary, comparison, given=code)
+        return replace(run, unfinished=state.load(Folder(folder).started_file, Started))
+    return run
 
 
 def _document(path: Path, kind: type[Document]) -> dict[str, Any]:
