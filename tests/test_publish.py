@@ -155,6 +155,35 @@ def test_the_comment_of_an_earlier_run_is_no_pass_of_this_one(code: int, api: Ap
     assert not api.issues
 
 
+@pytest.mark.parametrize("results", [None, "{"])
+def test_a_run_without_results_has_no_verdict(results: str | None, nights: Nights, api: Api, tmp_path: Path) -> None:
+    """The comment of an earlier commit, whose results are gone, is not left as it is."""
+    variables, out = event(tmp_path, api), tmp_path / "out"
+    out.mkdir()
+    if results:
+        (out / "summary.json").write_text(results)
+    assert call("publish", nights.out, "--github-comment", variables=variables).returncode == 0
+    files = [tmp_path / name for name in ("junit.xml", "benchmark.json")]
+    more = ("--exit-code", 2, "--junit", files[0], "--benchmark", files[1])
+    for link in ("https://a.example/1", ""):
+        process = call("publish", out, "--github-comment", *more, "--link", link, variables=variables)
+        assert process.returncode == 0, process.stderr
+        (comment,) = api.comments.values()
+        assert "### Architecture report: no verdict\n" in comment["body"]
+        assert "The run did not finish (exit code 2); no earlier results can be read." in comment["body"]
+        assert (f"[Log]({link})" in comment["body"]) == bool(link)
+        assert "[Report]" not in comment["body"]
+        assert "report.html" not in comment["body"]
+    suite = ElementTree.parse(files[0]).getroot()
+    assert [(case.get("classname"), case.get("name")) for case in suite.iter("testcase")] == [("run", "verdict")]
+    assert (suite.get("errors"), suite.find("testcase/error") is not None) == ("1", True)
+    assert json.loads(files[1].read_text("utf-8")) == []
+    for code in (0, 3):
+        assert call("publish", out, "--github-comment", "--exit-code", code, variables=variables).returncode == 2
+    assert call("publish", out, "--github-issue", "--exit-code", 2, variables=variables).returncode == 0
+    assert not api.issues
+
+
 def test_records_of_two_machines_have_names_of_their_own(tmp_path: Path) -> None:
     for machine in ("quiet", "loud"):
         record_files.save_all(tmp_path, made(["alexnet"], machine))

@@ -43,7 +43,7 @@ def with_reference(
         measured = reference.measure(seen)
     except ReporterError as error:
         printing.error(f"the comparison with the pinned reference failed: {error}")
-        return None, str(error)
+        return None, str(error) or repr(error)
     finally:
         seen.close()
     found = findings.mark_accepted(measured, Folder(folder).acceptances().accepted)

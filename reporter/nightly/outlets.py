@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 from zlib import crc32
@@ -60,6 +61,11 @@ class PublishedRun:
     """Why the comparison of the last run with its pinned reference failed."""
 
     @property
+    def has_results(self) -> bool:
+        """Whether the folder has results of any run."""
+        return bool(self.summary["records"])
+
+    @property
     def fail_on(self) -> FailOn:
         """What makes a run fail."""
         stored = (each.get("fail_on") for each in (self.comparison, self._pinned, self.summary["settings"]))
@@ -110,7 +116,8 @@ class PublishedRun:
         if self.unfinished:
             return f"The run of {moment(self.unfinished.started)} did not finish; what follows is of the run before it."
         if self.given not in (None, *COMPLETE):
-            return f"The run did not finish (exit code {self.given}); what follows is of the run before it."
+            rest = "what follows is of the run before it" if self.has_results else "no earlier results can be read"
+            return f"The run did not finish (exit code {self.given}); {rest}."
         if self.comparison:
             headline = str(self.comparison["headline"])
             failed = f" Against the reference: no verdict, because {self._open}." if self.failure else ""
@@ -164,7 +171,20 @@ class PublishedRun:
 
 
 def read(folder: Path, code: int | None = None) -> PublishedRun:
-    """The last run of a results folder, which had this exit code if it is known; ReporterError if there is none."""
+    """The last run of a results folder, which had this exit code if it is known.
+
+    ReporterError if there are no results that can be read, unless the run did not finish: it has none of its own.
+    """
+    try:
+        return _read(folder, code)
+    except ReporterError:
+        if code in (None, *COMPLETE):
+            raise
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return PublishedRun(folder, {"generated": now, "settings": {}, "records": []}, {}, given=code)
+
+
+def _read(folder: Path, code: int | None) -> PublishedRun:
     summary = _document(folder / "summary.json", Summary)
     path = folder / "comparison.json"
     comparison = _document(path, StoredComparison) if path.is_file() else {}
@@ -217,7 +237,10 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
         lines.append("")
     if not run.green:
         lines += [f"**What to do:** {RED if run.red else OPEN}", ""]
-    lines.append(f"[Report]({link})" if link else "The report is `report.html` in the results of this run.")
+    if link:
+        lines.append(f"[{'Report' if run.has_results else 'Log'}]({link})")
+    elif run.has_results:
+        lines.append("The report is `report.html` in the results of this run.")
     return "\n".join(lines) + "\n"
 
 
