@@ -15,7 +15,7 @@ import pytest
 from actions import Job, Service, step
 from commands import ROOT, call
 from github_server import Api, serving
-from nights import Nights, made, slower, summarize, with_reading
+from nights import Nights, killed, made, slower, summarize, with_reading
 
 from reporter.host.github import GitHub, pull_request
 from reporter.nightly import issue_places, outlet_files, outlets
@@ -153,6 +153,24 @@ def test_the_comment_of_an_earlier_run_is_no_pass_of_this_one(code: int, api: Ap
     issue = ("publish", played.out, "--github-issue", "--exit-code", code)
     assert call(*issue, variables=variables).returncode == 0
     assert not api.issues
+
+
+@pytest.mark.parametrize("code", [2, 137])
+def test_a_run_that_did_not_finish_is_an_error_after_a_red_one(code: int, nights: Nights, tmp_path: Path) -> None:
+    """JUnit XML has the regressions of the run before, and an error for this one, whose times are no new points."""
+    red, last = (outlet_files.junit(outlets.read(nights.out, each)) for each in (1, code))
+    verdicts = [ElementTree.fromstring(each).findall("testcase[@classname='run']") for each in (red, last)]
+    assert [len(each) for each in verdicts] == [0, 1]
+    error = verdicts[1][0].find("error")
+    assert error is not None
+    assert f"The run did not finish (exit code {code})" in error.attrib["message"]
+    assert [b' failures="2"' in each for each in (red, last)] == [True, True]
+    assert [bool(outlet_files.benchmark(outlets.read(nights.out, each))) for each in (1, code)] == [True, False]
+    shutil.copytree(nights.out, tmp_path / "out")
+    killed(Nights(tmp_path / "out"), made(["alexnet"]))
+    run = outlets.read(tmp_path / "out")
+    assert b'classname="run" name="verdict"><error message="The run of' in outlet_files.junit(run)
+    assert not outlet_files.benchmark(run)
 
 
 @pytest.mark.parametrize("results", [None, "{"])

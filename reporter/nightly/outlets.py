@@ -66,6 +66,12 @@ class PublishedRun:
         return bool(self.summary["records"])
 
     @property
+    def is_outdated(self) -> bool:
+        """Whether the results are those of an earlier run, because the last one did not finish."""
+        code = self._code
+        return code != 0 and (self.unfinished is not None or code not in (None, *COMPLETE))
+
+    @property
     def fail_on(self) -> FailOn:
         """What makes a run fail."""
         stored = (each.get("fail_on") for each in (self.comparison, self._pinned, self.summary["settings"]))
