@@ -190,9 +190,27 @@ def test_a_slowdown_without_a_verdict_keeps_its_issue(measured: list[AgainstRefe
             assert [each["state"] for each in api.issues.values()] == states
 
 
-def publish(folder: Path, code: int, api: Api, *options: object) -> None:
-    """A run of the main job, and its issue."""
-    assert call("--out", folder, *MAIN, *options, "--fail-on", "timing").returncode == code
+@pytest.mark.parametrize("nightly", [True, False])
+def test_runners_of_two_kinds_have_one_issue(nightly: bool, measured: list[AgainstReference], tmp_path: Path) -> None:
+    """Slower on one of them only: a green run on the other one does not close the issue."""
+    command = ("nightly",) if nightly else ()
+    other = found(1.0, "unchanged", kind="another processor")
+    with serving() as api:
+        for night, code, state in (
+            (SLOWER, 1, "open"),
+            (other, 0, "open"),
+            (SLOWER, 1, "open"),
+            (other, 0, "open"),
+            (EQUAL, 0, "closed"),
+        ):
+            measured[:] = [night]
+            publish(tmp_path, code, api, command=command)
+            assert [each["state"] for each in api.issues.values()] == [state]
+
+
+def publish(folder: Path, code: int, api: Api, *options: object, command: tuple[str, ...] = ()) -> None:
+    """A run of the main job, or of another command, and its issue."""
+    assert call(*command, "--out", folder, *MAIN, *options, "--fail-on", "timing").returncode == code
     variables = api.variables | {"no_proxy": "127.0.0.1"}
     assert call("publish", folder, "--github-issue", variables=variables).returncode == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -284,6 +285,36 @@ def test_an_issue_is_open_for_times_without_a_verdict() -> None:
     assert not issue_places.without_verdict({}, second)
     assert not issue_places.without_verdict(noisy, "a text without the line")
     assert len(issue_places.line(run("slower", *map(str, range(9000))), "")) < 20_000
+
+
+def test_an_issue_is_about_one_kind_of_machine() -> None:
+    """A run on another one, with other threads or another image size, has no verdict on what it lists."""
+
+    def run(verdict: str, metric: str = "latency_cpu", **about: object) -> dict[str, Any]:
+        row = {"architecture": "a", "metric": metric, "mode": "eager", "verdict": verdict, "known": None}
+        return {"verdicts": [row], "machine_kind": "x", "threads": 2, "input_sizes": {}, **about}
+
+    first = issue_places.line(run("slower"), "")
+    assert not issue_places.without_verdict(run("unchanged"), first)
+    for about in ({"machine_kind": "y"}, {"threads": 4}, {"input_sizes": {"a": "64"}}):
+        assert issue_places.line(run("unchanged", **about), first) == first
+        both = issue_places.line(run("slower", **about), first)
+        assert issue_places.line(run("unchanged"), both) == issue_places.line(run("slower", **about), "") != first
+    of_one = issue_places.line(run("slower", "latency_cpu_1thread"), "")
+    assert not issue_places.without_verdict(run("unchanged", "latency_cpu_1thread", threads=4), of_one)
+    assert not issue_places.without_verdict(run("unchanged", "another"), first), "no longer part of the run"
+    assert issue_places.without_verdict(run("unchanged", "another", machine_kind="y"), first)
+
+    kernels = {"architecture": "a", "metric": "kernels_cpu_1thread", "mode": "eager", "kernels": {"swaps": []}}
+    count = {"architecture": "a", "metric": "macs", "mode": "eager", "kernels": None}
+    changed = issue_places.line(run("unchanged", changes=[kernels, count]), "")
+    assert len(issue_places.without_verdict(run("unchanged", machine_kind="y"), changed)) == 1
+    assert not issue_places.without_verdict(run("unchanged"), changed)
+
+    before = re.sub("[0-9a-f]+: ", "", first)  # as it was written before it had the kind of machine
+    assert before != first
+    assert issue_places.line(run("noisy", machine_kind="y"), before) == before
+    assert not issue_places.without_verdict(run("unchanged"), before)
 
 
 @pytest.mark.parametrize(

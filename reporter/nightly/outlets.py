@@ -96,7 +96,7 @@ class PublishedRun:
         return self.green and not self._blind
 
     def left_open(self, issue: str) -> str:
-        """The text of an issue after this green run: with the times that still have no verdict; empty if all have one.
+        """The text of an issue after this green run: with what still has no verdict; empty if all of it has one.
 
         The main job keeps no findings of earlier runs; those of a nightly run remain in it until they are refuted.
         """
@@ -104,7 +104,7 @@ class PublishedRun:
         return issue_places.replaced(issue, left) if left else ""
 
     def places(self, issue: str) -> str:
-        """The invisible line of the times that an issue is open for after this run; it has this text before."""
+        """The invisible line of what an issue is open for after this run; it has this text before."""
         return issue_places.line(self._pinned, issue)
 
     @property
@@ -251,7 +251,7 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
 
 
 def issue(run: PublishedRun, name: str, link: str, before: str) -> str:
-    """The text of an issue: the comment, with an invisible line of the times that it is open for.
+    """The text of an issue: the comment, with an invisible line of the times and kernels that it is open for.
 
     `before` is the text of the open issue, empty without one.
     """
