@@ -243,6 +243,16 @@ def test_a_nightly_run_with_a_reference_judges_times(measured: list[AgainstRefer
         assert call("--out", tmp_path / f"main {code}", *MAIN).returncode == 0
 
 
+def test_the_last_line_has_the_time_of_the_comparison(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """Both environments are measured although all results are up to date."""
+    measured[:] = [EQUAL.model_copy(update={"seconds": 480.0})]
+    process = call("--out", tmp_path, *MAIN)
+    last = process.stderr.splitlines()[-1]
+    assert last == (
+        f"all results are up to date; compared with the pinned reference for 8 min; {tmp_path / 'report.html'}"
+    )
+
+
 @pytest.mark.parametrize("compared", [True, False])
 def test_a_reference_that_cannot_be_measured_takes_nothing_from_the_run(
     compared: bool, measured: list[AgainstReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -268,6 +278,7 @@ def test_a_reference_that_cannot_be_measured_takes_nothing_from_the_run(
             process = call(*command)
             assert process.returncode == 3, process.stderr
             assert reason in process.stderr
+            assert "nothing to do" not in process.stderr
             publish(tmp_path / "out", 3, api, *baseline)
         run = outlets.read(tmp_path / "out")
         assert "against" not in run.summary
