@@ -275,7 +275,9 @@ def test_a_signal_reaches_the_reporter(number: signal.Signals, pause: float, rep
 
     With a pause before each command of the step, the signal arrives right after the start of the reporter.
     """
-    trap = "trap - DEBUG; trap 'echo ended > ended; exit 130' TERM; touch started; for _ in {1..500}; do sleep 0.05; done"
+    trap = (
+        "trap - DEBUG; trap 'echo ended > ended; exit 130' TERM; touch started; for _ in {1..500}; do sleep 0.05; done"
+    )
     tool(repository.tools, "reporter", trap)
     workspace = repository.folder / "workspace"
     workspace.mkdir()
