@@ -265,6 +265,7 @@ def test_a_reporter_that_is_not_there(repository: Repository) -> None:
     job = repository.night(0, variables={"PATH": f"{repository.tools}:/usr/bin:/bin"})
     assert (job.code, results(repository.service)) == (127, [])
     assert "reporter: command not found" in job.log
+    assert "The run did not finish (exit code 127); the last complete run is kept." in job.summary
 
 
 @pytest.mark.parametrize("pause", [0, 0.1])

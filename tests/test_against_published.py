@@ -12,6 +12,7 @@ from github_server import Api, serving
 from nights import made, slower, with_reading
 from test_nights_against import found
 
+from reporter.cli import step_summary
 from reporter.compare import reference_file
 from reporter.documents.reference_verdicts import AgainstReference, KnownSlowdown, ReferenceChange, ReferenceLoss
 from reporter.host import files
@@ -189,9 +190,27 @@ def test_a_slowdown_without_a_verdict_keeps_its_issue(measured: list[AgainstRefe
             assert [each["state"] for each in api.issues.values()] == states
 
 
-def publish(folder: Path, code: int, api: Api) -> None:
-    """A run of the main job, and its issue."""
-    assert call("--out", folder, *MAIN, "--fail-on", "timing").returncode == code
+@pytest.mark.parametrize("nightly", [True, False])
+def test_runners_of_two_kinds_have_one_issue(nightly: bool, measured: list[AgainstReference], tmp_path: Path) -> None:
+    """Slower on one of them only: a green run on the other one does not close the issue."""
+    command = ("nightly",) if nightly else ()
+    other = found(1.0, "unchanged", kind="another processor")
+    with serving() as api:
+        for night, code, state in (
+            (SLOWER, 1, "open"),
+            (other, 0, "open"),
+            (SLOWER, 1, "open"),
+            (other, 0, "open"),
+            (EQUAL, 0, "closed"),
+        ):
+            measured[:] = [night]
+            publish(tmp_path, code, api, command=command)
+            assert [each["state"] for each in api.issues.values()] == [state]
+
+
+def publish(folder: Path, code: int, api: Api, *options: object, command: tuple[str, ...] = ()) -> None:
+    """A run of the main job, or of another command, and its issue."""
+    assert call(*command, "--out", folder, *MAIN, *options, "--fail-on", "timing").returncode == code
     variables = api.variables | {"no_proxy": "127.0.0.1"}
     assert call("publish", folder, "--github-issue", variables=variables).returncode == 0
 
@@ -224,26 +243,56 @@ def test_a_nightly_run_with_a_reference_judges_times(measured: list[AgainstRefer
         assert call("--out", tmp_path / f"main {code}", *MAIN).returncode == 0
 
 
+def test_the_last_line_has_the_time_of_the_comparison(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """Both environments are measured although all results are up to date."""
+    measured[:] = [EQUAL.model_copy(update={"seconds": 480.0})]
+    process = call("--out", tmp_path, *MAIN)
+    last = process.stderr.splitlines()[-1]
+    assert last == (
+        f"all results are up to date; compared with the pinned reference for 8 min; {tmp_path / 'report.html'}"
+    )
+
+
+@pytest.mark.parametrize("compared", [True, False])
 def test_a_reference_that_cannot_be_measured_takes_nothing_from_the_run(
-    measured: list[AgainstReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compared: bool, measured: list[AgainstReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process of one side is killed: the report is written, the baseline compared, and the exit code is 3."""
+    """A process of one side is killed: the report is written, the baseline compared, and the exit code is 3.
+
+    With and without a baseline, what is published has no verdict, and keeps the issue open.
+    """
 
     def fail(_: object) -> AgainstReference:
         raise ReporterError("the process of an environment ended")
 
     measured[:] = [SLOWER]
     record_files.save_all(tmp_path / "base", made(["alexnet"]))
-    command = ("--out", tmp_path / "out", *MAIN, "--baseline", tmp_path / "base", "--fail-on", "timing")
-    assert call(*command).returncode == 1
-    monkeypatch.setattr(one_run.against, "prepare", lambda *_: SimpleNamespace(measure=fail, quantities=[], titles={}))
-    process = call(*command)
-    assert process.returncode == 3, process.stderr
-    assert "the comparison with the pinned reference failed: the process of an environment ended" in process.stderr
-    run = outlets.read(tmp_path / "out")
-    assert "against" not in run.summary
-    assert run.comparison["exit_code"] == 3
-    assert not run.green
+    baseline = ("--baseline", tmp_path / "base") if compared else ()
+    command = ("--out", tmp_path / "out", *MAIN, *baseline, "--fail-on", "timing")
+    reason = "the comparison with the pinned reference failed: the process of an environment ended"
+    with serving() as api:
+        publish(tmp_path / "out", 1, api, *baseline)
+        with monkeypatch.context() as patch:
+            killed = SimpleNamespace(measure=fail, quantities=[], titles={})
+            patch.setattr(one_run.against, "prepare", lambda *_: killed)
+            process = call(*command)
+            assert process.returncode == 3, process.stderr
+            assert reason in process.stderr
+            assert "nothing to do" not in process.stderr
+            publish(tmp_path / "out", 3, api, *baseline)
+        run = outlets.read(tmp_path / "out")
+        assert "against" not in run.summary
+        assert ("exit_code" in run.comparison) == compared
+        assert (run.red, run.green) == (False, False)
+        for text in (outlets.comment(run, "x", ""), step_summary.content(run)):
+            assert "### Architecture report: no verdict\n" in text
+            assert reason in text
+        assert b'failures="0" errors="1"' in outlet_files.junit(run)
+        assert [each["state"] for each in api.issues.values()] == ["open"]
+        measured[:] = [EQUAL]
+        publish(tmp_path / "out", 0, api, *baseline)
+        assert outlets.read(tmp_path / "out").green
+        assert [each["state"] for each in api.issues.values()] == ["closed"]
 
 
 def test_a_main_job_whose_readings_failed_has_no_verdict(measured: list[AgainstReference], tmp_path: Path) -> None:

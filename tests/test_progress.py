@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import samples
 from commands import QUICK, TINY, WIDE, call
 
 from reporter.cli import heartbeat
@@ -148,6 +149,30 @@ def test_quiet_prints_none() -> None:
     stream = StringIO()
     played(progress(stream, quiet=True), 0.0)
     assert stream.getvalue() == ""
+
+
+def test_quiet_json_has_failures_and_notes_as_events() -> None:
+    """And no other line: neither the plan, nor what is started, finished or running, nor readings with a value."""
+    stream = StringIO()
+    shown = progress(stream, quiet=True, kind="json")
+    good = samples.reading("latency_cpu_1thread", 0.01, 0.011)
+    broken = samples.reading("latency_cpu_1thread", status="failed", reason="no kernel")
+    planned = jobs("a")
+    shown.restart()
+    shown.plan(planned, 1, seconds)
+    shown.job_started(planned[0])
+    shown.beat()
+    for reading in (good, broken):
+        shown.reading("a", reading)
+        shown.pair(planned[0], [good, reading])
+    for job in planned:
+        shown.job_finished(job, 1.0)
+    shown.note("note: a text")
+    shown.close()
+    failure, pair, note = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert (failure["event"], failure["status"], failure["reason"]) == ("reading", "failed", "no kernel")
+    assert (pair["event"], pair["sides"]["B"]["reason"]) == ("pair", "no kernel")
+    assert (note["event"], note["text"], note["done"], note["total"]) == ("note", "note: a text", 2, 2)
 
 
 def test_json_has_an_event_per_line_and_no_other_text() -> None:

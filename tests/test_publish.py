@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ import pytest
 from actions import Job, Service, step
 from commands import ROOT, call
 from github_server import Api, serving
-from nights import Nights, made, slower, summarize, with_reading
+from nights import Nights, killed, made, slower, summarize, with_reading
 
 from reporter.host.github import GitHub, pull_request
 from reporter.nightly import issue_places, outlet_files, outlets
@@ -155,6 +156,53 @@ def test_the_comment_of_an_earlier_run_is_no_pass_of_this_one(code: int, api: Ap
     assert not api.issues
 
 
+@pytest.mark.parametrize("code", [2, 137])
+def test_a_run_that_did_not_finish_is_an_error_after_a_red_one(code: int, nights: Nights, tmp_path: Path) -> None:
+    """JUnit XML has the regressions of the run before, and an error for this one, whose times are no new points."""
+    red, last = (outlet_files.junit(outlets.read(nights.out, each)) for each in (1, code))
+    verdicts = [ElementTree.fromstring(each).findall("testcase[@classname='run']") for each in (red, last)]
+    assert [len(each) for each in verdicts] == [0, 1]
+    error = verdicts[1][0].find("error")
+    assert error is not None
+    assert f"The run did not finish (exit code {code})" in error.attrib["message"]
+    assert [b' failures="2"' in each for each in (red, last)] == [True, True]
+    assert [bool(outlet_files.benchmark(outlets.read(nights.out, each))) for each in (1, code)] == [True, False]
+    shutil.copytree(nights.out, tmp_path / "out")
+    killed(Nights(tmp_path / "out"), made(["alexnet"]))
+    run = outlets.read(tmp_path / "out")
+    assert b'classname="run" name="verdict"><error message="The run of' in outlet_files.junit(run)
+    assert not outlet_files.benchmark(run)
+
+
+@pytest.mark.parametrize("results", [None, "{"])
+def test_a_run_without_results_has_no_verdict(results: str | None, nights: Nights, api: Api, tmp_path: Path) -> None:
+    """The comment of an earlier commit, whose results are gone, is not left as it is."""
+    variables, out = event(tmp_path, api), tmp_path / "out"
+    out.mkdir()
+    if results:
+        (out / "summary.json").write_text(results)
+    assert call("publish", nights.out, "--github-comment", variables=variables).returncode == 0
+    files = [tmp_path / name for name in ("junit.xml", "benchmark.json")]
+    more = ("--exit-code", 2, "--junit", files[0], "--benchmark", files[1])
+    for link in ("https://a.example/1", ""):
+        process = call("publish", out, "--github-comment", *more, "--link", link, variables=variables)
+        assert process.returncode == 0, process.stderr
+        (comment,) = api.comments.values()
+        assert "### Architecture report: no verdict\n" in comment["body"]
+        assert "The run did not finish (exit code 2); no earlier results can be read." in comment["body"]
+        assert (f"[Log]({link})" in comment["body"]) == bool(link)
+        assert "[Report]" not in comment["body"]
+        assert "report.html" not in comment["body"]
+    suite = ElementTree.parse(files[0]).getroot()
+    assert [(case.get("classname"), case.get("name")) for case in suite.iter("testcase")] == [("run", "verdict")]
+    assert (suite.get("errors"), suite.find("testcase/error") is not None) == ("1", True)
+    assert json.loads(files[1].read_text("utf-8")) == []
+    for code in (0, 3):
+        assert call("publish", out, "--github-comment", "--exit-code", code, variables=variables).returncode == 2
+    assert call("publish", out, "--github-issue", "--exit-code", 2, variables=variables).returncode == 0
+    assert not api.issues
+
+
 def test_records_of_two_machines_have_names_of_their_own(tmp_path: Path) -> None:
     for machine in ("quiet", "loud"):
         record_files.save_all(tmp_path, made(["alexnet"], machine))
@@ -237,6 +285,36 @@ def test_an_issue_is_open_for_times_without_a_verdict() -> None:
     assert not issue_places.without_verdict({}, second)
     assert not issue_places.without_verdict(noisy, "a text without the line")
     assert len(issue_places.line(run("slower", *map(str, range(9000))), "")) < 20_000
+
+
+def test_an_issue_is_about_one_kind_of_machine() -> None:
+    """A run on another one, with other threads or another image size, has no verdict on what it lists."""
+
+    def run(verdict: str, metric: str = "latency_cpu", **about: object) -> dict[str, Any]:
+        row = {"architecture": "a", "metric": metric, "mode": "eager", "verdict": verdict, "known": None}
+        return {"verdicts": [row], "machine_kind": "x", "threads": 2, "input_sizes": {}, **about}
+
+    first = issue_places.line(run("slower"), "")
+    assert not issue_places.without_verdict(run("unchanged"), first)
+    for about in ({"machine_kind": "y"}, {"threads": 4}, {"input_sizes": {"a": "64"}}):
+        assert issue_places.line(run("unchanged", **about), first) == first
+        both = issue_places.line(run("slower", **about), first)
+        assert issue_places.line(run("unchanged"), both) == issue_places.line(run("slower", **about), "") != first
+    of_one = issue_places.line(run("slower", "latency_cpu_1thread"), "")
+    assert not issue_places.without_verdict(run("unchanged", "latency_cpu_1thread", threads=4), of_one)
+    assert not issue_places.without_verdict(run("unchanged", "another"), first), "no longer part of the run"
+    assert issue_places.without_verdict(run("unchanged", "another", machine_kind="y"), first)
+
+    kernels = {"architecture": "a", "metric": "kernels_cpu_1thread", "mode": "eager", "kernels": {"swaps": []}}
+    count = {"architecture": "a", "metric": "macs", "mode": "eager", "kernels": None}
+    changed = issue_places.line(run("unchanged", changes=[kernels, count]), "")
+    assert len(issue_places.without_verdict(run("unchanged", machine_kind="y"), changed)) == 1
+    assert not issue_places.without_verdict(run("unchanged"), changed)
+
+    before = re.sub("[0-9a-f]+: ", "", first)  # as it was written before it had the kind of machine
+    assert before != first
+    assert issue_places.line(run("noisy", machine_kind="y"), before) == before
+    assert not issue_places.without_verdict(run("unchanged"), before)
 
 
 @pytest.mark.parametrize(

@@ -115,10 +115,10 @@ def measure_and_report(
     code, start = USAGE, record_files.history_size(request.folder)
     try:
         outcome = _measured(request, executor, seen, quiet)
-        pinned, broken = with_reference(reference, request.folder, quiet=quiet, shown=shown)
-        failed = bool(outcome.failed or outcome.lost or broken or (pinned and not pinned.passes(chosen.fail_on)))
+        pinned, problem = with_reference(reference, request.folder, quiet=quiet, shown=shown)
+        failed = bool(outcome.failed or outcome.lost or problem or (pinned and not pinned.passes(chosen.fail_on)))
         changed = with_baseline(before, request.folder, chosen.fail_on, failed, pinned=pinned)
-        code, written = _reported(request.folder, chosen, languages, changed, pinned=pinned, note=note)
+        code, written = _reported(request.folder, chosen, languages, changed, pinned=pinned, problem=problem, note=note)
     except KeyboardInterrupt:
         seen.close()
         printing.message(f"interrupted; all results so far are in {request.folder}; rerun the same command to resume")
@@ -129,7 +129,10 @@ def measure_and_report(
         record_files.add_to_history(request.folder, start, {"exit_code": code})
         lock.close()
     if written:
-        _closing(outcome, duration(outcome.seconds), next(path for path in written if path.suffix == ".html"))
+        spent = _spent(outcome, duration(outcome.seconds), compared=reference is not None)
+        if pinned and pinned.seconds is not None:
+            spent += f"; compared with the pinned reference for {duration(pinned.seconds)}"
+        _closing(outcome, spent, next(path for path in written if path.suffix == ".html"))
     return code
 
 
@@ -171,6 +174,7 @@ def _reported(
     changed: Changed,
     *,
     pinned: AgainstReference | None,
+    problem: str,
     note: Callable[[str], None],
 ) -> tuple[int, list[Path]]:
     """Saves both comparisons and writes the report; gives the exit code and the files, none where a regression is all
@@ -182,7 +186,7 @@ def _reported(
 
     found, document, code = changed
     try:
-        reference_file.save(folder, pinned, chosen.fail_on, code)
+        reference_file.save(folder, pinned, chosen.fail_on, code, problem)
         baseline_file.save(folder, found, document)
         with heartbeat.during("writing the report", note):
             return code, build.write(folder, languages, chosen)
@@ -229,7 +233,7 @@ def _announce(request: Request) -> None:
         printing.note(line)
 
 
-def _closing(outcome: Outcome, words: str, page: Path) -> None:
+def _closing(outcome: Outcome, spent: str, page: Path) -> None:
     """The last lines: what disturbed the times, where the time went, and the report; on GitHub, the step summary."""
     from reporter.cli import step_summary
 
@@ -237,13 +241,14 @@ def _closing(outcome: Outcome, words: str, page: Path) -> None:
         printing.message(
             f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
         )
-    printing.message(f"{_spent(outcome, words)}; {page}")
+    printing.message(f"{spent}; {page}")
     step_summary.write(page.parent)
 
 
-def _spent(outcome: Outcome, words: str) -> str:
+def _spent(outcome: Outcome, words: str, *, compared: bool = False) -> str:
+    """How long the results were measured; `compared` is whether a pinned reference was measured besides."""
     if not outcome.jobs:
-        return "nothing to do: all results are up to date"
+        return f"{'' if compared else 'nothing to do: '}all results are up to date"
     failed = f", {counted(outcome.failed, 'reading')} failed" if outcome.failed else ""
     lack = "lacks" if outcome.lost == 1 else "lack"
     failed += f", {counted(outcome.lost, 'reading')} {lack} rounds that failed" if outcome.lost else ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from reporter.cli import heartbeat
 from reporter.cli.heartbeat import Heartbeat
-from reporter.cli.progress_texts import about_job, about_reading, in_words, short
+from reporter.cli.progress_texts import about_job, about_reading, in_words, running, short
 from reporter.host.printing import document, inert
 from reporter.model import Evidence, Reading
 from reporter.model.durations import duration
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 KINDS = ("auto", "lines", "json")
 """The values of --progress."""
-MOST = 4
-"""Running jobs that a line names."""
 
 
 class Lines:
@@ -94,9 +92,7 @@ class Lines:
         if not self.jobs:
             self.note("still preparing the measurement")
             return
-        names = ", ".join(f"{job.architecture}: {job.process}, round {job.round + 1}" for job in self.running[:MOST])
-        names = f"running {names}" if names else "starting the next measurement"
-        self.note(f"[{self.done}/{len(self.jobs)}] {names}{self._time_left()}")
+        self.note(f"[{self.done}/{len(self.jobs)}] {running(self.running)}{self._time_left()}")
 
     def _time_left(self, more: int = 0) -> str:
         """The time left after `more` jobs than those that are finished; empty after the last one."""
@@ -275,6 +271,14 @@ class JsonLines(Lines):
         self.write(document(json.dumps({**about, **more}, allow_nan=False)))
 
 
+class QuietJsonLines(Quiet, JsonLines):
+    """Without progress, as events: readings, pairs and claims that failed, and notes."""
+
+    def _event(self, event: str, **more: Any) -> None:
+        if event in ("reading", "pair", "claim", "note"):
+            super()._event(event, **more)
+
+
 def progress(
     stream: TextIO, quiet: bool = False, sides: tuple[str, str] = Lines.sides, kind: str | None = None
 ) -> Lines:
@@ -286,7 +290,7 @@ def progress(
 
 def _of_kind(stream: TextIO, quiet: bool, kind: str | None) -> Lines:
     if quiet:
-        return Quiet(stream)
+        return QuietJsonLines(stream) if kind == "json" else Quiet(stream)
     if kind == "json":
         return JsonLines(stream, heartbeat.INTERVAL)
     if kind != "lines" and stream.isatty():

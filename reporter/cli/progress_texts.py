@@ -9,7 +9,12 @@ from reporter.report import units
 from reporter.report.language import language
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reporter.host.job import Job
+
+MOST = 4
+"""Running jobs that a line names."""
 
 
 def in_words(reading: Reading) -> str:
@@ -25,6 +30,12 @@ def short(reading: Reading) -> str:
     """The value alone, or what went wrong."""
     value = reading.value
     return in_words(reading) if value is None else units.words(language("en"), reading.quantity, value)
+
+
+def running(jobs: Sequence[Job]) -> str:
+    """What runs."""
+    names = ", ".join(f"{job.architecture}: {job.process}, round {job.round + 1}" for job in jobs[:MOST])
+    return f"running {names}" if names else "starting the next measurement"
 
 
 def about_job(job: Job) -> dict[str, Any]:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 def with_reference(
     reference: Against | None, folder: Path, *, quiet: bool, shown: str
-) -> tuple[AgainstReference | None, bool]:
-    """What differs from the pinned reference, which is printed, and whether the comparison failed; None without one.
+) -> tuple[AgainstReference | None, str]:
+    """What differs from the pinned reference, which is printed, None without one; and why the comparison failed.
 
     A failure, such as a process that is killed, is printed and takes nothing from what the run has measured.
     """
@@ -37,13 +37,13 @@ def with_reference(
     from reporter.run.paired import against
 
     if reference is None:
-        return None, False
+        return None, ""
     seen = progress(sys.stderr, quiet, against.SIDES, shown)
     try:
         measured = reference.measure(seen)
     except ReporterError as error:
         printing.error(f"the comparison with the pinned reference failed: {error}")
-        return None, True
+        return None, str(error) or repr(error)
     finally:
         seen.close()
     found = findings.mark_accepted(measured, Folder(folder).acceptances().accepted)
@@ -51,7 +51,7 @@ def with_reference(
         printing.message(line)
     with suppress(ReporterError):  # a full disk hides no regression
         ratio_history.add(folder, found)
-    return found, False
+    return found, ""
 
 
 def with_baseline(

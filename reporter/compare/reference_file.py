@@ -1,4 +1,4 @@
-"""against.json: the comparison with a pinned reference that a run with --against makes."""
+"""against.json: the comparison with a pinned reference that a run with --against makes; or why it failed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,25 @@ from reporter.documents.reference_verdicts import (
     ReferenceVerdict,
 )
 from reporter.host import files, machine
+from reporter.model.readings import Model
 from reporter.model.settings import FailOn
 
 NAME = "against.json"
 PARTIAL = ".against.jsonl"
 """What a run that was interrupted has measured."""
+FAILURE = ".against-failed.json"
+"""Why the comparison of the last run failed, in place of against.json."""
 ADAPTER = TypeAdapter(AgainstReference)
+
+
+class ReferenceFailure(Model):
+    """Why the comparison with the pinned reference failed, and the exit code of its run."""
+
+    reason: str
+    exit_code: int
+
+
+FAILURE_ADAPTER = TypeAdapter(ReferenceFailure)
 
 
 def document(
@@ -63,22 +76,31 @@ def document(
     )
 
 
-def save(folder: Path, found: AgainstReference | None, fail_on: FailOn, code: int) -> None:
+def save(folder: Path, found: AgainstReference | None, fail_on: FailOn, code: int, problem: str = "") -> None:
     """Writes the comparison, which completes its measurement, of a run with this exit code.
 
-    None removes that of an earlier run.
+    None removes that of an earlier run; if the comparison failed, `problem` is the reason, which is stored.
     """
     if found is None:
+        if problem:
+            files.write(folder / FAILURE, files.dumps(ReferenceFailure(reason=problem, exit_code=code).model_dump()))
         (folder / NAME).unlink(missing_ok=True)
     else:
         of_run = found.model_copy(update={"fail_on": fail_on, "exit_code": code})
         files.write(folder / NAME, files.dumps(of_run.model_dump(mode="json")))
         (folder / PARTIAL).unlink(missing_ok=True)
+    if not problem:
+        (folder / FAILURE).unlink(missing_ok=True)
 
 
 def load(folder: Path) -> AgainstReference | None:
     """Reads the comparison, None if there is no file; ReporterError if the file is not valid."""
     return stored_comparison.load(folder / NAME, ADAPTER, "--against")
+
+
+def load_failure(folder: Path) -> ReferenceFailure | None:
+    """Reads why the comparison of the last run failed, None if it did not; ReporterError if the file is not valid."""
+    return stored_comparison.load(folder / FAILURE, FAILURE_ADAPTER, "--against")
 
 
 def _side(about: About) -> ReferenceSide:

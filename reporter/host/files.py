@@ -26,7 +26,7 @@ except ImportError:  # Windows, where two runs in one folder are the user's to a
 OURS = (
     ".lock", "records", "evidence", "figures", "tables", "summary.json", "comparison.json", "history.jsonl", "report*",
     ".nightly", "accepted.json", "against.json", "against.lock",
-    ".against.jsonl", ".move.jsonl", "ratios.jsonl",
+    ".against.jsonl", ".against-failed.json", ".move.jsonl", "ratios.jsonl",
 )  # fmt: skip
 """What a run writes in a results folder, as patterns of names."""
 IS_OURS = re.compile("|".join(map(translate, OURS)))

@@ -14,7 +14,10 @@ TIMES = ("latency", "throughput", "train_step")
 
 
 def junit(run: PublishedRun) -> bytes:
-    """A test case for each reading and verdict: failures are regressions, errors are what has no value or verdict."""
+    """A test case for each reading and verdict: failures are regressions, errors are what has no value or verdict.
+
+    If the last run did not finish, the cases are those of the run before it, with an error for this.
+    """
     suite = ElementTree.Element("testsuite", name="architecture-reporter", timestamp=str(run.summary["generated"]))
     counts = {"tests": 0, "failures": 0, "errors": 0}
 
@@ -28,7 +31,7 @@ def junit(run: PublishedRun) -> bytes:
     for row in run.rows:
         kind = "failure" if row.red else "error" if row.missing else ""
         case(row.name, f"{row.metric}: comparison", kind, row.result)
-    if not run.green and not any(row.red for row in run.rows):
+    if run.is_outdated or (not run.green and not any(row.red for row in run.rows)):
         case("run", "verdict", "failure" if run.red else "error", run.headline)
     for name, readings in _readings(run):
         for key, reading in readings.items():
@@ -42,8 +45,13 @@ def junit(run: PublishedRun) -> bytes:
 
 
 def benchmark(run: PublishedRun) -> list[dict[str, Any]]:
-    """The times in the form customSmallerIsBetter of github-action-benchmark; rates as seconds for one image."""
-    made = []
+    """The times in the form customSmallerIsBetter of github-action-benchmark; rates as seconds for one image.
+
+    Empty if the last run did not finish: the results are those of the run before it.
+    """
+    made: list[dict[str, Any]] = []
+    if run.is_outdated:
+        return made
     for name, readings in _readings(run):
         for key, reading in readings.items():
             if reading["value"] and key.startswith(TIMES):

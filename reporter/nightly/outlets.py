@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 from zlib import crc32
@@ -12,6 +13,8 @@ from zlib import crc32
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from reporter.compare import reference_file
+from reporter.compare.reference_file import ReferenceFailure
 from reporter.documents import Document
 from reporter.documents.comparisons import StoredComparison
 from reporter.documents.run_files import Summary
@@ -54,6 +57,19 @@ class PublishedRun:
     """A later nightly run, which did not finish: the files are of the one before it."""
     given: int | None = None
     """The exit code of the last run, if the caller knows it."""
+    failure: ReferenceFailure | None = None
+    """Why the comparison of the last run with its pinned reference failed."""
+
+    @property
+    def has_results(self) -> bool:
+        """Whether the folder has results of any run."""
+        return bool(self.summary["records"])
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the results are those of an earlier run, because the last one did not finish."""
+        code = self._code
+        return code != 0 and (self.unfinished is not None or code not in (None, *COMPLETE))
 
     @property
     def fail_on(self) -> FailOn:
@@ -80,7 +96,7 @@ class PublishedRun:
         return self.green and not self._blind
 
     def left_open(self, issue: str) -> str:
-        """The text of an issue after this green run: with the times that still have no verdict; empty if all have one.
+        """The text of an issue after this green run: with what still has no verdict; empty if all of it has one.
 
         The main job keeps no findings of earlier runs; those of a nightly run remain in it until they are refuted.
         """
@@ -88,7 +104,7 @@ class PublishedRun:
         return issue_places.replaced(issue, left) if left else ""
 
     def places(self, issue: str) -> str:
-        """The invisible line of the times that an issue is open for after this run; it has this text before."""
+        """The invisible line of what an issue is open for after this run; it has this text before."""
         return issue_places.line(self._pinned, issue)
 
     @property
@@ -106,9 +122,12 @@ class PublishedRun:
         if self.unfinished:
             return f"The run of {moment(self.unfinished.started)} did not finish; what follows is of the run before it."
         if self.given not in (None, *COMPLETE):
-            return f"The run did not finish (exit code {self.given}); what follows is of the run before it."
+            rest = "what follows is of the run before it" if self.has_results else "no earlier results can be read"
+            return f"The run did not finish (exit code {self.given}); {rest}."
         if self.comparison:
-            return str(self.comparison["headline"])
+            headline = str(self.comparison["headline"])
+            failed = f" Against the reference: no verdict, because {self._open}." if self.failure else ""
+            return f"{headline}{failed}"
         red = sum(row.red for row in self.rows)
         if red:
             return f"Regressions: {red}."
@@ -127,14 +146,16 @@ class PublishedRun:
         if self.unfinished:
             stored = (self.unfinished.line or {}).get("exit_code")
             return stored if isinstance(stored, int) else INTERRUPTED
+        if self.failure:
+            return self.failure.exit_code
         found = (each.get("exit_code") for each in (self.comparison, self._pinned))
         code: int | None = next((each for each in found if each is not None), None)
         return code
 
     @property
     def _pinned(self) -> dict[str, Any]:
-        """The comparison with a pinned reference; empty without --against."""
-        found: dict[str, Any] = self.summary.get("against", {})
+        """The comparison with a pinned reference; empty without --against, or if it failed."""
+        found: dict[str, Any] = {} if self.failure else self.summary.get("against", {})
         return found
 
     @property
@@ -145,6 +166,8 @@ class PublishedRun:
     @property
     def _open(self) -> str:
         """Why a comparison with a pinned reference is no pass; empty if it is one."""
+        if self.failure:
+            return f"the comparison with the pinned reference failed: {self.failure.reason}"
         gaps = self._pinned.get("gaps", ())
         if failed := sum(each.get("failed", False) for each in gaps):
             return f"times that failed in one of both environments: {failed}"
@@ -154,16 +177,30 @@ class PublishedRun:
 
 
 def read(folder: Path, code: int | None = None) -> PublishedRun:
-    """The last run of a results folder, which had this exit code if it is known; ReporterError if there is none."""
+    """The last run of a results folder, which had this exit code if it is known.
+
+    ReporterError if there are no results that can be read, unless the run did not finish: it has none of its own.
+    """
+    try:
+        return _read(folder, code)
+    except ReporterError:
+        if code in (None, *COMPLETE):
+            raise
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return PublishedRun(folder, {"generated": now, "settings": {}, "records": []}, {}, given=code)
+
+
+def _read(folder: Path, code: int | None) -> PublishedRun:
     summary = _document(folder / "summary.json", Summary)
     path = folder / "comparison.json"
     comparison = _document(path, StoredComparison) if path.is_file() else {}
     for fail_on in (each.get("fail_on") for each in (comparison, summary["settings"])):
         if fail_on not in (None, *get_args(FailOn)):
             raise ReporterError(f"{folder}: unknown value of --fail-on: {legible(str(fail_on))}")
+    run = PublishedRun(folder, summary, comparison, given=code, failure=reference_file.load_failure(folder))
     with suppress(ReporterError):  # a file that cannot be read
-        return PublishedRun(folder, summary, comparison, state.load(Folder(folder).started_file, Started), code)
-    return PublishedRun(folder, summary, comparison, given=code)
+        return replace(run, unfinished=state.load(Folder(folder).started_file, Started))
+    return run
 
 
 def _document(path: Path, kind: type[Document]) -> dict[str, Any]:
@@ -206,12 +243,15 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
         lines.append("")
     if not run.green:
         lines += [f"**What to do:** {RED if run.red else OPEN}", ""]
-    lines.append(f"[Report]({link})" if link else "The report is `report.html` in the results of this run.")
+    if link:
+        lines.append(f"[{'Report' if run.has_results else 'Log'}]({link})")
+    elif run.has_results:
+        lines.append("The report is `report.html` in the results of this run.")
     return "\n".join(lines) + "\n"
 
 
 def issue(run: PublishedRun, name: str, link: str, before: str) -> str:
-    """The text of an issue: the comment, with an invisible line of the times that it is open for.
+    """The text of an issue: the comment, with an invisible line of the times and kernels that it is open for.
 
     `before` is the text of the open issue, empty without one.
     """

@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from reporter.compare import ratio_history
+from reporter.compare import ratio_history, reference_file
 from reporter.host import files
 from reporter.model import Record, ReporterError
 from reporter.model.readings import Model
@@ -38,6 +38,7 @@ PARTS = (
     "summary.json",
     "comparison.json",
     "against.json",
+    reference_file.FAILURE,
     "report.*",
     "index.html",
 )
