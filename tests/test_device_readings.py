@@ -9,6 +9,7 @@ from pathlib import Path
 import mode_samples
 import pytest
 from networks import CONDITIONS, own
+from pydantic import JsonValue
 from simulated import METRICS
 
 from reporter.cli.progress import Lines
@@ -29,9 +30,11 @@ from reporter.store import record_files
 CPU: Mapping[str, str] = {"cpu": "cpu", "any": "cpu"}
 BOTH: Mapping[str, str] = {"cpu": "cpu", "cuda": "cuda:0", "any": "cuda:0"}
 MODE = "channels_last"
-SETTINGS = {"weights": "random"}
+SETTINGS: dict[str, JsonValue] = {}
+"""Those of these readings in modes of torch, without --input-size."""
 LIMIT = 0.1
 NAN = "the outputs contain NaN"
+NO_FLOAT64 = "the model does not run in float64 on the CPU"
 
 
 def ledger(folder: Path, mode: str = MODE, devices: Mapping[str, str] = BOTH) -> Ledger:
@@ -165,6 +168,41 @@ def test_a_device_that_does_not_have_the_mode_is_not_kept(tmp_path: Path) -> Non
     record = keep(made, "cuda", once(OUTPUT_ERROR, 0.01, "cuda"), "tf32")
     assert on_devices(record.readings[OUTPUT_ERROR.key]).keys() == {"cuda"}
     assert ledger(tmp_path, "tf32").records["tf32"].readings[OUTPUT_ERROR.key].value == 0.01
+
+
+def test_the_reason_of_a_device_that_does_not_have_the_mode_replaces_none_of_another(tmp_path: Path) -> None:
+    keep(ledger(tmp_path, "tf32"), "cuda", lost(status="unsupported", reason=NO_FLOAT64), "tf32")
+    error = ledger(tmp_path, "tf32").records["tf32"].readings[OUTPUT_ERROR.key]
+    assert {kind: each.reason for kind, each in on_devices(error).items()} == {"cuda": NO_FLOAT64}
+    assert error.reason == NO_FLOAT64
+
+
+@pytest.mark.parametrize("order", [("cpu", "cuda"), ("cuda", "cpu")], ids=" then ".join)
+def test_outputs_that_can_be_checked_on_no_device_are_not_checked_again(order: tuple[str, str], tmp_path: Path) -> None:
+    """Each device keeps its reason, also one on which nothing was measured."""
+    made = ledger(tmp_path)
+    curves = {device: METRICS[f"best_throughput_{device}"] for device in order}
+    missing = list(order)
+    for device in order:
+        assert [each for each in order if experiment._needs(made, curves[each], 0, MODE)] == missing
+        record = keep(made, device, lost(status="unsupported", reason=f"{NO_FLOAT64} ({device})"))
+        missing.remove(device)
+    assert not [each for each in order if experiment._needs(made, curves[each], 0, MODE)]
+    error = record.readings[OUTPUT_ERROR.key]
+    assert {kind: each.reason for kind, each in on_devices(error).items()} == {
+        device: f"{NO_FLOAT64} ({device})" for device in order
+    }
+    assert output_verdict(record) == "within", "it has no times"
+
+
+def test_what_a_budget_left_out_on_one_device_is_not_kept(tmp_path: Path) -> None:
+    for device in ("cpu", "cuda"):
+        (tmp_path / device).mkdir()
+        made = ledger(tmp_path / device)
+        keep(made, device, lost(status="skipped", reason="cut off"))
+        other = "cuda" if device == "cpu" else "cpu"
+        record = keep(made, other, once(OUTPUT_ERROR, 0.01, other))
+        assert on_devices(record.readings[OUTPUT_ERROR.key]).keys() == {other}
 
 
 @pytest.mark.parametrize("kept", [None, 1, [], {"cpu": 1}, {"cpu": {"samples": ["one"]}}, {"cpu": {"status": "ok"}}])
