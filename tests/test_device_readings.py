@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import mode_samples
 import pytest
@@ -15,7 +16,7 @@ from simulated import METRICS
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.metrics.latency import LATENCY
-from reporter.model import ComparedRecord, Quantity, Reading, Record, Status, absent
+from reporter.model import ComparedRecord, Engine, Quantity, Reading, Record, Status, absent
 from reporter.model.device_readings import DEVICES, of_device, on_devices, with_device
 from reporter.model.modes import ONCE, OUTPUT_ERROR, PREPARE, output_decision, output_verdict
 from reporter.model.records import EAGER
@@ -37,10 +38,10 @@ NAN = "the outputs contain NaN"
 NO_FLOAT64 = "the model does not run in float64 on the CPU"
 
 
-def ledger(folder: Path, mode: str = MODE, devices: Mapping[str, str] = BOTH) -> Ledger:
+def ledger(folder: Path, mode: str = MODE, devices: Mapping[str, str] = BOTH, **more: Any) -> Ledger:
     about = {"machine": "here", "machine_facts": {"gpu_precisions": ["tf32"]}, "environment": {}}
     metrics = {key: METRICS[key] for key in ("latency_cpu", "latency_cuda")}
-    return Ledger(own(), Request(folder, [own()], metrics, devices, CONDITIONS, about=about, modes=[mode]))
+    return Ledger(own(), Request(folder, [own()], metrics, devices, CONDITIONS, about=about, modes=[mode], **more))
 
 
 def keep(made: Ledger, device: str, reading: Reading, mode: str = MODE, crashed: bool = False) -> Record:
@@ -175,6 +176,16 @@ def test_the_reason_of_a_device_that_does_not_have_the_mode_replaces_none_of_ano
     error = ledger(tmp_path, "tf32").records["tf32"].readings[OUTPUT_ERROR.key]
     assert {kind: each.reason for kind, each in on_devices(error).items()} == {"cuda": NO_FLOAT64}
     assert error.reason == NO_FLOAT64
+
+
+def test_outputs_of_a_curve_are_checked_where_only_another_device_does_not_have_the_mode(tmp_path: Path) -> None:
+    """The reason of the GPU is stored before anything is measured."""
+    swift = Engine("swift", "Swift", print, devices=("cpu",))
+    made = ledger(tmp_path, "swift", engines={"swift": swift})
+    assert made.records["swift"].readings[OUTPUT_ERROR.key].reason == "Swift runs on cpu"
+    assert experiment._needs(made, METRICS["best_throughput_cpu"], 0, "swift")
+    keep(made, "cpu", lost(status="unsupported", reason=NO_FLOAT64), "swift")
+    assert not experiment._needs(made, METRICS["best_throughput_cpu"], 0, "swift")
 
 
 @pytest.mark.parametrize("order", [("cpu", "cuda"), ("cuda", "cpu")], ids=" then ".join)
