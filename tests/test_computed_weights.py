@@ -17,10 +17,11 @@ from torch.nn.utils import prune
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Reading
-from reporter.model.modes import CHANNELS_LAST
+from reporter.model.modes import CHANNELS_LAST, Mode
 from reporter.worker.latency.curve_points import CurveTiming
 from reporter.worker.variants import output_check, varied_inputs
 from reporter.worker.variants.mode_preparation import CALIBRATION
+from reporter.worker.variants.mode_training import ModeTraining
 
 Build = Callable[[int], nn.Module]
 
@@ -58,9 +59,12 @@ def test_a_mode_is_timed_in_rounds_that_repeat_the_calibration(tmp_path: Path) -
         assert reading.measured, reading.reason
 
 
-def test_training_steps_are_timed(tmp_path: Path) -> None:
-    reading = measured("train_step_cpu", "bf16", tmp_path)["bf16", "train_step_cpu"]
-    assert reading.measured, reading.reason
+@both
+@pytest.mark.parametrize("mode", [Mode(), Mode(precision="bf16")], ids=["eager", "bf16"])
+def test_training_steps_run(mode: Mode, build: Build) -> None:
+    step = ModeTraining(subject(own(build)), Path("unused")).step(mode)
+    first, second = float(step()), float(step())  # type: ignore[arg-type]
+    assert first != second
 
 
 @both
