@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import mode_samples
 import pytest
 from networks import CONDITIONS, own
+from pydantic import JsonValue
 from simulated import METRICS
 
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.metrics.latency import LATENCY
-from reporter.model import ComparedRecord, Quantity, Reading, Record, Status, absent
+from reporter.model import ComparedRecord, Engine, Quantity, Reading, Record, Status, absent
 from reporter.model.device_readings import DEVICES, of_device, on_devices, with_device
 from reporter.model.modes import ONCE, OUTPUT_ERROR, PREPARE, output_decision, output_verdict
 from reporter.model.records import EAGER
@@ -29,15 +31,17 @@ from reporter.store import record_files
 CPU: Mapping[str, str] = {"cpu": "cpu", "any": "cpu"}
 BOTH: Mapping[str, str] = {"cpu": "cpu", "cuda": "cuda:0", "any": "cuda:0"}
 MODE = "channels_last"
-SETTINGS = {"weights": "random"}
+SETTINGS: dict[str, JsonValue] = {}
+"""Those of these readings in modes of torch, without --input-size."""
 LIMIT = 0.1
 NAN = "the outputs contain NaN"
+NO_FLOAT64 = "the model does not run in float64 on the CPU"
 
 
-def ledger(folder: Path, mode: str = MODE, devices: Mapping[str, str] = BOTH) -> Ledger:
+def ledger(folder: Path, mode: str = MODE, devices: Mapping[str, str] = BOTH, **more: Any) -> Ledger:
     about = {"machine": "here", "machine_facts": {"gpu_precisions": ["tf32"]}, "environment": {}}
     metrics = {key: METRICS[key] for key in ("latency_cpu", "latency_cuda")}
-    return Ledger(own(), Request(folder, [own()], metrics, devices, CONDITIONS, about=about, modes=[mode]))
+    return Ledger(own(), Request(folder, [own()], metrics, devices, CONDITIONS, about=about, modes=[mode], **more))
 
 
 def keep(made: Ledger, device: str, reading: Reading, mode: str = MODE, crashed: bool = False) -> Record:
@@ -165,6 +169,51 @@ def test_a_device_that_does_not_have_the_mode_is_not_kept(tmp_path: Path) -> Non
     record = keep(made, "cuda", once(OUTPUT_ERROR, 0.01, "cuda"), "tf32")
     assert on_devices(record.readings[OUTPUT_ERROR.key]).keys() == {"cuda"}
     assert ledger(tmp_path, "tf32").records["tf32"].readings[OUTPUT_ERROR.key].value == 0.01
+
+
+def test_the_reason_of_a_device_that_does_not_have_the_mode_replaces_none_of_another(tmp_path: Path) -> None:
+    keep(ledger(tmp_path, "tf32"), "cuda", lost(status="unsupported", reason=NO_FLOAT64), "tf32")
+    error = ledger(tmp_path, "tf32").records["tf32"].readings[OUTPUT_ERROR.key]
+    assert {kind: each.reason for kind, each in on_devices(error).items()} == {"cuda": NO_FLOAT64}
+    assert error.reason == NO_FLOAT64
+
+
+def test_outputs_of_a_curve_are_checked_where_only_another_device_does_not_have_the_mode(tmp_path: Path) -> None:
+    """The reason of the GPU is stored before anything is measured."""
+    swift = Engine("swift", "Swift", print, devices=("cpu",))
+    made = ledger(tmp_path, "swift", engines={"swift": swift})
+    assert made.records["swift"].readings[OUTPUT_ERROR.key].reason == "Swift runs on cpu"
+    assert experiment._needs(made, METRICS["best_throughput_cpu"], 0, "swift")
+    keep(made, "cpu", lost(status="unsupported", reason=NO_FLOAT64), "swift")
+    assert not experiment._needs(made, METRICS["best_throughput_cpu"], 0, "swift")
+
+
+@pytest.mark.parametrize("order", [("cpu", "cuda"), ("cuda", "cpu")], ids=" then ".join)
+def test_outputs_that_can_be_checked_on_no_device_are_not_checked_again(order: tuple[str, str], tmp_path: Path) -> None:
+    """Each device keeps its reason, also one on which nothing was measured."""
+    made = ledger(tmp_path)
+    curves = {device: METRICS[f"best_throughput_{device}"] for device in order}
+    missing = list(order)
+    for device in order:
+        assert [each for each in order if experiment._needs(made, curves[each], 0, MODE)] == missing
+        record = keep(made, device, lost(status="unsupported", reason=f"{NO_FLOAT64} ({device})"))
+        missing.remove(device)
+    assert not [each for each in order if experiment._needs(made, curves[each], 0, MODE)]
+    error = record.readings[OUTPUT_ERROR.key]
+    assert {kind: each.reason for kind, each in on_devices(error).items()} == {
+        device: f"{NO_FLOAT64} ({device})" for device in order
+    }
+    assert output_verdict(record) == "within", "it has no times"
+
+
+def test_what_a_budget_left_out_on_one_device_is_not_kept(tmp_path: Path) -> None:
+    for device in ("cpu", "cuda"):
+        (tmp_path / device).mkdir()
+        made = ledger(tmp_path / device)
+        keep(made, device, lost(status="skipped", reason="cut off"))
+        other = "cuda" if device == "cpu" else "cpu"
+        record = keep(made, other, once(OUTPUT_ERROR, 0.01, other))
+        assert on_devices(record.readings[OUTPUT_ERROR.key]).keys() == {other}
 
 
 @pytest.mark.parametrize("kept", [None, 1, [], {"cpu": 1}, {"cpu": {"samples": ["one"]}}, {"cpu": {"status": "ok"}}])

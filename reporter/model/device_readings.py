@@ -1,7 +1,7 @@
 """Readings that are measured once per execution mode, kept for each kind of device that they were measured on.
 
-Their keys name no device. The detail of one that was measured on an accelerator has what was measured on each kind of
-device; the reading itself is one of these.
+Their keys name no device. The detail of one that was measured on an accelerator, or that a worker found unsupported,
+has what was measured on each kind of device; the reading itself is one of these.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from reporter.model.readings import Quantity, Reading
 DEVICES = "devices"
 """In the detail: the reading of each kind of device, without its quantity."""
 REFUSED = ("skipped", "unsupported")
-"""The status of a mode that was not tried, if the reading has no settings."""
+"""The status of a mode that was not tried; see `was_tried`."""
 
 
 def on_devices(reading: Reading | None) -> dict[str, Reading]:
@@ -37,15 +37,25 @@ def of_device(reading: Reading | None, kind: str) -> Reading | None:
     return on_devices(reading).get(kind)
 
 
+def was_tried(reading: Reading) -> bool:
+    """Whether a reading is from a worker, which tried the mode; others are of modes that a device does not support.
+
+    Both may be unsupported and have no settings; `with_device` stores `devices` in the detail of those from a worker.
+    Older records lack it on the CPU, where such a reading is replaced by that of another device.
+    """
+    if reading.settings or reading.status not in REFUSED:
+        return True
+    return DEVICES in reading.detail and any(each.status != "skipped" for each in on_devices(reading).values())
+
+
 def with_device(before: Reading | None, now: Reading, kind: str) -> Reading:
     """What is stored after a reading on a kind of device: those of other kinds, which `before` has, are kept with it.
 
     Of those with a value, the one with the largest output error in relation to its limit is the reading itself; of
     durations, which have no limit, that of the CPU.
     """
-    was_tried = before is not None and (before.settings or before.status not in REFUSED)
-    found = {**(on_devices(before) if was_tried else {}), kind: now}
-    if found.keys() == {"cpu"}:
+    found = {**(on_devices(before) if before and was_tried(before) else {}), kind: now}
+    if found.keys() == {"cpu"} and (was_tried(now) or now.status == "skipped"):
         return now
     ordered = dict(sorted(found.items(), key=lambda each: _place(each[0])))
     leading = max(ordered.values(), key=_standing)

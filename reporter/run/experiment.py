@@ -9,7 +9,7 @@ from time import monotonic
 
 from reporter.host.job import Job
 from reporter.model import Metric
-from reporter.model.device_readings import of_device
+from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import accelerator_in
 from reporter.model.modes import OUTPUT_ERROR, alternation, parse
 from reporter.run import (
@@ -186,7 +186,7 @@ def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
     if not metric.curve:
         return ledger.needs(metric, number, mode) or _lacks_alternation(ledger, metric, mode)
     error = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
-    found = of_device(error, metric.device)
+    found = of_device(error, metric.device) if error and was_tried(error) else None
     return not number and (ledger.request.fresh or found is None or found.status not in CHECKED)
 
 

@@ -23,7 +23,7 @@ from reporter.model import (
     Status,
     absent,
 )
-from reporter.model.device_readings import of_device, with_device
+from reporter.model.device_readings import of_device, was_tried, with_device
 from reporter.model.devices import WITHOUT, accelerator_in, device_type, is_accelerator
 from reporter.model.modes import ONCE, quantities
 from reporter.model.readings import same_conditions
@@ -277,4 +277,4 @@ class Ledger:
     def _is_without(self, key: str, status: Status, reason: str, mode: str = EAGER) -> bool:
         """Whether a reading is missing, or was left out, never tried, for a reason that is no longer the right one."""
         reading = self._of(mode).readings.get(key)
-        return reading is None or (not reading.settings and reading.status == status and reading.reason != reason)
+        return reading is None or (not was_tried(reading) and reading.status == status and reading.reason != reason)

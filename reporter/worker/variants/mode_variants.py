@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from reporter.model.attempts import attempt
 from reporter.model.devices import ACCELERATORS, device_type
 from reporter.model.modes import CHANNELS_LAST, Mode
 from reporter.worker import precision
+from reporter.worker.copies import copied
 from reporter.worker.input_format import Form
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -52,7 +52,9 @@ def converted(network: nn.Module, mode: Mode, form: Form) -> tuple[nn.Module, Fo
     dtype = DTYPES.get(mode.precision, form.dtype)
     layout = torch.channels_last if mode.memory_format == CHANNELS_LAST else form.memory_format
     with torch.inference_mode(False):
-        made = copy.deepcopy(network).to(dtype=dtype) if dtype != form.dtype else copy.deepcopy(network)
+        made = copied(network)
+        if dtype != form.dtype:
+            made = made.to(dtype=dtype)
         if mode.memory_format == CHANNELS_LAST:
             made = made.to(memory_format=torch.channels_last)
     return made, Form(dtype, layout)

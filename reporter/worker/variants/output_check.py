@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from copy import deepcopy
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
@@ -20,6 +19,7 @@ from reporter.host.machine import usable_threads
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
 from reporter.worker import outputs
+from reporter.worker.copies import copied
 from reporter.worker.torch_state import threads
 from reporter.worker.variants.rounding import PRECISIONS, round_weights
 from reporter.worker.variants.varied_inputs import LEAST_VARIATION, variation
@@ -153,7 +153,7 @@ class Reference:
 
     def _copied(self, dtype: torch.dtype, work: Callable[[nn.Module], Result]) -> Result:
         with torch.inference_mode(False), torch.no_grad(), threads(usable_threads()):
-            return work(deepcopy(self.network).eval().to("cpu", dtype))
+            return work(copied(self.network).eval().to("cpu", dtype))
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
