@@ -65,6 +65,17 @@ def test_eager_above_the_limit_of_its_output_error_stays(tmp_path: Path) -> None
     assert "2 of 2 networks are compared." in text
 
 
+@pytest.mark.parametrize("rounds", [2, 3])
+def test_intervals_within_one_process_are_named(tmp_path: Path, rounds: int) -> None:
+    for name, latency in (("small", 0.006), ("large", 0.04)):
+        record = network(name, 0.7, *samples.times(latency, 0.002, 10) * rounds)
+        reading = record.readings[KEY].model_copy(update={"rounds": (10,) * rounds})
+        record_files.save(tmp_path, record.model_copy(update={"readings": {**record.readings, KEY: reading}}))
+    text = front.section(tmp_path)
+    assert "≈" not in text
+    assert (front.FEW_ROUNDS in text) == (rounds < 3)
+
+
 def test_networks_of_equal_accuracy_are_listed_together_only_where_their_intervals_overlap() -> None:
     pairs = rated(
         network("quick", 0.80, *samples.times(0.010)),
