@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -120,6 +121,18 @@ def test_the_section_in_the_docs_is_that_of_the_committed_records(monkeypatch: p
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
     assert page == front.written(page, FOLDER), f"run python benchmarks/front.py {FOLDER} --write docs/choosing.md"
+
+
+def test_the_docs_state_the_budget_and_the_rounds_of_the_committed_records() -> None:
+    records = [json.loads(path.read_bytes()) for path in (ROOT / FOLDER / "records").glob("*/*.json")]
+    rounds = Counter(len(record["readings"][KEY]["rounds"]) for record in records)
+    (budget,) = {record["settings"]["budget"] for record in records}
+    whole = read_config(ROOT / "benchmarks" / "backbones.toml")["budget"]
+    text = " ".join((ROOT / "docs" / "choosing.md").read_text(encoding="utf-8").split())
+    assert f"--config benchmarks/backbones.toml --budget {budget} --out {FOLDER.as_posix()}`" in text
+    assert set(rounds) == {2, 3}
+    assert f"two rounds for {rounds[2]} of the {len(records)} networks and in three for {rounds[3]}" in text
+    assert f"a budget of {whole.removesuffix('m')} minutes" in text
 
 
 def test_the_config_of_the_run_names_backbones_with_a_published_accuracy() -> None:
