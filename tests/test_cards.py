@@ -24,7 +24,7 @@ from reporter.model import Reading, Record
 from reporter.model.image_sizes import square
 from reporter.model.settings import Settings, settings
 from reporter.registry.selection import catalog_entries
-from reporter.report import build
+from reporter.report import build, challenge_entries
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
 from reporter.report.cards import cards, provenance, record_structure
 from reporter.report.comparison import compare
@@ -337,6 +337,29 @@ def test_a_network_that_cannot_be_traced_says_so() -> None:
 
 
 # How it is shown
+
+
+def test_the_errors_of_the_challenge_are_those_of_ensembles() -> None:
+    """No single network was entered: of each error of ILSVRC the card names the ensemble."""
+    found: dict[str, str] = {}
+    for name, card in facts.cards().items():
+        for sentence in card["changed"].split(". "):
+            if (error := re.search(r"top-5 error of ([\d.]+) %", sentence)) and "ILSVRC" in sentence:
+                found[name] = error[1]
+                assert "ensemble" in sentence, name
+                assert "ансамбл" in RUSSIAN.translate(card["changed"]).lower(), name
+    assert found == {
+        "alexnet": "16.4", "googlenet": "6.7", "resnet*": "3.57", "resnext*": "3.03", "se_resnet*": "2.25",
+    }  # fmt: skip
+    entered = {f"{entry.error:.2f}" for entry in challenge_entries.entries() if entry.ensemble}
+    entered |= {f"{entry.error:.1f}" for entry in challenge_entries.entries() if entry.ensemble}
+    assert entered >= set(found.values())
+
+
+def test_senet_154_is_one_network_of_an_ensemble() -> None:
+    changed = facts.card("se_resnext50_32x4d")["changed"]
+    assert "SENet-154, part of the ensemble that won ILSVRC-2017," in changed
+    assert "SENet-154 из ансамбля, победившего на ILSVRC-2017," in RUSSIAN.translate(changed)
 
 
 def graph(op: str) -> list[record_structure.Operator]:
