@@ -170,7 +170,7 @@ def test_the_gain_is_over_the_baseline_of_the_same_paper(comparison: Comparison)
 def test_facts_name_one_version_of_torchvision(comparison: Comparison) -> None:
     counted = {row["params_counted_by"] for row in facts.architectures().values()}
     versions = {text.split()[1] for text in counted if text.startswith("torchvision ")}
-    assert len(versions) == 1
+    assert versions == {"0.29.2"}, "the one that they were collected with"
     old = {**one(comparison, "resnet50").published, "params_counted_by": "torchvision 0.1"}
     record = one(comparison, "resnet50").model_copy(update={"published": old})
     assert torchvision_versions([record]) == list(versions)
