@@ -120,6 +120,19 @@ def test_the_filter_explains_memory_and_figures_of_papers_only_if_it_has_them(co
         assert "Sorted by published single-crop top-1 of the weights; networks without one are last." in notes
 
 
+@pytest.mark.parametrize("language_code", ["en", "ru"])
+def test_protocols_of_earlier_records_have_the_present_spelling(comparison: Comparison, language_code: str) -> None:
+    vgg = one(comparison, "vgg16")
+    present = str(vgg.published["paper_protocol"])
+    earlier = {**vgg.published, "paper_protocol": present.replace("at one test", "at ONE test")}
+    assert earlier != vgg.published
+    records = vgg, vgg.model_copy(update={"published": earlier})
+    made = [published_accuracy.make(compare([record]), language(language_code)) for record in records]
+    assert made[0]
+    assert made[0] == made[1]
+    assert not re.search("ONE|ОДНОМ", str(made))
+
+
 def test_tables_mark_the_accuracy(comparison: Comparison) -> None:
     chosen = choice(comparison, ENGLISH)
     assert chosen
