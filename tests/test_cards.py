@@ -237,7 +237,18 @@ def test_a_dense_block_of_six_layers_has_21_connections() -> None:
     layers = [node for node in nodes if node.look == "part"]
     assert sum(len(layer.sources) for layer in layers) == 6 * 7 // 2
     assert len(nodes[-1].sources) == 7
-    assert layers[0].title == ("denselayer1", "conv 1×1, 128", "conv 3×3, 32")
+    assert layers[0].title == ("denselayer1", "BN, ReLU, conv 1×1, 128", "BN, ReLU, conv 3×3, 32")
+    assert layers[0].small == ()
+
+
+def test_a_box_of_several_operators_has_them_in_the_order_in_which_they_run() -> None:
+    """A convolution before its norm, too; what follows the last one is small."""
+    steps = ("Conv2d", "8×4×4"), ("BatchNorm2d", "8×4×4"), ("ReLU", "8×4×4"), ("Conv2d", "9×4×4"), ("BatchNorm2d", "")
+    row = {"within": "part", "kernel": "3×3"}
+    made = [{"op": op, "output": output, "from": [], **row} for op, output in steps]
+    box = block_boxes._Box([record_structure.Operator.model_validate(each) for each in made], [], "part")
+    node = block_boxes._node(box, ENGLISH)
+    assert (node.title, node.small) == (("part", "conv 3×3, 8", "BN, ReLU, conv 3×3, 9"), ("BN",))
 
 
 def test_the_gate_of_squeeze_and_excitation_stands_between_its_two_ways() -> None:
