@@ -17,7 +17,7 @@ from pathlib import Path
 
 from reporter.cli import choosing
 from reporter.model.records import EAGER, pair_name
-from reporter.report.choosing.limits import Candidate, choose
+from reporter.report.choosing.limits import Candidate, choose, within
 from reporter.report.choosing.row_text import accuracy_text, value_text
 from reporter.report.comparison import Comparison, compare
 from reporter.report.modes import mode_pairs
@@ -45,6 +45,10 @@ Rows are the networks that are the most accurate for some budget, at the first o
 last row up to a budget is the most accurate network for it. Networks of equal accuracy are listed together if their
 intervals overlap. Accuracies are top-1 on ImageNet as published with the weights.
 """
+FEW_ROUNDS = fill(
+    "Some of these times have fewer than three rounds. Their intervals, also where they are not marked as noisy, are "
+    "within one process only: they do not include how far processes differ, and are too narrow for comparisons."
+)
 
 
 def rated(comparison: Comparison, eager_only: bool) -> list[Candidate]:
@@ -72,7 +76,10 @@ def section(folder: Path) -> str:
     comparison = compare(record_files.load_all_modes(folder)[0])
     eager, every = (rated(comparison, eager_only) for eager_only in (True, False))
     lines = ["## The most accurate networks for each latency budget", "", fill(_about(comparison, eager, folder))]
-    lines += [EXPLAINED, "### Eager fp32", "", *table(eager)]
+    lines.append(EXPLAINED)
+    if within(every, (KEY,)):
+        lines += [FEW_ROUNDS, ""]
+    lines += ["### Eager fp32", "", *table(eager)]
     if len(every) > len(eager):
         modes = ", ".join(dict.fromkeys(f"`{each.record.mode}`" for each in every))
         lines += ["", "### In any execution mode", "", f"Measured modes: {modes}.", "", *table(every)]

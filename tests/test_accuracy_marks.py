@@ -6,6 +6,7 @@ import importlib.metadata
 import re
 from dataclasses import replace
 
+import mode_samples
 import pytest
 import samples
 
@@ -18,7 +19,8 @@ from reporter.report.findings.pair_sentences import against
 from reporter.report.language import language
 from reporter.report.published.accuracy_marks import NETWORK, PROTOCOL, SIZE, footnotes, legend, special
 from reporter.report.published.published_figures import counted_by, torchvision_versions
-from reporter.tables import measured_vs_published, overview, published_accuracy
+from reporter.report.slide_table import slide_table
+from reporter.tables import measured_vs_published, mode_table, overview, published_accuracy
 
 ENGLISH = language("en")
 
@@ -32,6 +34,10 @@ def one(comparison: Comparison, name: str) -> Record:
     record = comparison.network(name)
     assert record is not None
     return record
+
+
+def without(record: Record, *keys: str) -> Record:
+    return record.model_copy(update={"readings": {k: each for k, each in record.readings.items() if k not in keys}})
 
 
 def with_figures(record: Record, macs: float = 0, **figures: object) -> Record:
@@ -80,6 +86,51 @@ def test_charts_mark_the_labels(comparison: Comparison) -> None:
     sized = one(comparison, "resnet50").model_copy(update={"readings": evaluated_at(one(comparison, "resnet50"), 176)})
     assert legend(compare([sized]), ENGLISH) == "¶: taken at another image size than the network was measured at."
     assert legend(compare([one(comparison, "resnet50")]), ENGLISH) == ""
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_legends_explain_the_signs_that_occur(comparison: Comparison, own: bool) -> None:
+    """Hollow bubbles and * of a paper's own figure, with SE-ResNet-50 and without it."""
+    some = [one(comparison, name) for name in ("resnet18", "resnet50", "se_resnet50")[: 3 if own else 2]]
+    found = compare(some)
+    for chart in (*accuracy_vs_cost.ENTRIES[:3], *accuracy_by_year.ENTRIES):
+        assert chart.remark
+        spec = chart.draw(found, ENGLISH)
+        assert spec
+        assert ("'hollow': True" in str(spec)) == own == ("Hollow bubbles: " in chart.remark(found, ENGLISH))
+        assert "Hollow" not in chart.caption
+    chosen = choice(found, ENGLISH)
+    assert chosen
+    tables = mode_table.make(compare(mode_samples.with_modes(some)), ENGLISH), slide_table(found, ENGLISH), chosen.table
+    for table in tables:
+        assert table
+        at = [column.key for column in table.columns].index("imagenet_top1")
+        assert any("*" in row[at].text for row in table.rows) == own == ("*:" in " ".join(table.notes)), table.name
+    assert any(note.startswith("†: accuracy measured in fp32") for note in tables[0].notes)  # type: ignore[union-attr]
+
+
+def test_the_filter_explains_memory_and_figures_of_papers_only_if_it_has_them(comparison: Comparison) -> None:
+    unrated = without(one(comparison, "resnet18"), "imagenet_top1", "imagenet_top5")
+    some = [unrated.model_copy(update={"published": {}}), one(comparison, "resnet50")]
+    for records, memory in ((some, True), ([without(each, "weights_bytes") for each in some], False)):
+        made = choice(compare(records), ENGLISH)
+        assert made
+        notes = " ".join(made.table.notes)
+        assert ("memory" in [column.key for column in made.table.columns]) == memory == ("Tensor memory = " in notes)
+        assert "Sorted by published single-crop top-1 of the weights; networks without one are last." in notes
+
+
+@pytest.mark.parametrize("language_code", ["en", "ru"])
+def test_protocols_of_earlier_records_have_the_present_spelling(comparison: Comparison, language_code: str) -> None:
+    vgg = one(comparison, "vgg16")
+    present = str(vgg.published["paper_protocol"])
+    earlier = {**vgg.published, "paper_protocol": present.replace("at one test", "at ONE test")}
+    assert earlier != vgg.published
+    records = vgg, vgg.model_copy(update={"published": earlier})
+    made = [published_accuracy.make(compare([record]), language(language_code)) for record in records]
+    assert made[0]
+    assert made[0] == made[1]
+    assert not re.search("ONE|ОДНОМ", str(made))
 
 
 def test_tables_mark_the_accuracy(comparison: Comparison) -> None:
@@ -132,7 +183,7 @@ def test_the_gain_is_over_the_baseline_of_the_same_paper(comparison: Comparison)
 def test_facts_name_one_version_of_torchvision(comparison: Comparison) -> None:
     counted = {row["params_counted_by"] for row in facts.architectures().values()}
     versions = {text.split()[1] for text in counted if text.startswith("torchvision ")}
-    assert len(versions) == 1
+    assert versions == {"0.29.2"}, "the one that they were collected with"
     old = {**one(comparison, "resnet50").published, "params_counted_by": "torchvision 0.1"}
     record = one(comparison, "resnet50").model_copy(update={"published": old})
     assert torchvision_versions([record]) == list(versions)

@@ -24,7 +24,7 @@ from reporter.model import Reading, Record
 from reporter.model.image_sizes import square
 from reporter.model.settings import Settings, settings
 from reporter.registry.selection import catalog_entries
-from reporter.report import build
+from reporter.report import build, challenge_entries
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
 from reporter.report.cards import cards, provenance, record_structure
 from reporter.report.comparison import compare
@@ -237,7 +237,18 @@ def test_a_dense_block_of_six_layers_has_21_connections() -> None:
     layers = [node for node in nodes if node.look == "part"]
     assert sum(len(layer.sources) for layer in layers) == 6 * 7 // 2
     assert len(nodes[-1].sources) == 7
-    assert layers[0].title == ("denselayer1", "conv 1×1, 128", "conv 3×3, 32")
+    assert layers[0].title == ("denselayer1", "BN, ReLU, conv 1×1, 128", "BN, ReLU, conv 3×3, 32")
+    assert layers[0].small == ()
+
+
+def test_a_box_of_several_operators_has_them_in_the_order_in_which_they_run() -> None:
+    """A convolution before its norm, too; what follows the last one is small."""
+    steps = ("Conv2d", "8×4×4"), ("BatchNorm2d", "8×4×4"), ("ReLU", "8×4×4"), ("Conv2d", "9×4×4"), ("BatchNorm2d", "")
+    row = {"within": "part", "kernel": "3×3"}
+    made = [{"op": op, "output": output, "from": [], **row} for op, output in steps]
+    box = block_boxes._Box([record_structure.Operator.model_validate(each) for each in made], [], "part")
+    node = block_boxes._node(box, ENGLISH)
+    assert (node.title, node.small) == (("part", "conv 3×3, 8", "BN, ReLU, conv 3×3, 9"), ("BN",))
 
 
 def test_the_gate_of_squeeze_and_excitation_stands_between_its_two_ways() -> None:
@@ -337,6 +348,29 @@ def test_a_network_that_cannot_be_traced_says_so() -> None:
 
 
 # How it is shown
+
+
+def test_the_errors_of_the_challenge_are_those_of_ensembles() -> None:
+    """No single network was entered: of each error of ILSVRC the card names the ensemble."""
+    found: dict[str, str] = {}
+    for name, card in facts.cards().items():
+        for sentence in card["changed"].split(". "):
+            if (error := re.search(r"top-5 error of ([\d.]+) %", sentence)) and "ILSVRC" in sentence:
+                found[name] = error[1]
+                assert "ensemble" in sentence, name
+                assert "ансамбл" in RUSSIAN.translate(card["changed"]).lower(), name
+    assert found == {
+        "alexnet": "16.4", "googlenet": "6.7", "resnet*": "3.57", "resnext*": "3.03", "se_resnet*": "2.25",
+    }  # fmt: skip
+    entered = {f"{entry.error:.2f}" for entry in challenge_entries.entries() if entry.ensemble}
+    entered |= {f"{entry.error:.1f}" for entry in challenge_entries.entries() if entry.ensemble}
+    assert entered >= set(found.values())
+
+
+def test_senet_154_is_one_network_of_an_ensemble() -> None:
+    changed = facts.card("se_resnext50_32x4d")["changed"]
+    assert "SENet-154, part of the ensemble that won ILSVRC-2017," in changed
+    assert "SENet-154 из ансамбля, победившего на ILSVRC-2017," in RUSSIAN.translate(changed)
 
 
 def graph(op: str) -> list[record_structure.Operator]:

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from reporter.charts import curves, table_slide, timeline
-from reporter.model import Chart
+from reporter.model import Chart, Record
 from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries
 from reporter.report.comparison import Comparison, compare
@@ -196,6 +196,31 @@ def test_the_numbers_of_stages_are_legible_on_their_bars() -> None:
     }
     assert len(pairs) == len(stages)
     assert all(contrast(*pair) >= 3 for pair in pairs), pairs
+
+
+@pytest.mark.parametrize(
+    ("macs", "stated"), [((40, 60), True), ((14, 86), False), ((5, 95), False)], ids=["early", "similar", "level"]
+)
+def test_early_stages_are_said_to_have_many_macs_where_they_have(macs: tuple[int, int], stated: bool) -> None:
+    """5 % of the parameters are in the stages up to 1/8 of the resolution; of two networks both must have it."""
+    remark = CHARTS["stages"].remark
+    assert remark
+    records = [staged("one", (5, 95), macs), staged("two", (5, 95), (40, 60))]
+    assert remark(compare(records), language("en")) == ("Early stages have few parameters but many MACs." * stated)
+    assert bool(remark(compare(records), language("ru"))) == stated
+    assert "Early" not in CHARTS["stages"].caption
+
+
+def staged(name: str, parameters: tuple[int, int], macs: tuple[int, int]) -> Record:
+    """A network with stages at 1/8 and 1/16 of the resolution."""
+    record = samples.lecture()[0]
+    about = {"kind": "Conv2d", "output": "8×4×4"}
+    stages = [
+        {"name": str(level), "level": level, **about, "parameters": price[0], "macs": price[1]}
+        for level, *price in zip((3, 4), parameters, macs, strict=True)
+    ]
+    layers = samples.reading("layers", len(stages), stages=stages)
+    return record.model_copy(update={"architecture": name, "readings": record.readings | {"layers": layers}})
 
 
 def test_the_caption_of_training_memory_has_the_batch_that_was_measured() -> None:

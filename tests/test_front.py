@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -65,6 +66,17 @@ def test_eager_above_the_limit_of_its_output_error_stays(tmp_path: Path) -> None
     assert "2 of 2 networks are compared." in text
 
 
+@pytest.mark.parametrize("rounds", [2, 3])
+def test_intervals_within_one_process_are_named(tmp_path: Path, rounds: int) -> None:
+    for name, latency in (("small", 0.006), ("large", 0.04)):
+        record = network(name, 0.7, *samples.times(latency, 0.002, 10) * rounds)
+        reading = record.readings[KEY].model_copy(update={"rounds": (10,) * rounds})
+        record_files.save(tmp_path, record.model_copy(update={"readings": {**record.readings, KEY: reading}}))
+    text = front.section(tmp_path)
+    assert "≈" not in text
+    assert (front.FEW_ROUNDS in text) == (rounds < 3)
+
+
 def test_networks_of_equal_accuracy_are_listed_together_only_where_their_intervals_overlap() -> None:
     pairs = rated(
         network("quick", 0.80, *samples.times(0.010)),
@@ -109,6 +121,18 @@ def test_the_section_in_the_docs_is_that_of_the_committed_records(monkeypatch: p
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
     assert page == front.written(page, FOLDER), f"run python benchmarks/front.py {FOLDER} --write docs/choosing.md"
+
+
+def test_the_docs_state_the_budget_and_the_rounds_of_the_committed_records() -> None:
+    records = [json.loads(path.read_bytes()) for path in (ROOT / FOLDER / "records").glob("*/*.json")]
+    rounds = Counter(len(record["readings"][KEY]["rounds"]) for record in records)
+    (budget,) = {record["settings"]["budget"] for record in records}
+    whole = read_config(ROOT / "benchmarks" / "backbones.toml")["budget"]
+    text = " ".join((ROOT / "docs" / "choosing.md").read_text(encoding="utf-8").split())
+    assert f"--config benchmarks/backbones.toml --budget {budget} --out {FOLDER.as_posix()}`" in text
+    assert set(rounds) == {2, 3}
+    assert f"two rounds for {rounds[2]} of the {len(records)} networks and in three for {rounds[3]}" in text
+    assert f"a budget of {whole.removesuffix('m')} minutes" in text
 
 
 def test_the_config_of_the_run_names_backbones_with_a_published_accuracy() -> None:

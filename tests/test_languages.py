@@ -58,6 +58,20 @@ def test_blanks_are_the_same(path: Path) -> None:
             assert all(set(re.findall(r"\{\w+\}", text)) == wanted for text in strings), message.id
 
 
+def test_russian_numbers_and_terms() -> None:
+    """A group of three digits follows a no-break space; there is one word for cross-entropy."""
+    with (FOLDER / "ru.po").open("rb") as file:
+        catalogue = read_po(file, locale="ru")
+    checked = 0
+    for message in catalogue:
+        english, russian = (text if isinstance(text, str) else " ".join(text) for text in (message.id, message.string))
+        for number in re.findall(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])", english):
+            checked += 1
+            assert number.replace(",", "\N{NO-BREAK SPACE}") in russian, english
+        assert "перекрёстная энтропия" not in russian.lower()
+    assert checked > 20
+
+
 def test_plurals() -> None:
     one, many = "{count} network, measured on {date}", "{count} networks, measured on {date}"
     texts = [language("ru").ngettext(one, many, count) for count in (1, 3, 5, 11, 21)]

@@ -291,6 +291,24 @@ def test_ranks_of_pairs_are_shared_where_the_run_does_not_distinguish_them(compa
     assert [pair for pair in signs if pair[0] == accurate] == [fastest]
 
 
+@pytest.mark.parametrize(("slower", "front"), [(1.0, {"resnet50"}), (2.0, {"resnet18", "resnet50"})])
+def test_a_pair_that_is_not_distinguished_from_a_more_accurate_one_is_not_on_the_front(
+    slower: float, front: set[str]
+) -> None:
+    """Though that one has the larger median; the note states this rule."""
+    records = []
+    for name, rounds in (("resnet18", (0.050, 0.052, 0.050)), ("resnet50", (0.051, 0.050, 0.053))):
+        factor = slower if name == "resnet50" else 1.0
+        reading = samples.reading("latency_cpu", *(factor * each for each in rounds for _ in range(8)))
+        record = next(samples.record(row) for row in samples.ROWS if row[0] == name)
+        readings = record.readings | {"latency_cpu": reading.model_copy(update={"rounds": (8, 8, 8)})}
+        records.append(record.model_copy(update={"readings": readings}))
+    found = compare(records)
+    assert {name for name, _mode in pair_ranks.ahead(found, found.machines[0], "latency_cpu")} == front
+    note = pair_ranks.explained(found, {"pareto"}, "", ENGLISH)
+    assert "no other pair has a higher published accuracy in a time that is as short or not distinguished, of" in note
+
+
 def top1(comparison: Comparison, name: str) -> float:
     network = comparison.network(name)
     return (network.value("imagenet_top1") or 0.0) if network else 0.0

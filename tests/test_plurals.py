@@ -95,6 +95,21 @@ def test_one_of_several_times_is_unreliable() -> None:
         assert re.match(rf"{count} of \d+ times {verb} unreliable", text), text
 
 
+@pytest.mark.parametrize(
+    ("count", "first", "second"), [(5, KEY, "latency_cpu"), (3, "train_step_cpu", "finetune_step_seconds")]
+)
+def test_of_equal_shares_of_unreliable_times_the_latencies_are_named(count: int, first: str, second: str) -> None:
+    keys = ("latency_cpu_default_malloc", "train_step_cpu", "finetune_step_seconds", "latency_cpu", KEY)[:count]
+    noisy = samples.reading(KEY, *([1.0, 2.0] * 6))
+    times = {key: noisy.model_copy(update={"quantity": samples.quantity(key, key, "s", "latency")}) for key in keys}
+    record = samples.record(samples.ROWS[0])
+    exact = {key: reading for key, reading in record.readings.items() if not reading.timed}
+    found = compare([record.model_copy(update={"readings": {**exact, **times}})])
+    named = " and ".join(f"{found.quantities[key].title} (1 of 1)" for key in (first, second))
+    text = heading.unreliable(found, ENGLISH)
+    assert text == f"{count} of {count} times are unreliable and marked ≈, most of all {named}."
+
+
 def test_threads_of_one_and_of_several() -> None:
     record = samples.record(samples.ROWS[0])
     for asked, text in ((1, "with one thread, by --threads."), (4, "with 4 threads by --threads, except those")):

@@ -249,8 +249,10 @@ def test_the_table_of_the_challenge_has_one_winner_a_year_and_depths_as_numbers(
     assert winners == [str(year) for year in range(2010, 2018)]
     assert all(re.fullmatch(r"–|\d+(, \d+)*", row["depth"].text) for row in rows)
     shown = {row["top5_error_percent"].value: row for row in rows}
-    assert shown[28.191]["top5_error_percent"].text == "28.19"
-    assert (shown[7.325]["depth"].text, shown[5.1]["top5_error_percent"].text) == ("16, 19", "5.1")
+    errors = {value: row["top5_error_percent"].text for value, row in shown.items()}
+    assert [errors[each] for each in (28.191, 33.65, 7.325, 6.656, 5.1)] == ["28.2", "33.7", "7.3", "6.7", "5.1"]
+    assert [errors[each] for each in (3.567, 3.581, 2.991, 3.031)] == ["3.57", "3.58", "2.99", "3.03"]
+    assert shown[7.325]["depth"].text == "16, 19"
     assert "Depth: 154 (chart says 152)" in shown[2.251]["note"].text
     assert "won the category with external data" in shown[15.315]["note"].text
     assert (shown[4.94]["year"].text, shown[4.94]["year"].value) == ("2015", "2015 (Feb)")

@@ -14,7 +14,7 @@ from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
-from reporter.report.published.accuracy_marks import legend, special
+from reporter.report.published.accuracy_marks import hollow, legend, special
 
 ROOM = 0.9
 """Years on both sides of the plot, for bubbles and labels."""
@@ -57,16 +57,22 @@ def _row(record: Record, language: Language) -> dict[str, Any] | None:
     }
 
 
+def marks(comparison: Comparison, language: Language) -> str:
+    """What the hollow bubbles and the signs mean, of those that occur."""
+    plotted = (record for record in comparison.networks if _row(record, language))
+    return " ".join(filter(None, (hollow(plotted, language), legend(comparison, language))))
+
+
 ENTRIES = (
     Chart(
         "accuracy_by_year",
         "Published accuracy by year",
         "Published single-crop ImageNet accuracy over the year of the paper; the area of a bubble is proportional to "
-        "the parameters. Hollow bubbles: the paper's own figure, not that of published weights.",
+        "the parameters.",
         draw,
         narrow=partial(draw, width=NARROW),
         most=MOST,
-        remark=legend,
+        remark=marks,
         chapter="years",
         order=0,
         edition="choice",

@@ -15,7 +15,7 @@ from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.language import Language
-from reporter.report.published.accuracy_marks import legend, special
+from reporter.report.published.accuracy_marks import hollow, legend, special
 
 GIGA = units.Scale(1e9, "G")
 
@@ -24,8 +24,7 @@ def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Sp
     """Draws published top-1 over a price; a time is that of the newest machine alone."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
-        records = comparison.networks if key == "macs" else comparison.of(comparison.machines[0])
-        plotted = [record for record in records if record.value(key) and _top1(record) and record.value("parameters")]
+        records, plotted = _records(comparison, key), _plotted(comparison, key)
         if len(plotted) < 2:
             return None
         quantity = comparison.quantities[key]
@@ -42,6 +41,25 @@ def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Sp
         return {**chart(given), **_front_title(comparison, bool(first), language)}
 
     return draw
+
+
+def marks(key: str) -> Callable[[Comparison, Language], str]:
+    """What the hollow bubbles and the signs in the chart against this price mean, of those that occur."""
+
+    def explained(comparison: Comparison, language: Language) -> str:
+        return " ".join(filter(None, (hollow(_plotted(comparison, key), language), legend(comparison, language))))
+
+    return explained
+
+
+def _records(comparison: Comparison, key: str) -> Sequence[Record]:
+    return comparison.networks if key == "macs" else comparison.of(comparison.machines[0])
+
+
+def _plotted(comparison: Comparison, key: str) -> list[Record]:
+    """The networks that have a bubble."""
+    records = _records(comparison, key)
+    return [record for record in records if record.value(key) and _top1(record) and record.value("parameters")]
 
 
 def _complete(comparison: Comparison, records: Sequence[Record], key: str) -> bool:
@@ -116,10 +134,7 @@ def _corners(rows: list[dict[str, Any]]) -> list[tuple[float, float]]:
     return [point for pair in zip_longest(points, turns) for point in pair if point]
 
 
-CAPTION = (
-    "Published single-crop ImageNet accuracy; the area of a bubble is proportional to the parameters. "
-    "Hollow bubbles: the paper's own figure, not that of published weights. "
-)
+CAPTION = "Published single-crop ImageNet accuracy; the area of a bubble is proportional to the parameters. "
 OF_MACS = CAPTION + ("Dashed: the Pareto front, filled bubbles than which none is more accurate for as few MACs.")
 OF_TIME = CAPTION + (
     "Dashed: the Pareto front, filled bubbles than which none is more accurate in a time that is as short or that this "
@@ -133,7 +148,7 @@ ENTRIES = (
         against("macs"),
         narrow=against("macs", NARROW),
         most=MOST,
-        remark=legend,
+        remark=marks("macs"),
         chapter="accuracy",
         order=0,
     ),
@@ -144,7 +159,7 @@ ENTRIES = (
         against("latency_cpu_1thread"),
         narrow=against("latency_cpu_1thread", NARROW),
         most=MOST,
-        remark=legend,
+        remark=marks("latency_cpu_1thread"),
         chapter="accuracy",
         order=1,
         eager=True,
@@ -156,7 +171,7 @@ ENTRIES = (
         against("latency_cpu"),
         narrow=against("latency_cpu", NARROW),
         most=MOST,
-        remark=legend,
+        remark=marks("latency_cpu"),
         chapter="accuracy",
         order=2,
         eager=True,
@@ -169,7 +184,7 @@ ENTRIES = (
         against("latency_cuda"),
         narrow=against("latency_cuda", NARROW),
         most=MOST,
-        remark=legend,
+        remark=marks("latency_cuda"),
         chapter="accuracy",
         order=3,
         eager=True,

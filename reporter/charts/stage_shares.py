@@ -20,6 +20,10 @@ DARK, BRIGHT = "#10151a", "#ffffff"
 WIDTH, NARROW, STEP = 400, 122, 24
 LEAST = 8
 """A smaller share, in percent, has no room for its number."""
+EARLY = 3
+"""Early stages have feature maps of at least 1/2**EARLY of the image's resolution."""
+MANY, TIMES = 0.1, 3
+"""Many MACs and few parameters: at least this share of all MACs, and so many times the share of the parameters."""
 
 
 def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec | None:
@@ -39,6 +43,23 @@ def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec
             _panel(macs, order, shown, _("share of the MACs (%)"), second, width=width),
         ],
     }
+
+
+def early(comparison: Comparison, language: Language) -> str:
+    """A sentence on early stages, if it holds for all networks."""
+    plotted = [record for record in comparison.networks if record_structure.stages(record)]
+    if not all(map(_has_early_macs, plotted)):
+        return ""
+    return language._("Early stages have few parameters but many MACs.")
+
+
+def _has_early_macs(record: Record) -> bool:
+    """Whether its early stages have many of the MACs and few of the parameters."""
+    stages = record_structure.stages(record)
+    first = [stage for stage in stages if stage.level is not None and stage.level <= EARLY]
+    macs = sum(stage.macs for stage in first) / (sum(stage.macs for stage in stages) or 1)
+    parameters = sum(stage.parameters for stage in first) / (sum(stage.parameters for stage in stages) or 1)
+    return macs >= max(MANY, TIMES * parameters)
 
 
 def _panel(
@@ -119,10 +140,10 @@ ENTRIES = (
         name="stages",
         title="Where a network spends its parameters and MACs",
         caption="Shares of each network's parameters and MACs from the image to the classes. Color: the resolution of "
-        "the feature maps relative to the image; each fully connected layer is separate. Early stages have few "
-        "parameters but many MACs.",
+        "the feature maps relative to the image; each fully connected layer is separate.",
         draw=draw,
         narrow=partial(draw, width=NARROW),
+        remark=early,
         chapter="size",
         order=3,
     ),

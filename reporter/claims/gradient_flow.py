@@ -142,7 +142,7 @@ def _rows(case: Case) -> tuple[Row, ...]:
 ENTRIES = (
     Claim(
         "gradient_flow",
-        "Gradients flow worse through deep plain networks; skip connections and dense links ease that.",
+        "Gradients flow worse through deep networks; skip connections and dense links ease that.",
         verdict,
         measure,
         formula=r"g_i = \frac{\lVert \partial L / \partial W_i \rVert}{\lVert W_i \rVert}"

@@ -179,8 +179,8 @@ class Chart:
     `order` is its place in its `chapter`, smallest first. Of more than `most` architectures it is given a selection.
     `eager`: it shows times of eager only, and its caption adds that if other modes were measured. `edition`: the only
     edition of the report that shows it, see reporter/report/page/edition.py. `slide`: it is only written as a file.
-    `remark(comparison, language)` returns a sentence of the caption that depends on what was measured. `narrow`: `draw`
-    for the width of a phone, shown instead on narrow screens.
+    `remark(comparison, language)` returns a sentence of the caption that depends on what is drawn. `narrow`: `draw` for
+    the width of a phone, shown instead on narrow screens.
     """
 
     name: str

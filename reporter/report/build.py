@@ -191,7 +191,7 @@ def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> l
         of_mode = mode_ranking.eager_note(comparison, tongue) if chart.eager else ""
         svg = vega.draw(_noted(spec, note) if note else spec, tongue)
         title, file = tongue._(specific(chart.title, start(comparison.records))), chart.name + tongue.suffix
-        remark = chart.remark(comparison, tongue) if chart.remark else ""
+        remark = chart.remark(shown, tongue) if chart.remark else ""
         caption = " ".join(filter(None, (tongue._(chart.caption), remark, of_mode, note)))
         small = chart.narrow(shown, tongue) if chart.narrow and thinning.has_narrow_forms(comparison) else None
         narrow = vega.inline(vega.draw(narrowed(small), tongue), f"{chart.name}-narrow", title) if small else ""

@@ -36,10 +36,9 @@ def slide_table(comparison: Comparison, language: Language) -> Table | None:
     if seen := any(record.value(FIELD) is not None for record in records):
         columns = (*columns[:4], Column(FIELD, _("Receptive field"), _("px"), "1", numeric=True), *columns[4:])
     rows = tuple(_row(record, _(ideas[record.architecture]), language, seen) for record in records)
-    notes = (
-        _("Accuracy: torchvision's weights, one crop; *: the paper's own figure."),
-        *footnotes(records, language),
-    )
+    own = _("*: the paper's own figure.") if any("*" in cell.text for row in rows for cell in row[-2:]) else ""
+    weights = _("Accuracy: torchvision's weights, one crop.")
+    notes = (f"{weights} {own}".strip(), *footnotes(records, language))
     families = tuple(record.family for record in records)
     return Table("slides", _("Ten architectures for a slide"), columns, rows, notes, families, wrapped="idea")
 

@@ -11,8 +11,9 @@ from reporter.report.language import Language
 from reporter.report.output.markdown import Sourced
 from reporter.report.table import Cell, Column, Table, Tabulation, plain
 
-DECIMALS = 2
-"""So many decimals are shown at most; files have all."""
+FINE = 5.0
+"""Errors below this, in percent, are shown with two decimals at most, as those of 2016 are less than 0.1 apart; others
+with one, as in papers. Half is rounded up, on the published decimals. Files have all."""
 
 
 def make(comparison: Comparison, language: Language) -> Table | None:
@@ -35,7 +36,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
 
 
 def _row(entry: Entry, language: Language) -> tuple[Cell, ...]:
-    digits = min(len(str(entry.error).partition(".")[2]), DECIMALS)
+    digits = min(len(str(entry.error).partition(".")[2]), 2 if entry.error < FINE else 1)
     error = Cell(language.number(entry.error, digits), entry.error)
     translate = language.translate
     before = (*_when_and_who(entry, language), translate(entry.what))

@@ -240,6 +240,15 @@ def _break_even(record: Record, key: str, rows: Builder) -> Cell:
     return Cell(units.rough(rows.language, images) if images >= 10 else rows.language.number(images), images)
 
 
+def _signs(rows: Builder) -> str:
+    """What the signs of accuracies mean, of those that occur."""
+    _ = rows.language._
+    columns = (cells for column, cells in zip(rows.columns, rows.cells, strict=True) if column.key == "imagenet_top1")
+    text = "".join(cell.text for cells in columns for cell in cells)
+    precision = _("†: accuracy measured in fp32; this mode has another precision.") if "†" in text else ""
+    return " ".join(filter(None, (precision, _("*: the paper's own figure.") if "*" in text else "")))
+
+
 def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
     _, comparison = rows.language._, rows.comparison
     cells = [cell.status for column in rows.cells for cell in column]
@@ -275,9 +284,7 @@ def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
         _(
             "Output error: {definition} An error above its limit (>) is wrong, and the mode is never the fastest."
         ).format(definition=_(OUTPUT_ERROR.definition)),
-        _("†: accuracy measured in fp32; this mode has another precision. *: the paper's own figure.")
-        if OF_FP32 in cells
-        else "",
+        _signs(rows),
         *(footnotes(comparison.networks, rows.language) if any(c.key == "imagenet_top1" for c in rows.columns) else ()),
         _(
             "Preparation: converting, compiling and loading with an empty cache, measured once. Break-even: after so "

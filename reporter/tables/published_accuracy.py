@@ -57,8 +57,10 @@ def _recipe_note(language: Language) -> str:
 
 
 def _fact(record: Record, key: str) -> str:
+    """A published figure or text; records may have an earlier spelling of it, with words in capitals."""
     text = str(record.published.get(key) or "")
-    return "" if text == "-" else text
+    known = str(facts.published(record.architecture).get(key) or "")
+    return "" if text == "-" else known if known.casefold() == text.casefold() else text
 
 
 def _weights(record: Record) -> str:

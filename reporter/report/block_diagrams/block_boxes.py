@@ -123,19 +123,33 @@ def _readers(boxes: dict[int, _Box], place: int) -> list[int]:
 
 
 def _node(box: _Box, language: Language) -> Node:
-    """A box in words; one of several operators names those that hold weights or pool."""
+    """A box in words."""
     first, last = box.members[0], (box.members + box.extra)[-1]
     if len(box.members) > 1:
-        main = [operator for operator in box.members if operator.op not in SMALL and operator.op != "cat"]
-        follows = dict.fromkeys(_small(operator, language) for operator in box.members if operator.op in SMALL)
-        titles = (box.within, *(_title(operator, language) for operator in main))
-        return Node(titles, tuple(follows), last.output, (), "part")
+        lines, follows = _in_order(box.members, language)
+        return Node((box.within, *lines), follows, last.output, (), "part")
     look = "join" if first.op in SIGNS or first.op == "cat" else "input" if first.op == "input" else _look(first)
     small = [_small(operator, language) for operator in box.extra]
     if first.groups > 1 and not _depthwise(first):
         groups = language.ngettext("{count} group", "{count} groups", first.groups)
         small.insert(0, groups.format(count=first.groups))
     return Node((_title(first, language),), tuple(small), last.output, (), look)
+
+
+def _in_order(operators: Sequence[Operator], language: Language) -> tuple[list[str], tuple[str, ...]]:
+    """Several operators as they run: a line for each that holds weights or pools, with the small ones before it.
+
+    The second are the small ones after the last of these.
+    """
+    lines: list[str] = []
+    small: list[str] = []
+    for operator in operators:
+        if operator.op in SMALL:
+            small.append(_small(operator, language))
+        elif operator.op != "cat":
+            lines.append(", ".join([*small, _title(operator, language)]))
+            small = []
+    return lines, tuple(small)
 
 
 def _look(operator: Operator) -> str:

@@ -140,17 +140,22 @@ def _notes(
 ) -> tuple[str, ...]:
     """What the order, the limits and the marks mean; `several`: there are several modes."""
     language, _ = rows.language, rows.language._
-    first = (
-        _("Best first: by the published single-crop top-1 of the weights.")
-        if rows.comparison.coverage.whole
-        else _(
+    if rows.comparison.coverage.whole:
+        first = _("Best first: by the published single-crop top-1 of the weights.")
+    elif any(each.accuracy.paper and each.accuracy.top1 for each in networks):
+        first = _(
             "Sorted by published single-crop top-1 of the weights (*: from the paper); networks without one are last."
         )
-    )
+    else:
+        first = _("Sorted by published single-crop top-1 of the weights; networks without one are last.")
     eager_alone = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
     return (
         f"{first} {batches(rows.comparison, language) if 'throughput_cpu' in keys else ''}".strip(),
-        _("Tensor memory = weights + peak activations for one image, without torch and auxiliary heads."),
+        *(
+            (_("Tensor memory = weights + peak activations for one image, without torch and auxiliary heads."),)
+            if "memory" in keys
+            else ()
+        ),
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *footnotes((each.record for each in networks), language),
         *((eager_alone.format(count=left_out),) if left_out else ()),

@@ -9,8 +9,10 @@ from typing import get_args
 
 from reporter.model import Record
 from reporter.model.extensions import Edition
+from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.settings import LONGEST_LINE, Settings
 from reporter.report.comparison import Comparison
+from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
 from reporter.report.page.edition import edition
 from reporter.report.sections import Section, Text
@@ -97,7 +99,10 @@ def machine(record: Record, language: Language) -> str:
 
 
 def unreliable(comparison: Comparison, language: Language) -> str:
-    """A warning with the number of times that are unreliable, the largest share first; empty if there is none."""
+    """A warning with the number of times that are unreliable, the largest share first; empty if there is none.
+
+    Of equal shares, the latencies that represent an architecture come first, and times with default malloc last.
+    """
     counts: dict[str, list[bool]] = {}
     for record in comparison.of(comparison.machines[0]):
         for key, reading in record.readings.items():
@@ -115,9 +120,15 @@ def unreliable(comparison: Comparison, language: Language) -> str:
     entry = language._("{title} ({noisy} of {count})")
     details = [
         entry.format(title=language._(comparison.quantities[key].title), noisy=noisy, count=count)
-        for key, (noisy, count) in sorted(doubted.items(), key=lambda item: -item[1][0] / item[1][1])[:MOST]
+        for key, (noisy, count) in sorted(doubted.items(), key=_rank)[:MOST]
     ]
     return message.format(noisy=whole[0], count=whole[1], details=language.listing(details))
+
+
+def _rank(item: tuple[str, tuple[int, int]]) -> tuple[float, bool, int]:
+    """The place of a key with its number of noisy times and of all times."""
+    key, (noisy, count) = item
+    return -noisy / count, key in DEFAULT_MALLOC, TIMES.index(key) if key in TIMES else len(TIMES)
 
 
 def citation(comparison: Comparison, shown: Presentation, head: Heading, language: Language) -> Section:

@@ -84,6 +84,13 @@ def legend(comparison: Comparison, language: Language) -> str:
     return " ".join(meaning for sign, meaning in meanings.items() if sign in shown)
 
 
+def hollow(records: Iterable[Record], language: Language) -> str:
+    """What hollow bubbles in a chart mean; empty where none of its networks has one."""
+    if not any((found := accuracy(record)) and found.top1 and found.paper for record in records):
+        return ""
+    return language._("Hollow bubbles: the paper's own figure, not that of published weights.")
+
+
 def footnotes(records: Iterable[Record], language: Language) -> tuple[str, ...]:
     """What the signs mean, with the architectures that have them."""
     _ = language._
