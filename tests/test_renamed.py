@@ -59,9 +59,11 @@ def test_the_warning_names_the_line_that_imports() -> None:
 
 
 @pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.stem)
-def test_records_of_the_reference_run_have_the_definitions_of_today(path: Path) -> None:
+def test_records_of_the_reference_run_have_the_definitions_and_facts_of_today(path: Path) -> None:
     record = record_files.load(path)
-    assert catalog_entries()[record.architecture].is_defined_by(record.definition)
+    entry = catalog_entries()[record.architecture]
+    assert entry.is_defined_by(record.definition)
+    assert (record.variant, record.published) == (entry.variant, entry.published)
     changed = record.definition[:-1] + ("0" if record.definition[-1] != "0" else "1")
     assert not catalog_entries()[record.architecture].is_defined_by(changed)
 
