@@ -185,13 +185,14 @@ def _own_words(metric: Metric) -> list[str]:
 def with_curves(metrics: Mapping[str, Metric], settings: Settings, devices: Mapping[str, str]) -> dict[str, Metric]:
     """The metrics with those of the curves: on the CPU only where points or the key are named, on a GPU with its times.
 
-    There is no row for the curve of a device that is not measured.
+    A device that is not measured has no row for its curve, unless the key is named: then the row has the reason.
     """
     catalogue = collect("reporter.metrics", Metric)
     found = {name: metric for name, metric in metrics.items() if not metric.curve}
     for name, metric in catalogue.items():
         asked = settings.batches or settings.sizes or {name, without_device(name)} & set(settings.metrics)
-        if metric.curve and metric.device in devices and (asked or (name in metrics and metric.device != "cpu")):
+        here = metric.device in devices and (asked or (name in metrics and metric.device != "cpu"))
+        if metric.curve and (here or name in settings.metrics):
             found[name] = metric
     return found
 
