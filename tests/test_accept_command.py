@@ -35,6 +35,16 @@ def test_a_finding_of_another_day_stays_open(tmp_path: Path) -> None:
     assert line.endswith("--architecture vgg16 --metric macs`")
 
 
+def test_a_reason_that_is_not_utf8_is_stored(tmp_path: Path) -> None:
+    """Python reads such a byte of the command line as a surrogate, which no file can contain."""
+    played = Nights(tmp_path / "out")
+    played.play(made())
+    assert played.play(made(), with_reading("resnet18", "macs", samples=(5,))) == 1
+    done = call("accept", played.out, "--reason", "caf\udce9")
+    assert done.returncode == 0, done.stderr
+    assert [entry.reason for entry in Folder(played.out).acceptances().accepted] == ["caf\\udce9"]
+
+
 @pytest.mark.parametrize(
     ("group", "others", "options"),
     [

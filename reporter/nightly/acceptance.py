@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from reporter.compare import reference_file
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import ReporterError
+from reporter.model.fields import legible
 from reporter.nightly import baseline, reference_findings, state
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import Acceptance, Acceptances, Finding
@@ -24,9 +25,10 @@ def accept(
 ) -> list[Finding]:
     """Accepts the findings of the last run, or those of some architectures, metrics or modes.
 
+    Control characters and bytes other than UTF-8 in `reason` are stored as escapes.
     ReporterError if there are none.
     """
-    last = folder.last()
+    last, reason = folder.last(), legible(reason)
     wanted = {"architecture": architectures, "metric": metrics, "mode": modes}
     named = {field: names for field, names in wanted.items() if names}
     if last is None and (found := reference_file.load(folder.out)):
