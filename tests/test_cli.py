@@ -69,6 +69,7 @@ BAD = [
     (["--steps", "-1"], "invalid value -1; it should be greater than or equal to 1"),
     (["--steps", "few"], "'few' is not a valid integer"),
     (["--seeds", "0"], "invalid value 0"),
+    (["--first-seed", str(2**64)], "it should be less than or equal to 9223372036854775807"),
     (["--timeout", "0"], "greater than 0"),
     (["--timeout", "inf"], "invalid value inf; it should be a finite number"),
     (["--preset", "quik"], "did you mean 'quick'?"),
