@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import samples
 from click.testing import CliRunner
+from commands import call
 
 from reporter.cli import choosing
 from reporter.cli.main import command
@@ -115,6 +116,16 @@ def test_licenses(folder: Path) -> None:
     assert "resnet50 (license cc-by-nc-4.0)" in choosing.in_words(found)
     with pytest.raises(ReporterError, match=r"--license: no weights here have the license 'apache-2'; did you mean"):
         choosing.chosen(folder, {}, licenses=["apache-2"])
+
+
+@pytest.mark.parametrize(
+    ("option", "listed", "example"),
+    [("--license", "", "apache-2.0,mit"), ("--license", " ,", "apache-2.0,mit"), ("--modes", "", "eager,bf16")],
+)
+def test_an_empty_list_is_no_filter_and_refused(folder: Path, option: str, listed: str, example: str) -> None:
+    done = call("choose", folder, option, listed)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"{option}: invalid value {listed!r}; it should be a list of names, as in {example}" in done.stderr
 
 
 @pytest.mark.parametrize("sort", ["", "throughput_cpu"])
