@@ -63,6 +63,7 @@ BAD = [
     (["--dataset", "imagefolder"], "imagefolder:PATH"),
     (["--dataset", "imagefolder:nowhere/at/all"], "nowhere/at/all: there is no such folder; "),
     (["--dataset", f"imagefolder:{ROOT / 'docs'}", "--metrics", "size"], "docs: images, but no folder for each class"),
+    (["--dataset", "fashion-mnist", "--data-root", str(ROOT / "README.md")], "README.md is not a folder; name one"),
     (["--lang", "xx"], "unknown language 'xx'"),
     (["--device", "gpu"], "'gpu'; did you mean 'cpu'?"),
     (["--device", "cuda:99"], "'cuda:99' is not there"),
