@@ -100,7 +100,8 @@ def check_images(name: str, data_root: str | None) -> None:
 
 def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture]) -> dict[str, dict[str, str]]:
     """The files of --checkpoint by network, each with its SHA-256: another file is another start."""
-    names, found = [architecture.name for architecture in architectures], {}
+    names = [architecture.name for architecture in architectures]
+    found: dict[str, dict[str, str]] = {}
     for pair in pairs:
         name, _, path = pair.partition("=")
         if not path:
@@ -118,7 +119,10 @@ def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture])
             raise ReporterError(
                 f"--checkpoint: the path {place!r} should be text in UTF-8; rename the file or its folder"
             )
-        found[name] = {"checkpoint": digest, "checkpoint_file": place}
+        chosen = {"checkpoint": digest, "checkpoint_file": place}
+        if found.setdefault(name, chosen) != chosen:
+            first = found[name]["checkpoint_file"]
+            raise ReporterError(f"--checkpoint: {name!r} has two files, {first} and {place}; name one")
     return found
 
 
