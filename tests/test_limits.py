@@ -160,10 +160,14 @@ def test_each_stop_of_a_lower_limit_keeps_the_network_it_is_from(folder: Path) -
         assert slider.stops[0][1].startswith("≥ ")
 
 
-def test_list_all_is_not_mixed_with_names() -> None:
+def test_list_all_and_modes_are_not_mixed_with_names() -> None:
     done = CliRunner().invoke(command, ["list", "--all", "--architectures", "resnet18"])
     assert done.exit_code == 2
     assert "leave out --architectures" in done.output
+    for given in (["--architectures", "resnt50"], ["--architecture", "nets.py:NET"], ["--all"]):
+        done = CliRunner().invoke(command, ["list", "--modes", *given])
+        assert done.exit_code == 2
+        assert f"--modes lists execution modes only; leave out {given[0]}" in done.output
     listed = CliRunner().invoke(command, ["list"])
     assert "More architectures: reporter list --all" in listed.output
 
