@@ -601,7 +601,8 @@ def test_a_curve_of_a_device_that_is_not_measured_has_its_reason_if_its_key_is_n
     def readings(*named: str) -> dict[str, tuple[str, str | None]]:
         chosen = settings({"metrics": named, "device": "cpu"})
         metrics = preparation.with_curves(preparation.choose_metrics(named), chosen, devices)
-        request = Request(tmp_path / named[0], [own()], metrics, devices, CONDITIONS, no_cuda=NOT_ASKED)
+        (folder := tmp_path / named[0]).mkdir()
+        request = Request(folder, [own()], metrics, devices, CONDITIONS, no_cuda=NOT_ASKED)
         ledger = Ledger(own(), request)
         assert not [job.curve for job in experiment.plan(request, {"own": ledger}) if job.device != "cpu"]
         assert not curve_plan.failures(ledger)
