@@ -17,6 +17,8 @@ from networks import CONDITIONS, own, small, subject
 from torch import nn
 
 from reporter.metrics import finetune
+from reporter.model import ReporterError
+from reporter.registry.selection import own_checkpoints
 from reporter.worker.learning.finetuning import PROBE_RATE, Recipe, fine_tune
 from reporter.worker.learning.training_steps import learner, load_images
 from reporter.worker.lookup import find
@@ -35,6 +37,15 @@ def digest(path: Path) -> str:
 def started(path: Path, architecture: object = "resnet18", **more: object):
     """A subject that starts from a file of its own."""
     return subject(architecture, checkpoint=digest(path), checkpoint_file=str(path), **more)
+
+
+def test_a_network_starts_from_one_file(tmp_path: Path) -> None:
+    (tmp_path / "a.pth").write_bytes(b"a")
+    (tmp_path / "b.pth").write_bytes(b"b")
+    first, second = (f"small={tmp_path / name}.pth" for name in "ab")
+    assert own_checkpoints([first, first], [own()])["small"]["checkpoint"] == digest(tmp_path / "a.pth")
+    with pytest.raises(ReporterError, match=r"^--checkpoint: 'small' has two files, .*a\.pth and .*b\.pth; name one$"):
+        own_checkpoints([first, second], [own()])
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,18 @@ from commands import QUICK, TINY, WIDE, call, run
 from compare_simulation import LATENCY, NETWORKS, SLOWED, Case, past, records, simulate, times
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nights import made as of_a_night
 from samples import ROWS, lecture, record
 
 from reporter.cli.progress import progress
 from reporter.compare import log_times
 from reporter.compare.differences import Differences, Timing
-from reporter.compare.folders import ResultsFolder, compare, compare_results
+from reporter.compare.folders import ResultsFolder, baseline, compare, compare_results
 from reporter.compare.times import TAKEN_OVER
 from reporter.host import files
 from reporter.model import Reading, Record
 from reporter.model.origins import Origin
+from reporter.model.settings import Settings
 from reporter.report.between_runs.changes import as_json, headline, in_words
 from reporter.report.between_runs.grouping import quoted
 from reporter.report.language import SOURCE, language
@@ -534,14 +536,31 @@ def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
             ("--out", "{new}", "--baseline", "{done}", "--fail-on", "timing", "--preset", "quick"),
             "--preset quick measures 1 of the 3 rounds that a verdict on times needs; use --preset standard",
         ),
+        (("compare", "{done}", "{other}", "--fail-on", "timing"), "{done} and {other} are of different machines, and"),
+        (("--out", "{new}", "--baseline", "{other}", "--fail-on", "timing"), "{other} is of another machine, and"),
     ],
 )
 def test_nothing_to_compare_with_is_one_line(done: Path, tmp_path: Path, options: tuple[str, ...], line: str) -> None:
-    places = {"done": done, "empty": tmp_path / "empty", "new": tmp_path / "new"}
+    places = {"done": done, **{name: tmp_path / name for name in ("empty", "new", "other")}}
+    record_files.save(places["other"], record(ROWS[0], "another"))
     process = call(*(option.format(**places) for option in options))
     assert (process.returncode, process.stdout, process.stderr.count("\n")) == (2, "", 1)
     assert line.format(**places) in process.stderr
     assert not (tmp_path / "new").exists()
+
+
+def test_runs_of_different_machines_are_compared_unless_the_gate_is_for_times_only(tmp_path: Path) -> None:
+    """The other gates fail for a count; one machine that both sides have is enough for times."""
+    sides = tmp_path / "base", tmp_path / "new"
+    for side in sides:
+        record_files.save(side, *of_a_night(["alexnet"], side.name))
+    for gate, code in (("any", 0), ("exact", 0), ("never", 0), ("timing", 2)):
+        assert call("compare", *sides, "--fail-on", gate).returncode == code, gate
+    record_files.save(sides[1], changed(*of_a_night(["alexnet"], "base"), "macs", samples=(4,)))
+    for gate, code in (("any", 1), ("exact", 1), ("timing", 0)):
+        assert call("compare", *sides, "--fail-on", gate).returncode == code, gate
+    found = baseline(Settings(baseline=str(sides[0]), fail_on="timing", executor="ray"))
+    assert found is not None, "the nodes are other machines"
 
 
 def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None:

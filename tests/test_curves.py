@@ -38,10 +38,10 @@ from reporter.report.output.summary import summary
 from reporter.report.page import failures
 from reporter.report.sections import Items
 from reporter.report.table import status_word
-from reporter.run import curve_plan, experiment
+from reporter.run import curve_plan, experiment, preparation
 from reporter.run.curve_measurement import described
 from reporter.run.input_sizes import valid
-from reporter.run.ledger import Ledger
+from reporter.run.ledger import NOT_ASKED, Ledger
 from reporter.run.request import Request
 from reporter.run.slots import Event
 from reporter.store import record_files
@@ -593,6 +593,24 @@ def test_no_curves_on_a_cpu_unless_they_are_asked_for(tmp_path: Path) -> None:
     (found,) = json.loads((out / "summary.json").read_text())["records"]
     assert "curves" not in found
     assert not [key for key in found["readings"] if key.startswith("best_throughput")]
+
+
+def test_a_curve_of_a_device_that_is_not_measured_has_its_reason_if_its_key_is_named(tmp_path: Path) -> None:
+    devices = {"cpu": "cpu", "any": "cpu"}
+
+    def readings(*named: str) -> dict[str, tuple[str, str | None]]:
+        chosen = settings({"metrics": named, "device": "cpu"})
+        metrics = preparation.with_curves(preparation.choose_metrics(named), chosen, devices)
+        (folder := tmp_path / named[0]).mkdir()
+        request = Request(folder, [own()], metrics, devices, CONDITIONS, no_cuda=NOT_ASKED)
+        ledger = Ledger(own(), request)
+        assert not [job.curve for job in experiment.plan(request, {"own": ledger}) if job.device != "cpu"]
+        assert not curve_plan.failures(ledger)
+        found = ledger.record.readings
+        return {key: (each.status, each.reason) for key, each in found.items() if key.startswith("best_throughput")}
+
+    assert readings("best_throughput_cuda") == {"best_throughput_cuda": ("unsupported", NOT_ASKED)}
+    assert readings("latency_cuda") == readings("best_throughput_cpu") == {}
 
 
 @pytest.mark.slow

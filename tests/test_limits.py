@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import samples
 from click.testing import CliRunner
+from commands import call
 
 from reporter.cli import choosing
 from reporter.cli.main import command
@@ -117,6 +118,16 @@ def test_licenses(folder: Path) -> None:
         choosing.chosen(folder, {}, licenses=["apache-2"])
 
 
+@pytest.mark.parametrize(
+    ("option", "listed", "example"),
+    [("--license", "", "apache-2.0,mit"), ("--license", " ,", "apache-2.0,mit"), ("--modes", "", "eager,bf16")],
+)
+def test_an_empty_list_is_no_filter_and_refused(folder: Path, option: str, listed: str, example: str) -> None:
+    done = call("choose", folder, option, listed)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"{option}: invalid value {listed!r}; it should be a list of names, as in {example}" in done.stderr
+
+
 @pytest.mark.parametrize("sort", ["", "throughput_cpu"])
 def test_what_a_license_excludes_is_in_the_order_of_all(folder: Path, sort: str) -> None:
     """`out` has pairs above a limit and pairs under other licenses, `unknown` pairs that lack a value or a license."""
@@ -149,10 +160,14 @@ def test_each_stop_of_a_lower_limit_keeps_the_network_it_is_from(folder: Path) -
         assert slider.stops[0][1].startswith("≥ ")
 
 
-def test_list_all_is_not_mixed_with_names() -> None:
+def test_list_all_and_modes_are_not_mixed_with_names() -> None:
     done = CliRunner().invoke(command, ["list", "--all", "--architectures", "resnet18"])
     assert done.exit_code == 2
     assert "leave out --architectures" in done.output
+    for given in (["--architectures", "resnt50"], ["--architecture", "nets.py:NET"], ["--all"]):
+        done = CliRunner().invoke(command, ["list", "--modes", *given])
+        assert done.exit_code == 2
+        assert f"--modes lists execution modes only; leave out {given[0]}" in done.output
     listed = CliRunner().invoke(command, ["list"])
     assert "More architectures: reporter list --all" in listed.output
 

@@ -84,6 +84,24 @@ def test_a_lock_file_gets_what_other_modes_need(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / pinned.LOCK).read_text().splitlines() == [f"{pinned.HEADING}{VERSIONS}", *made.parts]
 
 
+def test_a_list_of_versions_may_be_longer_than_a_file_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File systems allow 255 bytes."""
+    versions = [VERSIONS, *(f"{'package' * 3}{number}==1.0" for number in range(15))]
+    monkeypatch.setattr(pinned, "_resolved", lambda requirements, _: sorted(requirements))
+    monkeypatch.setattr(pinned, "_made", lambda frozen, _: Path(*frozen))
+    made = pinned.environment(" ".join(versions), tmp_path, print)
+    assert {*" ".join(versions).split()} <= {*made.parts}
+    with pytest.raises(ReporterError, match="is neither an environment nor exact versions"):
+        pinned.environment(" ".join((*versions, "numpy>=2")), tmp_path, print)
+
+
+def test_a_lock_file_may_be_named_as_a_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pinned, "_made", lambda frozen, _: Path(*frozen))
+    monkeypatch.chdir(tmp_path)
+    Path("torch==9.9.1.lock").write_text("numpy==1.0\ntorch==9.9.1\n")
+    assert pinned.environment("torch==9.9.1.lock", tmp_path, print) == Path("numpy==1.0", "torch==9.9.1")
+
+
 def test_a_committed_lock_file_is_a_results_folder(tmp_path: Path) -> None:
     """The first run in a checkout without a cache, or after one that was interrupted before the first record."""
     (tmp_path / pinned.LOCK).write_text("torch==9.9.1\n")

@@ -63,6 +63,12 @@ def test_the_comment_is_edited_in_place(nights: Nights, api: Api, tmp_path: Path
     assert len([each for each in api.comments.values() if "architecture-reporter" in each["body"]]) == 2
 
 
+def test_a_link_that_is_not_utf8_can_be_written(nights: Nights, tmp_path: Path) -> None:
+    done = call("publish", nights.out, "--comment", tmp_path / "comment.md", "--link", "https://a.example/\udcff")
+    assert done.returncode == 0, done.stderr
+    assert "[Report](https://a.example/\\udcff)" in (tmp_path / "comment.md").read_text(encoding="utf-8")
+
+
 def test_a_comment_has_at_most_12_rows(nights: Nights) -> None:
     run = outlets.read(nights.out)
     count = next(each for each in run.comparison["findings"] if each["kind"] == "exact")

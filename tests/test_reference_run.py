@@ -419,6 +419,17 @@ def test_a_move_that_is_interrupted_at_its_end_is_completed(
     assert len({line.model_dump_json(exclude={"started"}) for line in ratio_history.load(folder)}) == 1
 
 
+def test_a_lock_file_with_another_encoding_is_moved_to(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a run with --against reads it; only a comment can have such bytes."""
+    folder, new = before_a_move(tmp_path, monkeypatch), tmp_path / "new.lock"
+    new.write_bytes("# das Café\ntorch==new\n".encode("latin-1"))
+    done = call("move", folder, "--to", new, *MOVE)
+    assert done.returncode == 0, done.stderr
+    assert (folder / pinned.LOCK).read_text(encoding="utf-8") == "# das Caf\ufffd\ntorch==new\n"
+
+
 def before_a_move(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A results folder with the lock of one reference, and that of another one beside it; neither is installed."""
     for name in ("old", "new", "out"):

@@ -106,6 +106,16 @@ def test_a_side_that_had_ended_before_the_other_timed_out_keeps_its_reason(sides
     assert [each.status for each in found] == ["timeout", "failed"]
 
 
+@pytest.mark.parametrize("longest", [86400.0, 0.001])
+def test_a_timeout_may_be_longer_than_the_system_can_wait(
+    longest: float, sides: list[Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wait ends after LONGEST_WAIT, and is repeated until the time is up."""
+    monkeypatch.setattr(interleaving, "LONGEST_WAIT", longest)
+    found = interleaving.measure(sides, [job("net")] * 2, 1e10)
+    assert [verdict.status for verdict in found] == ["ok", "ok"]
+
+
 def test_mkl_measures_the_frequency_of_the_processor_before_workers_list_kernels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

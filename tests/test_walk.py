@@ -494,8 +494,11 @@ def test_a_slower_version_fails_as_a_slower_time(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(version_environments, "between", lambda *_: NAMES[:2])
     monkeypatch.setattr(version_walk.Walk, "run", lambda _: found)
     command = ("ab", "--walk", "paced", "1.0..1.1", "--architectures", "alexnet", "--metrics", "latency_cpu_1thread")
-    codes = {kind: call(*command, "--fail-on", kind).returncode for kind in ("timing", "any", "exact", "never")}
-    assert codes == {"timing": 1, "any": 1, "exact": 0, "never": 0}
+    codes = {kind: call(*command, "--fail-on", kind).returncode for kind in ("timing", "any", "never")}
+    assert codes == {"timing": 1, "any": 1, "never": 0}
+    refused = call(*command, "--fail-on", "exact")
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+    assert "--fail-on exact: a walk finds slower times only; use --fail-on timing or any" in refused.stderr
 
 
 def test_a_walk_makes_its_own_environments(tmp_path: Path) -> None:

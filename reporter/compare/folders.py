@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from reporter.compare import document, kernel_changes, matching, output_changes, recent_level, times
 from reporter.compare.differences import Differences
 from reporter.documents.comparisons import ComparedRun
+from reporter.host.machine import key as this_machine
 from reporter.model import ComparedRecord, Record, ReporterError, option_values
 from reporter.model.profiles import KernelLedger
 from reporter.model.settings import FailOn, Settings, check_gate
@@ -123,6 +124,9 @@ def baseline(settings: Settings, out: Path | None = None) -> ResultsFolder | Non
     if settings.baseline:
         before = read(Path(option_values.path(settings.baseline)), "--baseline")
         if settings.against is None:  # else times are judged by the reference
+            if settings.executor == "local":  # else the machines are those of other nodes
+                why = f"{before.folder} is of another machine"
+                check_machines(settings.fail_on, machines_of(before), [this_machine()], why)
             check_rounds(settings.fail_on, [before])
             machines = {run.machine for run in before.history}
             check_level(settings.fail_on, before.history, machines, settings.baseline)
@@ -143,6 +147,18 @@ def _with_copies(side: ResultsFolder) -> ResultsFolder:
             if path.is_file():
                 copyfile(path, target)
     return replace(side, copied=copied)
+
+
+def machines_of(side: ResultsFolder) -> set[str]:
+    """The machines that its records were measured on."""
+    return {record.machine for record in side.records}
+
+
+def check_machines(fail_on: FailOn, base: Iterable[str], new: Iterable[str], why: str) -> None:
+    """ReporterError if --fail-on is for times only, and no machine is on both sides: no time would be compared."""
+    if fail_on == "timing" and not {*base} & {*new}:
+        remedy = "compare with a run of the same machine, or use --fail-on exact"
+        raise ReporterError(f"--fail-on timing: {why}, and times are compared on one machine only; {remedy}")
 
 
 def check_rounds(fail_on: FailOn, sides: Iterable[ResultsFolder]) -> None:

@@ -113,7 +113,7 @@ class Settings(BaseModel):
     sizes: tuple[str, ...] = ()
     steps: int | None = Field(None, ge=1)
     seeds: int | None = Field(None, ge=1)
-    first_seed: int | None = Field(None, ge=0)
+    first_seed: int | None = Field(None, ge=0, le=2**63 - 1)  # torch takes seeds below 2**64, also the later ones
     lang: tuple[str, ...] = ("en",)
     edition: Edition | None = None
     """The edition of the report; None: the one that follows from the architectures."""

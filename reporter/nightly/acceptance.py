@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from reporter.compare import reference_file
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import ReporterError
+from reporter.model.fields import legible
+from reporter.model.names import nearest
 from reporter.nightly import baseline, reference_findings, state
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import Acceptance, Acceptances, Finding
@@ -24,9 +26,10 @@ def accept(
 ) -> list[Finding]:
     """Accepts the findings of the last run, or those of some architectures, metrics or modes.
 
-    ReporterError if there are none.
+    Control characters and bytes other than UTF-8 in `reason` are stored as escapes.
+    ReporterError if there are none, or if one of the names is in no finding; then nothing is accepted.
     """
-    last = folder.last()
+    last, reason = folder.last(), legible(reason)
     wanted = {"architecture": architectures, "metric": metrics, "mode": modes}
     named = {field: names for field, names in wanted.items() if names}
     if last is None and (found := reference_file.load(folder.out)):
@@ -37,6 +40,7 @@ def accept(
     meant = [each for each in unaccepted if all(getattr(each, field) in names for field, names in named.items())]
     if not meant:
         raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(unaccepted)}")
+    _check_names(folder, last.findings, named)
     entries = [_entry(each, reason, now, last.started) for each in meant]
     before = folder.acceptances().accepted
     state.save(folder.accepted_file, Acceptances(accepted=(*before, *entries)))
@@ -53,8 +57,18 @@ def _of_main_job(
     if not meant:
         open_findings, _ = reference_findings.accepted(reference_findings.mark_accepted(found, before), {}, reason, now)
         raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(open_findings)}")
+    _check_names(folder, reference_findings.every(found), named)
     state.save(folder.accepted_file, Acceptances(accepted=(*before, *entries)))
     return meant
+
+
+def _check_names(folder: Folder, findings: Sequence[Finding], named: Mapping[str, Sequence[str]]) -> None:
+    """ReporterError if a name is in no finding, accepted or not: it is misspelt, or its finding is gone."""
+    for field, names in named.items():
+        known = dict.fromkeys(value for each in findings if (value := getattr(each, field)))
+        for name in names:
+            if name not in known:
+                raise ReporterError(f"{folder.out}: no finding has --{field} {name!r}; {nearest(name, known)}")
 
 
 def settle(folder: Folder) -> None:

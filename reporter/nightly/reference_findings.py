@@ -184,6 +184,11 @@ def accepted(
     return meant, entries
 
 
+def every(found: AgainstReference) -> list[Finding]:
+    """All findings of a run of the main job, also those that are known."""
+    return [each for row in _rows(found) if (each := _finding(row, found, found.started))]
+
+
 def _rows(found: AgainstReference) -> list[Row]:
     return [*found.verdicts, *found.changes]
 

@@ -84,9 +84,24 @@ def images(name: str, data_root: str | None) -> Images:
     return Images(Path(root) / chosen.folder, fetched=not Path(chosen.folder).is_absolute())
 
 
+def check_images(name: str, data_root: str | None) -> None:
+    """ReporterError if the check that a data set has for its folder fails, or if --data-root is not a folder."""
+    entry, found = dataset(name), images(name, data_root)
+    if entry.check:
+        try:
+            entry.check(Path(entry.folder))
+        except (OSError, ValueError) as error:
+            raise ReporterError(f"--dataset: {error}") from None
+    elif found.folder and found.fetched:
+        place = next(path for path in (found.folder, *found.folder.absolute().parents) if os.path.exists(path))
+        if not place.is_dir():
+            raise ReporterError(f"--data-root: {place} is not a folder; name one")
+
+
 def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture]) -> dict[str, dict[str, str]]:
     """The files of --checkpoint by network, each with its SHA-256: another file is another start."""
-    names, found = [architecture.name for architecture in architectures], {}
+    names = [architecture.name for architecture in architectures]
+    found: dict[str, dict[str, str]] = {}
     for pair in pairs:
         name, _, path = pair.partition("=")
         if not path:
@@ -104,7 +119,10 @@ def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture])
             raise ReporterError(
                 f"--checkpoint: the path {place!r} should be text in UTF-8; rename the file or its folder"
             )
-        found[name] = {"checkpoint": digest, "checkpoint_file": place}
+        chosen = {"checkpoint": digest, "checkpoint_file": place}
+        if found.setdefault(name, chosen) != chosen:
+            first = found[name]["checkpoint_file"]
+            raise ReporterError(f"--checkpoint: {name!r} has two files, {first} and {place}; name one")
     return found
 
 

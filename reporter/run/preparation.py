@@ -18,7 +18,7 @@ from reporter.model.settings import UNRECORDED, Settings
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import checked
-from reporter.registry.selection import dataset, images, own_checkpoints, sets
+from reporter.registry.selection import check_images, dataset, images, own_checkpoints, sets
 from reporter.run import preloads
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.input_sizes import usable
@@ -59,7 +59,7 @@ def prepare(
         raise ReporterError("say where the results go: --out DIR")
     dataset(settings.dataset)
     if isinstance(executor, LocalExecutor):
-        check_images(settings)
+        check_images(settings.dataset, settings.data_root)
     metrics = choose_metrics(settings.metrics, settings.finetune)
     for module in preloads.modules(metrics):
         executor.preload(module)
@@ -100,16 +100,6 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
     check_networks(architectures, executor, settings.input_size or "", _timeout(settings))
     request = _request(out or Path(), settings, architectures, metrics, devices)
     return replace(request, conditions=usable(request.conditions))
-
-
-def check_images(settings: Settings) -> None:
-    """ReporterError if the data set has a check of its folder, which the user names, and that finds it wrong."""
-    entry = dataset(settings.dataset)
-    if entry.check:
-        try:
-            entry.check(Path(entry.folder))
-        except (OSError, ValueError) as error:
-            raise ReporterError(f"--dataset: {error}") from None
 
 
 def _request(
@@ -185,13 +175,14 @@ def _own_words(metric: Metric) -> list[str]:
 def with_curves(metrics: Mapping[str, Metric], settings: Settings, devices: Mapping[str, str]) -> dict[str, Metric]:
     """The metrics with those of the curves: on the CPU only where points or the key are named, on a GPU with its times.
 
-    There is no row for the curve of a device that is not measured.
+    A device that is not measured has no row for its curve, unless the key is named: then the row has the reason.
     """
     catalogue = collect("reporter.metrics", Metric)
     found = {name: metric for name, metric in metrics.items() if not metric.curve}
     for name, metric in catalogue.items():
         asked = settings.batches or settings.sizes or {name, without_device(name)} & set(settings.metrics)
-        if metric.curve and metric.device in devices and (asked or (name in metrics and metric.device != "cpu")):
+        here = metric.device in devices and (asked or (name in metrics and metric.device != "cpu"))
+        if metric.curve and (here or name in settings.metrics):
             found[name] = metric
     return found
 

@@ -67,6 +67,8 @@ def ab_command(
     if walk:
         if a or b or out:
             raise ReporterError("--walk makes its own environments; remove --a, --b and --out")
+        if fail_on == "exact":
+            raise ReporterError("--fail-on exact: a walk finds slower times only; use --fail-on timing or any")
         from reporter.cli import walking
 
         context.exit(walking.walk(*walk, options, as_json=as_json, fails=fail_on in ("timing", "any")))

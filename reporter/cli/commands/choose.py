@@ -10,6 +10,7 @@ from reporter.cli.limit_options import Amount
 from reporter.cli.options import comma_list
 from reporter.cli.paths import PATH
 from reporter.host import files, printing
+from reporter.model import ReporterError
 
 
 @click.command("choose")
@@ -51,12 +52,17 @@ def choose_command(
     from reporter.cli import choosing
 
     limits = {choosing.criterion(name): limit for name, limit in options.items() if limit is not None}
-    chosen = choosing.chosen(folder, limits, _words(modes), licenses=_words(licenses), sort=sort.strip())
+    names, listed = _words("--modes", modes, "eager,bf16"), _words("--license", licenses, "apache-2.0,mit")
+    chosen = choosing.chosen(folder, limits, names, licenses=listed, sort=sort.strip())
     click.echo(printing.document(files.dumps(chosen)) if as_json else choosing.in_words(chosen))
 
 
-def _words(listed: str | None) -> list[str]:
-    return [word.strip() for word in (listed or "").split(",") if word.strip()]
+def _words(option: str, listed: str | None, example: str) -> list[str]:
+    """The words of a comma list; ReporterError if it has none, which would be no filter."""
+    words = [word.strip() for word in (listed or "").split(",") if word.strip()]
+    if listed is not None and not words:
+        raise ReporterError(f"{option}: invalid value {listed!r}; it should be a list of names, as in {example}")
+    return words
 
 
 ENTRIES = (choose_command,)

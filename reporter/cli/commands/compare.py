@@ -39,8 +39,10 @@ def compare_command(
     if as_json and markdown:
         raise click.UsageError("--json and --markdown are two formats; use one of them")
     sides = of_folder(folders.read(base, "BASE")), of_folder(folders.read(new, "NEW"))
+    machines = folders.machines_of(sides[1])
+    why = f"{base} and {new} are of different machines"
+    folders.check_machines(fail_on, folders.machines_of(sides[0]), machines, why)
     folders.check_rounds(fail_on, sides)
-    machines = {record.machine for record in sides[1].records}
     folders.check_level(fail_on, folders.past_level(*sides), machines, f"{base} and {new}")
     found = folders.compare_results(*sides)
     complaints = [line for side in sides for line in side.complaints]

@@ -28,6 +28,9 @@ def list_command(
 
     if every and architectures is not None:
         raise click.UsageError("--all lists all architectures; leave out --architectures")
+    if modes_only and (every or references or architectures is not None):
+        given = "--all" if every else "--architecture" if references else "--architectures"
+        raise click.UsageError(f"--modes lists execution modes only; leave out {given}")
     words = (
         listing.every()
         if every

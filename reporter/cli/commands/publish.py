@@ -38,9 +38,10 @@ def publish_command(
     """
     from reporter.host import files, printing
     from reporter.host.github import GitHub, pull_request
+    from reporter.model.fields import legible
     from reporter.nightly import outlet_files, outlets
 
-    run = outlets.read(folder, exit_code)
+    run, link = outlets.read(folder, exit_code), legible(link)  # a byte other than UTF-8 is a surrogate
     text = outlets.comment(run, name, link)
     suite = outlet_files.junit(run) if junit else b""
     measurements = files.dumps(outlet_files.benchmark(run)) if benchmark else ""

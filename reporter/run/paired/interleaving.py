@@ -22,7 +22,7 @@ from reporter.host.credentials import inherited
 from reporter.host.job import STOP, TURN, Job
 from reporter.model import Reading, ReporterError, Verdict
 from reporter.model.fields import legible
-from reporter.run.executors.local import ending
+from reporter.run.executors.local import LONGEST_WAIT, ending
 from reporter.run.paired import bootstrap
 from reporter.stats.samples import interval
 
@@ -163,9 +163,11 @@ class Side:
         assert self._process.stdout is not None
         pipe = self._process.stdout.fileno()
         while b"\n" not in self._buffer:
-            left = None if self._deadline == math.inf else max(0.0, self._deadline - monotonic())
-            if not select.select([pipe], [], [], left)[0]:
-                raise TimeoutError
+            left = max(0.0, self._deadline - monotonic())
+            if not select.select([pipe], [], [], min(left, LONGEST_WAIT))[0]:
+                if left <= LONGEST_WAIT:
+                    raise TimeoutError
+                continue
             part = os.read(pipe, 1 << 16)
             if not part:
                 raise EOFError

@@ -55,9 +55,9 @@ def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = ())
     """
     versions = named.split()
     place = Path(os.path.expanduser(named))  # Path.expanduser raises without a home
-    if place.is_file() and place.suffix == ".lock":
+    if os.path.isfile(place) and place.suffix == ".lock":  # Path.is_file raises for what is too long for a name
         return _made(_read(place)[1], note)
-    if versions and place.exists():
+    if versions and os.path.exists(place):
         return place
     if not versions or not all(map(EXACT.fullmatch, versions)):
         raise ReporterError(

@@ -56,6 +56,7 @@ def move(
         )
         if old is None and places[0] == places[1]:
             raise ReporterError(f"{new!r} is already the reference of {folder}; there is nothing to move")
+        text = _lock_text(new, Path(made) / "new")  # read before anything is measured
         with paired_run.sides(places, needs, SIDES, keep=request.keep_env) as (a, b):
             examined = a.about, b.about
         journal = folder / PARTIAL
@@ -73,7 +74,6 @@ def move(
             journal.unlink(missing_ok=True)  # or the same command would use the same measurements again
             raise ReporterError(f"the reference is not moved: {_too_noisy(noisy)}")
         found = _document(request, examined, rows, started)
-        text = _lock_text(new, Path(made) / "new")
         with suppress(KeyboardInterrupt), interrupts.deferred():  # from here on an interrupt comes too late
             ratio_history.append(folder, ratio_history.line_of(found, "move"))
             _replace_lock(folder / pinned.LOCK, text)
@@ -142,10 +142,10 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _lock_text(new: str, made: Path) -> str | None:
-    """The lock file of the new reference; None for an environment, which has none."""
+    """The lock file of the new reference, as `pinned` reads it; None for an environment, which has none."""
     named = Path(os.path.expanduser(new))  # Path.expanduser raises without a home
     lock = named if named.suffix == ".lock" and named.is_file() else made / pinned.LOCK
-    return lock.read_text("utf-8") if lock.is_file() else None
+    return lock.read_text("utf-8", errors="replace") if lock.is_file() else None
 
 
 def _replace_lock(lock: Path, text: str | None) -> None:
