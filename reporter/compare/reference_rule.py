@@ -179,7 +179,3 @@ def detectable(rows: Sequence[ReferenceTime]) -> float | None:
     sizes = [row.detectable for row in rows if row.detectable is not None]
     return float(np.median(sizes)) if sizes else None
 
-
-def too_noisy(rows: Sequence[ReferenceTime]) -> bool:
-    """Whether the run as a whole has no verdict: more than half of its rows have none."""
-    return 2 * sum(row.verdict == "noisy" for row in rows) > len(rows)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from reporter.compare import noisy_times
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceVerdict
 from reporter.model.records import pair_name
 from reporter.report.between_runs import kernel_lines
@@ -25,7 +26,7 @@ def section(found: AgainstReference, comparison: Comparison, tongue: Language) -
     titles = {key: _(quantity.title) for key, quantity in comparison.quantities.items()}
     blocks: list[Content] = [Text(_sides(found, tongue)), Text(headline(found, tongue))]
     if found.too_noisy:
-        blocks.append(Text(advice(tongue)))
+        blocks.append(Text(advice(found, titles, tongue)))
     if found.verdicts:
         blocks.append(_table(found, titles, tongue))
     blocks += [Text(line) for line in (*_changes(found, titles, tongue), *missing(found, titles, tongue))]
@@ -38,7 +39,7 @@ def lines(found: AgainstReference, titles: dict[str, str]) -> Iterator[str]:
     yield f"against the reference: {_sides(found, english)}"
     yield f"against the reference: {headline(found, english)}"
     if found.too_noisy:
-        yield f"against the reference: {advice(english)}"
+        yield f"against the reference: {advice(found, titles, english)}"
     rows = [row for row in _ordered(found.verdicts) if row.verdict in ("slower", "noisy", "faster")]
     for row in rows[:MOST_LINES]:
         name, title = pair_name(row.architecture, row.mode), titles.get(row.metric, row.metric)
@@ -71,13 +72,19 @@ def headline(found: AgainstReference, tongue: Language) -> str:
     return message.format(text=text, size=_percent(found.detectable, tongue), power=_percent(POWER, tongue, 0))
 
 
-def advice(tongue: Language) -> str:
-    """What to do if a machine is too noisy."""
-    return tongue._(
+def advice(found: AgainstReference, titles: Mapping[str, str], tongue: Language) -> str:
+    """What to do if a machine is too noisy; with the metrics and modes that it was too noisy for, if not for all."""
+    _ = tongue._
+    text = _(
         "The machine was too noisy for a verdict, so this run does not show that nothing became slower. If this "
         "lasts: run on a machine without other work, use --preset thorough, which measures more rounds, or measure "
         "latency_cpu_1thread only."
     )
+    noisy = noisy_times.too_noisy(found.verdicts)
+    if not noisy or len(noisy) == len({(row.metric, row.mode) for row in found.verdicts}):
+        return text
+    names = "; ".join(f"{titles.get(metric, metric)} ({mode})" for metric, mode in noisy)
+    return f"{_('Most times have no verdict: {names}.').format(names=names)} {text}"
 
 
 def described(row: ReferenceVerdict, tongue: Language) -> str:
