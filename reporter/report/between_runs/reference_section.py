@@ -59,6 +59,7 @@ def headline(found: AgainstReference, tongue: Language) -> str:
         (len(known), _("{count} known to be slower since {date}")),
         (sum(row.verdict == "faster" for row in found.verdicts), _("{count} faster")),
         (sum(row.verdict == "noisy" for row in found.verdicts), _("{count} too noisy for a verdict")),
+        (sum(map(noisy_times.hides_growth, found.verdicts)), _("{count} too noisy to show growth")),
         (sum(row.kernels is None for row in found.changed), _("counts that differ: {count}")),
         (len({pair_name(row.architecture, row.mode) for row in found.changed if row.kernels}), _(KERNELS)),
         (len(found.gaps), _("not measured on both sides: {count}")),
@@ -100,6 +101,7 @@ def described(row: ReferenceVerdict, tongue: Language) -> str:
     if row.known:
         since = _("known since {date} ({size})")
         text += "; " + since.format(date=tongue.date(row.known.since), size=_signed(row.known.ratio, tongue))
+        text += ", " + _("too noisy to show whether it grew") if noisy_times.hides_growth(row) else ""
         text += f": {row.known.reason}" if row.known.reason else ""
     return f"{text}: {tongue.translate(row.reason)}" if row.reason else text
 
