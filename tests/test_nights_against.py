@@ -217,6 +217,22 @@ def test_a_known_slowdown_whose_growth_is_hidden_by_noise_does_not_pass(
     assert play(played, measured, found(1.2)) == 0
 
 
+def test_an_acceptance_is_about_one_mode(measured: list[AgainstReference], tmp_path: Path) -> None:
+    night = found(1.05)
+    rows = tuple(row.model_copy(update={"mode": mode}) for row in night.verdicts for mode in ("eager", "bf16"))
+    night = night.model_copy(update={"verdicts": rows})
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    assert play(played, measured, night) == 1
+    assert played.accept(mode="eager") == 1
+    assert play(played, measured, night) == 1
+    assert "1 slower, 1 known to be slower since" in played.headline
+    [line] = [line for line in played.lines if "differs from the reference" in line]
+    assert "resnet18 (bf16) +5.0% time" in line
+    assert played.accept(mode="bf16") == 1
+    assert play(played, measured, night) == 0
+
+
 def test_what_differs_and_what_has_no_verdict_is_named(measured: list[AgainstReference], tmp_path: Path) -> None:
     """A count is no time that is worse; a time that the reference cannot measure has its reason on the screen."""
     changed = ReferenceChange(architecture="alexnet", metric="macs", reference=5, tonight=6)
