@@ -358,6 +358,25 @@ def test_a_config_file_may_name_the_reference(tmp_path: Path) -> None:
     assert "is no Python environment" in process.stderr
 
 
+def test_the_size_that_is_found_in_half_of_the_times_is_beside_the_largest() -> None:
+    """In other times, only larger changes would be found; if all are alike, there is one size."""
+    row = ReferenceVerdict(
+        architecture="tiny", metric="latency_cpu", mode="eager", verdict="unchanged", ratio=1.0, low=0.99, high=1.01
+    )
+    sizes = [0.025] * 10 + [0.06] * 8
+    verdicts = tuple(row.model_copy(update={"detectable": size}) for size in sizes)
+    about = {"changes": (), "gaps": (), "lost": (), "detectable": 0.025}
+    found = AgainstReference.model_construct(verdicts=verdicts, **about)
+    assert reference_section.headline(found, language("en")).endswith(
+        "; in half of the times, a change of 2.5 % would have been found with a probability of 90 %; the largest such "
+        "change is 6.0 %."
+    )
+    assert reference_section.headline(found, language("ru")).endswith("наибольшее такое изменение — 6,0 %.")
+    alike = AgainstReference.model_construct(verdicts=verdicts[:10], **about)
+    text = "no difference; a change of 2.5 % would have been found with a probability of 90 %."
+    assert reference_section.headline(alike, language("en")) == text
+
+
 @pytest.mark.parametrize(("code", "point"), [("en", "."), ("ru", ",")])
 def test_a_verdict_has_the_numbers_of_its_language(code: str, point: str) -> None:
     row = ReferenceVerdict(

@@ -69,8 +69,17 @@ def headline(found: AgainstReference, tongue: Language) -> str:
     text = ", ".join(parts) if parts else _("no difference")
     if found.detectable is None:
         return _("{text}; no time was measured in enough rounds for a verdict.").format(text=text)
-    message = _("{text}; a change of {size} would have been found with a probability of {power}.")
-    return message.format(text=text, size=_percent(found.detectable, tongue), power=_percent(POWER, tongue, 0))
+    sizes = [round(row.detectable, 4) for row in found.verdicts if row.detectable]
+    largest = _percent(max(found.detectable, *sizes), tongue) if sizes else ""
+    size, power = _percent(found.detectable, tongue), _percent(POWER, tongue, 0)
+    if largest in (size, ""):
+        message = _("{text}; a change of {size} would have been found with a probability of {power}.")
+        return message.format(text=text, size=size, power=power)
+    message = _(
+        "{text}; in half of the times, a change of {size} would have been found with a probability of {power}; the "
+        "largest such change is {largest}."
+    )
+    return message.format(text=text, size=size, power=power, largest=largest)
 
 
 def advice(found: AgainstReference, titles: Mapping[str, str], tongue: Language) -> str:
