@@ -12,7 +12,7 @@ import pytest
 from version_index import wheel
 
 from reporter.model import ReporterError
-from reporter.run.paired import pinned, reference_move
+from reporter.run.paired import package_sizes, pinned, reference_move
 from reporter.run.preparation import check_folder
 
 VERSIONS = "torch==9.9.1 torchvision==9.9.2"
@@ -219,10 +219,10 @@ def test_a_user_without_a_home_folder(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_size_of_an_environment_is_that_of_its_packages() -> None:
-    with_torch, without = pinned.gigabytes(["torch"]), pinned.gigabytes(["typing_extensions"])
+    with_torch, without = package_sizes.gigabytes(["torch"]), package_sizes.gigabytes(["typing_extensions"])
     assert 0.1 < with_torch < 20
     assert 0 < without < 0.001
-    assert pinned.gigabytes(["no-such-package"]) == 0
+    assert package_sizes.gigabytes(["no-such-package"]) == 0
 
 
 def test_the_size_has_what_extras_of_a_package_without_files_require(
@@ -242,4 +242,25 @@ def test_the_size_has_what_extras_of_a_package_without_files_require(
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{lines}")
         (about / "RECORD").write_text(f"{name}.so,,{size}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert pinned.gigabytes(["torchlike", "toolkit"]) == pytest.approx(0.005001)
+    assert package_sizes.gigabytes(["torchlike", "toolkit"]) == pytest.approx(0.005001)
+
+
+def test_a_size_that_this_environment_does_not_have_is_not_stated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packages that are not installed here, and the libraries of a torch with CUDA if the one here has none."""
+    about = tmp_path / "torch-9.9.1+cpu.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.9.1+cpu\n")
+    (about / "RECORD").write_text("torch.so,,900000000\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(pinned, "uv", lambda: ["uv"])
+    monkeypatch.setattr(pinned, "_call", lambda *_: None)
+    for requirements, size in (
+        (["torch==9.9.2", "no-such-package==1.0"], "0.9 GB and 1 package of unknown size, with CUDA up to 6 GB in "),
+        (["torch==9.9.2"], "0.9 GB, with CUDA up to 6 GB in "),
+        (["torch==9.9.1+cpu"], "0.9 GB in "),
+    ):
+        notes: list[str] = []
+        pinned._install(tmp_path / "made", requirements, notes.append)
+        assert f": about {size}{tmp_path}" in notes[0]

@@ -25,6 +25,7 @@ from reporter.host import files
 from reporter.model import ReporterError
 from reporter.model.durations import duration
 from reporter.model.fields import legible
+from reporter.run.paired import package_sizes
 
 try:
     import fcntl
@@ -82,37 +83,6 @@ def cache() -> Path:
     if base.startswith("~"):
         raise ReporterError("there is no home folder to keep environments in; set XDG_CACHE_HOME to a folder")
     return Path(base) / "reporter" / "environments"
-
-
-def gigabytes(names: Iterable[str]) -> float:
-    """What packages and all that they require take in this environment: an estimate for other versions of them."""
-    waiting, seen, size = [(name, "") for name in names], set[tuple[str, str]](), 0
-    while waiting:
-        written, extra = waiting.pop()
-        name = re.sub(r"[-_.]+", "-", written).lower()
-        if (name, extra) in seen:
-            continue
-        try:
-            found = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue
-        if all(each != name for each, _ in seen):
-            size += sum(file.size or 0 for file in found.files or ())
-        seen.add((name, extra))
-        waiting += [each for text in found.requires or () for each in _required(text, extra)]
-    return size / 1e9
-
-
-def _required(requirement: str, extra: str) -> Iterator[tuple[str, str]]:
-    """The package in a requirement, without and with each extra that it names; none if it is of another extra.
-
-    The CUDA libraries of torch are required by extras of a package without files.
-    """
-    found = re.match(r"([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?", requirement)
-    of = re.search(r"""extra\s*==\s*["']([^"']+)""", requirement)
-    if found and (of is None or of[1] == extra):
-        yield found[1], ""
-        yield from ((found[1], each.strip()) for each in (found[2] or "").split(",") if each.strip())
 
 
 def _names(name: str, versions: Iterable[str]) -> bool:
@@ -202,9 +172,9 @@ def uv() -> list[str]:
 
 
 def _install(place: Path, requirements: Sequence[str], note: Note) -> None:
-    size = gigabytes(each.partition("==")[0] for each in requirements)
+    size = package_sizes.in_words(requirements)
     how = "uv, hard links to its cache" if uv() else "pip"
-    note(f"installing {' '.join(requirements[:3])}: about {size:.1f} GB in {place.parent} ({how}); made once and kept")
+    note(f"installing {' '.join(requirements[:3])}: {size} in {place.parent} ({how}); made once and kept")
     if not (installer := uv()):
         install_with_pip(place, requirements, note)
         return
