@@ -93,11 +93,32 @@ def test_a_committed_lock_file_is_a_results_folder(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_an_interrupted_installation_is_made_again(index: Path, tmp_path: Path) -> None:
     made = pinned.environment(VERSIONS, tmp_path / "out", lambda _: None)
-    (made / pinned.COMPLETE).unlink()
-    (made / "bin" / "python").unlink()
-    (tmp_path / "out" / pinned.LOCK).unlink()
-    assert pinned.environment(VERSIONS, tmp_path / "out", lambda _: None) == made
-    assert (made / "bin" / "python").exists()
+    for removed in ((pinned.COMPLETE, "bin/python"), ("bin/python",)):
+        for name in removed:
+            (made / name).unlink()
+        (tmp_path / "out" / pinned.LOCK).unlink()
+        assert pinned.environment(VERSIONS, tmp_path / "out", lambda _: None) == made
+        assert (made / "bin" / "python").exists()
+
+
+def test_an_environment_whose_python_was_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by an upgrade of the system: the Python of the environment is a link to one that is gone."""
+    base, made = tmp_path / "python3", []
+    base.touch(0o755)
+
+    def install(place: Path, *_: object) -> None:
+        made.append(place)
+        shutil.rmtree(place, ignore_errors=True)
+        (place / "bin").mkdir(parents=True)
+        (place / "bin" / "python").symlink_to(base)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(pinned, "_install", install)
+    for upgraded, count in ((False, 1), (False, 1), (True, 2)):
+        if upgraded:
+            base.unlink()
+        assert pinned._made(VERSIONS.split(), print) == made[0]
+        assert len(made) == count
 
 
 def test_two_jobs_at_once_make_one_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +129,8 @@ def test_two_jobs_at_once_make_one_environment(tmp_path: Path, monkeypatch: pyte
     def install(place: Path, requirements: Sequence[str], note: Callable[[str], None]) -> None:
         note(f"installing {requirements}")
         time.sleep(0.2)
-        place.mkdir()
+        (place / "bin").mkdir(parents=True)
+        (place / "bin" / "python").touch(0o755)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(pinned, "WAITING", 0.01)

@@ -1,8 +1,8 @@
 """The reference environment of --against: exact versions, locked in a file, installed once and kept.
 
-An environment is kept in the user's cache folder under a digest of its versions. One that was not completed is made
-again; two jobs that need the same one wait for each other. The lock file lists the exact versions of all packages: with
-it, the same environment is installed on another machine, and nothing is resolved.
+An environment is kept in the user's cache folder under a digest of its versions. One that was not completed, or whose
+Python was removed, is made again; two jobs that need the same one wait for each other. The lock file lists the exact
+versions of all packages: with it, the same environment is installed on another machine, and nothing is resolved.
 """
 
 from __future__ import annotations
@@ -122,12 +122,12 @@ def _resolved(requirements: Sequence[str], note: Note) -> list[str]:
 
 
 def _keep(place: Path, target: Path, note: Note) -> None:
-    """Moves an environment to the place of its exact versions, unless there is one already."""
+    """Moves an environment to the place of its exact versions, unless there is a usable one already."""
     if target == place:  # all versions were exact
         files.write(place / COMPLETE, "")
         return
     with _alone(target, note), files.writing(target):
-        if not (target / COMPLETE).exists():  # another job may be using it
+        if not is_usable(target):  # else another job may be using it
             shutil.rmtree(target, ignore_errors=True)
             place.rename(target)
             files.write(target / COMPLETE, "")
@@ -135,13 +135,18 @@ def _keep(place: Path, target: Path, note: Note) -> None:
 
 
 def _made(frozen: Sequence[str], note: Note) -> Path:
-    """The kept environment with these versions, installed if it is not there or was not completed."""
+    """The kept environment with these versions, installed if it is not there or cannot be used."""
     place = _place(frozen)
     with _alone(place, note):
-        if not (place / COMPLETE).exists():
+        if not is_usable(place):
             _install(place, frozen, note)
             files.write(place / COMPLETE, "")
     return place
+
+
+def is_usable(place: Path) -> bool:
+    """Whether an environment was completed and has its Python, which may be a link to one that was removed since."""
+    return (place / COMPLETE).exists() and os.access(place / "bin" / "python", os.X_OK)
 
 
 @contextmanager

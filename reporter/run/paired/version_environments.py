@@ -119,9 +119,9 @@ class VersionEnvironments:
         return self.folder / f"{normalized(self.package)}-{version}"
 
     def make(self, version: str, note: pinned.Note) -> Path:
-        """The environment with a version, installed unless it is complete; InstallationError if this fails."""
+        """The environment with a version, installed unless it is usable; InstallationError if this fails."""
         place = self.place(version)
-        if not (place / pinned.COMPLETE).exists():
+        if not pinned.is_usable(place):
             place.parent.mkdir(parents=True, exist_ok=True)
             shared = () if self.has_all_packages else _here()
             pinned.install_with_pip(place, list(self._requirements(version)), note, shared)
