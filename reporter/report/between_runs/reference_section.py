@@ -18,6 +18,8 @@ from reporter.stats.unequal_rounds import POWER
 
 ORDER = ("slower", "noisy", "faster", "unchanged")
 MOST_LINES = 12
+GPU = "_cuda"
+"""What the keys of metrics on a GPU contain."""
 
 
 def section(found: AgainstReference, comparison: Comparison, tongue: Language) -> Section:
@@ -179,7 +181,7 @@ def _changes(found: AgainstReference, titles: dict[str, str], tongue: Language) 
 
 
 def missing(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
-    """What was not measured on both sides, the rounds that failed, and why."""
+    """What was not measured on both sides, the rounds that failed, and why; that kernels of a GPU are not compared."""
     message = tongue._("{name}: {title} was not compared: {reason}")
     for gap in found.gaps:
         title = titles.get(gap.metric, gap.metric)
@@ -188,6 +190,8 @@ def missing(found: AgainstReference, titles: dict[str, str], tongue: Language) -
     for loss in found.lost:
         title = titles.get(loss.metric, loss.metric)
         yield message.format(name=pair_name(loss.architecture, loss.mode), title=title, reason=loss.reason)
+    if not found.control and any(GPU in row.metric for row in (*found.verdicts, *found.gaps)):
+        yield tongue._("Kernels on the GPU are not compared with the reference; use reporter ab to compare them.")
 
 
 def _ordered(rows: Sequence[ReferenceVerdict]) -> list[ReferenceVerdict]:
