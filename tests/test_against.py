@@ -107,7 +107,7 @@ def test_a_noisy_machine_has_no_verdict() -> None:
 
 def test_a_mode_without_a_verdict_does_not_pass() -> None:
     """Eager has a verdict on each time, and the other mode, which is as many times, on none."""
-    both = sides(np.random.default_rng(1))
+    both = sides(np.random.default_rng(1), noise=0.003)
     noisy = sides(np.random.default_rng(1), noise=0.05)
     both |= {(metric, "bf16", name): readings for (metric, _, name), readings in noisy.items()}
     found = document(reference_rule.verdicts(both))

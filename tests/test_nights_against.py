@@ -206,7 +206,7 @@ def test_a_known_slowdown_whose_growth_is_hidden_by_noise_does_not_pass(
         night = found(ratio)
         rows = tuple(row.model_copy(update={"detectable": share}) for row in night.verdicts)
         assert play(played, measured, night.model_copy(update={"verdicts": rows})) == code
-    assert f"1 known to be slower since {first}, 1 too noisy to show growth" in played.headline
+    assert f"1 known to be slower since {first} 2026, 02:17 UTC, 1 too noisy to show growth" in played.headline
     assert "If this lasts: run on a machine without other work" in played.headline
     assert "Architecture report: no verdict" in outlets.comment(outlets.read(played.out), "nightly", "")
     noisy = reference_findings.mark_accepted(measured[0], Folder(played.out).acceptances().accepted)

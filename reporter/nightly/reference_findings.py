@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from reporter.compare import noisy_times, reference_file, reference_names
 from reporter.compare.kernel_changes import names_in_words
@@ -28,6 +28,7 @@ from reporter.run.paired.against import Against
 
 KIND: Kind = "reference"
 Row = ReferenceVerdict | ReferenceChange
+Marked = TypeVar("Marked", ReferenceVerdict, ReferenceChange)
 TIME_UNITS = ("s", "1/s")
 Place = tuple[str, str, str]
 """Architecture, metric, mode."""
@@ -63,7 +64,7 @@ def mark_accepted(found: AgainstReference, acceptances: Sequence[Acceptance]) ->
     """
     entries = [each for each in acceptances if each.kind == KIND]
 
-    def marked(row: Row) -> Row:
+    def marked(row: Marked) -> Marked:
         finding = _finding(row, found, "")
         entry = next((entry for entry in reversed(entries) if finding and entry.covers(finding)), None)
         if entry is None:

@@ -190,7 +190,8 @@ def missing(found: AgainstReference, titles: dict[str, str], tongue: Language) -
     for loss in found.lost:
         title = titles.get(loss.metric, loss.metric)
         yield message.format(name=pair_name(loss.architecture, loss.mode), title=title, reason=loss.reason)
-    if not found.control and any(GPU in row.metric for row in (*found.verdicts, *found.gaps)):
+    metrics = (*(row.metric for row in found.verdicts), *(gap.metric for gap in found.gaps))
+    if not found.control and any(GPU in metric for metric in metrics):
         yield tongue._("Kernels on the GPU are not compared with the reference; use reporter ab to compare them.")
 
 
