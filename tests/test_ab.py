@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 import pytest
@@ -20,10 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_run import FAULTY
 
+from reporter.cli import heartbeat
 from reporter.cli.commands import ab
 from reporter.compare import paired
 from reporter.compare.differences import Basis, Change, Differences, TimeVerdict, Timing
 from reporter.compare.environments import About, Import
+from reporter.host import printing
 from reporter.metrics.operators import COVERAGE
 from reporter.model import Architecture, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.profiles import LayerKernel, digest
@@ -332,6 +335,32 @@ def test_a_job_has_the_time_that_earlier_jobs_left_to_its_architecture(
     ]
     assert limits == [10, 6]
     assert [(a.status, b.status) for a, b in readings] == [("skipped",) * 2, ("skipped",) * 2, ("timeout",) * 2]
+
+
+def test_a_comparison_prints_lines_while_it_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While architectures are looked up, and while both environments are loaded for the first time."""
+    lines: list[str] = []
+    printed = Event()
+
+    def note(line: str) -> None:
+        lines.append(line)
+        printed.set()
+
+    def slow(*_: object) -> NoReturn:
+        lines.clear()
+        printed.clear()
+        printed.wait(60)
+        raise ReporterError("no such torch")
+
+    monkeypatch.setattr(heartbeat, "INTERVAL", 0.01)
+    monkeypatch.setattr(printing, "note", note)
+    names = ("--architectures", "alexnet", "--metrics", "latency_cpu_1thread", "--device", "cpu")
+    for owner, name in ((preparation, "prepare_ab"), (paired_run, "examine")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, slow)
+            done = call("ab", "--a", tmp_path, "--b", tmp_path, *names)
+        assert (done.returncode, done.stderr) == (2, "reporter: no such torch\n")
+        assert {line.partition(",")[0] for line in lines} == {"still preparing the comparison"}
 
 
 def test_what_an_environment_does_not_support_is_no_failure() -> None:

@@ -23,7 +23,8 @@ from forked_sides import ForkedSide, SlowedSide
 from installed import environment
 
 from reporter.cli.progress import Quiet
-from reporter.compare import reference_file, reference_rule
+from reporter.compare import noisy_times, reference_file, reference_rule
+from reporter.compare.environments import About, Import
 from reporter.compare.reference_rule import Place, ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceSide, ReferenceVerdict
 from reporter.documents.run_files import Summary
@@ -99,8 +100,31 @@ def test_a_noisy_machine_has_no_verdict() -> None:
     rows = reference_rule.verdicts(sides(np.random.default_rng(1), noise=0.05))
     assert {row.verdict for row in rows} == {"noisy"}
     assert all("would be found" in str(row.reason) for row in rows)
-    assert reference_rule.too_noisy(rows)
-    assert not reference_rule.too_noisy(reference_rule.verdicts(sides(np.random.default_rng(1))))
+    assert noisy_times.too_noisy(map(reference_file.as_verdict, rows)) == [("latency_cpu_1thread", "eager")]
+    quiet = sides(np.random.default_rng(1))
+    assert not noisy_times.too_noisy(map(reference_file.as_verdict, reference_rule.verdicts(quiet)))
+
+
+def test_a_mode_without_a_verdict_does_not_pass() -> None:
+    """Eager has a verdict on each time, and the other mode, which is as many times, on none."""
+    both = sides(np.random.default_rng(1), noise=0.003)
+    noisy = sides(np.random.default_rng(1), noise=0.05)
+    both |= {(metric, "bf16", name): readings for (metric, _, name), readings in noisy.items()}
+    found = document(reference_rule.verdicts(both))
+    assert {row.mode for row in found.verdicts if row.verdict == "noisy"} == {"bf16"}
+    assert sum(row.verdict == "noisy" for row in found.verdicts) == len(NAMES)
+    assert [found.passes(on) for on in ("timing", "any", "exact", "never")] == [False, False, True, True]
+    text = "\n".join(reference_section.lines(found, {"latency_cpu_1thread": "Latency"}))
+    assert "Most times have no verdict: Latency (bf16). The machine was too noisy" in text
+
+
+def document(rows: list[ReferenceTime]) -> AgainstReference:
+    """The document of a run in which both environments are the same."""
+    torch = Import(version="2.14.1", file="/torch/__init__.py")
+    side = About(
+        machine="here", machine_facts={}, environment={}, imports={"torch": torch}, places=("/env",), variables={}
+    )
+    return reference_file.document((side, side), rows, gaps=[], changes=[])
 
 
 def test_too_few_rounds_have_no_verdict() -> None:
@@ -332,6 +356,25 @@ def test_a_config_file_may_name_the_reference(tmp_path: Path) -> None:
     assert process.returncode == 2, process.stderr
     assert "--against" in process.stderr
     assert "is no Python environment" in process.stderr
+
+
+def test_the_size_that_is_found_in_half_of_the_times_is_beside_the_largest() -> None:
+    """In other times, only larger changes would be found; if all are alike, there is one size."""
+    row = ReferenceVerdict(
+        architecture="tiny", metric="latency_cpu", mode="eager", verdict="unchanged", ratio=1.0, low=0.99, high=1.01
+    )
+    sizes = [0.025] * 10 + [0.06] * 8
+    verdicts = tuple(row.model_copy(update={"detectable": size}) for size in sizes)
+    about = {"changes": (), "gaps": (), "lost": (), "detectable": 0.025}
+    found = AgainstReference.model_construct(verdicts=verdicts, **about)
+    assert reference_section.headline(found, language("en")).endswith(
+        "; in half of the times, a change of 2.5 % would have been found with a probability of 90 %; the largest such "
+        "change is 6.0 %."
+    )
+    assert reference_section.headline(found, language("ru")).endswith("наибольшее такое изменение — 6,0 %.")
+    alike = AgainstReference.model_construct(verdicts=verdicts[:10], **about)
+    text = "no difference; a change of 2.5 % would have been found with a probability of 90 %."
+    assert reference_section.headline(alike, language("en")) == text
 
 
 @pytest.mark.parametrize(("code", "point"), [("en", "."), ("ru", ",")])

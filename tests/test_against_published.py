@@ -72,15 +72,30 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[AgainstReference]:
     ],
 )
 def test_other_systems_get_the_exit_code(
-    night: AgainstReference, gate: str, code: int, measured: list[AgainstReference], tmp_path: Path
+    night: AgainstReference,
+    gate: str,
+    code: int,
+    *,
+    measured: list[AgainstReference],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With and without a baseline, which has no regression: the comment, JUnit XML and the issue are of one color."""
+    """With and without a baseline, which has no regression: the comment, JUnit XML and the issue are of one color.
+
+    In a job of GitHub Actions, each run adds its result to the step summary.
+    """
     measured[:] = [night]
+    written, expected = tmp_path / "step_summary.md", ""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv(step_summary.VARIABLE, str(written))
     record_files.save_all(tmp_path / "base", made(["alexnet"]))
     for baseline in ((), ("--baseline", tmp_path / "base")):
         process = call("--out", tmp_path / "out", *MAIN, *baseline, "--fail-on", gate)
         assert process.returncode == code, process.stderr
-        check(outlets.read(tmp_path / "out"), night, gate, code)
+        run = outlets.read(tmp_path / "out")
+        check(run, night, gate, code)
+        expected += f"{step_summary.content(run)}\n"
+        assert written.read_text("utf-8") == expected
 
 
 def check(run: outlets.PublishedRun, night: AgainstReference, gate: str, code: int) -> None:

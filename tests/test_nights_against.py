@@ -31,6 +31,8 @@ from reporter.model.settings import PRESETS, Conditions
 from reporter.nightly import one_run, outlet_files, outlets, reference_findings
 from reporter.nightly.run_folder import Folder
 from reporter.report import build
+from reporter.report.between_runs import reference_section
+from reporter.report.language import language
 from reporter.run import experiment
 from reporter.run.request import Outcome, Request
 from reporter.store import record_files
@@ -189,6 +191,46 @@ def test_a_noisy_machine_does_not_pass_and_the_text_has_what_to_do(
     assert play(played, measured, found(1.05)) == 1
     assert play(played, measured, found(1.05, "noisy", noisy=True)) == 1, "a slowdown remains until it is refuted"
     assert play(played, measured, found(1.0, "unchanged")) == 0
+
+
+def test_a_known_slowdown_whose_growth_is_hidden_by_noise_does_not_pass(
+    measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """Its own verdict is clear, and it is not above what was accepted by more than what would be found."""
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    assert play(played, measured, found(1.2)) == 1
+    first = played.day()
+    assert played.accept("resnet18", KEY) == 1
+    for ratio, share, code in ((1.36, 0.05, 1), (1.1, 0.15, 0), (1.36, 0.15, 3)):
+        night = found(ratio)
+        rows = tuple(row.model_copy(update={"detectable": share}) for row in night.verdicts)
+        assert play(played, measured, night.model_copy(update={"verdicts": rows})) == code
+    assert f"1 known to be slower since {first} 2026, 02:17 UTC, 1 too noisy to show growth" in played.headline
+    assert "If this lasts: run on a machine without other work" in played.headline
+    assert "Architecture report: no verdict" in outlets.comment(outlets.read(played.out), "nightly", "")
+    noisy = reference_findings.mark_accepted(measured[0], Folder(played.out).acceptances().accepted)
+    assert [noisy.passes(on) for on in ("timing", "any", "exact")] == [False, False, True]
+    text = "\n".join(reference_section.lines(noisy, {}))
+    assert "(+20.0 %), too noisy to show whether it grew: meant" in text
+    assert "слишком шумно, чтобы увидеть рост: 1" in reference_section.headline(noisy, language("ru"))
+    assert play(played, measured, found(1.2)) == 0
+
+
+def test_an_acceptance_is_about_one_mode(measured: list[AgainstReference], tmp_path: Path) -> None:
+    night = found(1.05)
+    rows = tuple(row.model_copy(update={"mode": mode}) for row in night.verdicts for mode in ("eager", "bf16"))
+    night = night.model_copy(update={"verdicts": rows})
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.0, "unchanged")) == 0
+    assert play(played, measured, night) == 1
+    assert played.accept(mode="eager") == 1
+    assert play(played, measured, night) == 1
+    assert "1 slower, 1 known to be slower since" in played.headline
+    [line] = [line for line in played.lines if "differs from the reference" in line]
+    assert "resnet18 (bf16) +5.0% time" in line
+    assert played.accept(mode="bf16") == 1
+    assert play(played, measured, night) == 0
 
 
 def test_what_differs_and_what_has_no_verdict_is_named(measured: list[AgainstReference], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from version_index import wheel
 
 from reporter.model import ReporterError
-from reporter.run.paired import pinned, reference_move
+from reporter.run.paired import package_sizes, pinned, reference_move
 from reporter.run.preparation import check_folder
 
 VERSIONS = "torch==9.9.1 torchvision==9.9.2"
@@ -111,11 +111,32 @@ def test_a_committed_lock_file_is_a_results_folder(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_an_interrupted_installation_is_made_again(index: Path, tmp_path: Path) -> None:
     made = pinned.environment(VERSIONS, tmp_path / "out", lambda _: None)
-    (made / pinned.COMPLETE).unlink()
-    (made / "bin" / "python").unlink()
-    (tmp_path / "out" / pinned.LOCK).unlink()
-    assert pinned.environment(VERSIONS, tmp_path / "out", lambda _: None) == made
-    assert (made / "bin" / "python").exists()
+    for removed in ((pinned.COMPLETE, "bin/python"), ("bin/python",)):
+        for name in removed:
+            (made / name).unlink()
+        (tmp_path / "out" / pinned.LOCK).unlink()
+        assert pinned.environment(VERSIONS, tmp_path / "out", lambda _: None) == made
+        assert (made / "bin" / "python").exists()
+
+
+def test_an_environment_whose_python_was_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by an upgrade of the system: the Python of the environment is a link to one that is gone."""
+    base, made = tmp_path / "python3", []
+    base.touch(0o755)
+
+    def install(place: Path, *_: object) -> None:
+        made.append(place)
+        shutil.rmtree(place, ignore_errors=True)
+        (place / "bin").mkdir(parents=True)
+        (place / "bin" / "python").symlink_to(base)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(pinned, "_install", install)
+    for upgraded, count in ((False, 1), (False, 1), (True, 2)):
+        if upgraded:
+            base.unlink()
+        assert pinned._made(VERSIONS.split(), print) == made[0]
+        assert len(made) == count
 
 
 def test_two_jobs_at_once_make_one_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +147,8 @@ def test_two_jobs_at_once_make_one_environment(tmp_path: Path, monkeypatch: pyte
     def install(place: Path, requirements: Sequence[str], note: Callable[[str], None]) -> None:
         note(f"installing {requirements}")
         time.sleep(0.2)
-        place.mkdir()
+        (place / "bin").mkdir(parents=True)
+        (place / "bin" / "python").touch(0o755)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(pinned, "WAITING", 0.01)
@@ -237,10 +259,10 @@ def test_a_user_without_a_home_folder(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_size_of_an_environment_is_that_of_its_packages() -> None:
-    with_torch, without = pinned.gigabytes(["torch"]), pinned.gigabytes(["typing_extensions"])
+    with_torch, without = package_sizes.gigabytes(["torch"]), package_sizes.gigabytes(["typing_extensions"])
     assert 0.1 < with_torch < 20
     assert 0 < without < 0.001
-    assert pinned.gigabytes(["no-such-package"]) == 0
+    assert package_sizes.gigabytes(["no-such-package"]) == 0
 
 
 def test_the_size_has_what_extras_of_a_package_without_files_require(
@@ -260,4 +282,25 @@ def test_the_size_has_what_extras_of_a_package_without_files_require(
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n{lines}")
         (about / "RECORD").write_text(f"{name}.so,,{size}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert pinned.gigabytes(["torchlike", "toolkit"]) == pytest.approx(0.005001)
+    assert package_sizes.gigabytes(["torchlike", "toolkit"]) == pytest.approx(0.005001)
+
+
+def test_a_size_that_this_environment_does_not_have_is_not_stated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packages that are not installed here, and the libraries of a torch with CUDA if the one here has none."""
+    about = tmp_path / "torch-9.9.1+cpu.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.9.1+cpu\n")
+    (about / "RECORD").write_text("torch.so,,900000000\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(pinned, "uv", lambda: ["uv"])
+    monkeypatch.setattr(pinned, "_call", lambda *_: None)
+    for requirements, size in (
+        (["torch==9.9.2", "no-such-package==1.0"], "0.9 GB and 1 package of unknown size, with CUDA up to 6 GB in "),
+        (["torch==9.9.2"], "0.9 GB, with CUDA up to 6 GB in "),
+        (["torch==9.9.1+cpu"], "0.9 GB in "),
+    ):
+        notes: list[str] = []
+        pinned._install(tmp_path / "made", requirements, notes.append)
+        assert f": about {size}{tmp_path}" in notes[0]

@@ -18,7 +18,7 @@ from test_reference_run import NAMES, Simulated, interrupt, kernels, request, si
 
 from reporter.cli.progress import JsonLines, Quiet
 from reporter.compare import reference_file
-from reporter.documents.reference_verdicts import AgainstReference
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceSide, ReferenceVerdict
 from reporter.host.job import Job
 from reporter.metrics.operators import KERNELS
 from reporter.model import Reading, Verdict
@@ -78,7 +78,7 @@ def test_a_kernel_that_changed_is_an_exact_finding(
     }  # fmt: skip
     assert (found.gaps, len(found.verdicts)) == ((), 3)
     text = "\n".join(reference_section.lines(found, work.titles))
-    assert "1 with changed kernels; a change of" in text
+    assert "1 with changed kernels; in half of the times, a change of" in text
     assert "- resnet18: Kernels, CPU, 1 thread differ from the reference: jit → ref:any in conv2" in text
     assert "с другими ядрами: 1" in reference_section.headline(found, language("ru"))
 
@@ -158,6 +158,20 @@ def test_what_is_recorded(simulated: Simulated, tmp_path: Path, monkeypatch: pyt
     made = prepare_against(settings({"against": "reference"}), work.request, tmp_path, print)
     assert made
     assert [job.metrics for job in made.work.exact_values.jobs] == [("kernels",), (*work.exact,)]
+
+
+@pytest.mark.parametrize(("metric", "control", "is_named"), [
+    ("latency_cuda", False, True), ("latency_cuda", True, False), ("latency_cpu_1thread", False, False),
+])  # fmt: skip
+def test_the_output_states_that_kernels_on_a_gpu_are_not_compared(metric: str, control: bool, is_named: bool) -> None:
+    """No job records them, so that a kernel that changed there would be no finding."""
+    side = ReferenceSide(versions={"torch": "2.14.1"}, torch_file="/torch/__init__.py")
+    row = ReferenceVerdict(
+        architecture="alexnet", metric=metric, mode="eager", verdict="unchanged", ratio=1.0, low=0.99, high=1.01
+    )
+    found = AgainstReference(reference=side, tonight=side, control=control, detectable=0.02, verdicts=(row,))
+    line = "Kernels on the GPU are not compared with the reference; use reporter ab to compare them."
+    assert (f"- {line}" in reference_section.lines(found, {})) is is_named
 
 
 def test_the_progress_has_the_kernels(

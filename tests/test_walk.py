@@ -232,6 +232,48 @@ def test_a_walk_prints_lines_while_it_is_prepared(tmp_path: Path, monkeypatch: p
     assert set(stream.getvalue().splitlines()) == {"still preparing the measurement"}
 
 
+def test_the_last_phase_of_a_walk_that_resumes_there_prints_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All comparisons were made by the interrupted walk, and both environments are made again."""
+    shown: list[str] = []
+
+    def full(*_: object) -> NoReturn:
+        shown.append("make")
+        raise pinned.InstallationError(version_environments.FULL_DISK)
+
+    environments = SimpleNamespace(folder=tmp_path, package="paced", keep_only=lambda _: None, make=full)
+    request: Any = SimpleNamespace(metrics={"latency_cpu": SimpleNamespace(device="cpu")}, devices={"cpu": "cpu"})
+    progress: Any = SimpleNamespace(note=shown.append, restart=lambda: shown.append("restart"))
+    walking = version_walk.Walk(request, NAMES, environments, progress)
+    monkeypatch.setattr(walking, "_job", lambda *_: None)
+    about = {"before": "1.0", "after": "1.15", "verdict": "slower", "ratio": 1.2}
+    walking.state.comparisons.append(VersionComparison(**about, architecture="net", metric="latency_cpu"))
+    with pytest.raises(ReporterError, match="free space"):
+        list(walking._kernels(0, 1))
+    assert shown == ["restart", "recording the kernels of paced 1.0 and 1.1", "make"]
+
+
+def test_a_walk_in_which_all_versions_were_skipped_tries_them_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a failure of the host of the files, while the index still lists them."""
+    tried: list[str] = []
+
+    def make(version: str, _: object) -> NoReturn:
+        tried.append(version)
+        raise pinned.InstallationError("503 Service Unavailable")
+
+    monkeypatch.setattr(version_walk, "listed", lambda _: NAMES)
+    place = tmp_path.joinpath
+    environments = SimpleNamespace(folder=tmp_path, package="paced", keep_only=lambda _: None, make=make, place=place)
+    for count in (1, 2):
+        walking = version_walk.Walk(None, NAMES[:3], environments, SILENT)
+        with pytest.raises(ReporterError, match=r"fewer than two .* 503 Service Unavailable"):
+            walking.run()
+        assert tried == ["1.0", "1.1"] * count
+
+
 def test_a_walk_resumes_with_the_same_network_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not with one whose file was edited since."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -29,8 +29,7 @@ def walk(package: str, span: str, options: dict[str, Any], *, as_json: bool, fai
     folder = walk_state.place_of(request, package, versions)
     environments = version_environments.VersionEnvironments(package, folder, paired_run.needs(request))
     printing.note(
-        f"{len(versions)} versions of {package}; two environments at a time, about {environments.gigabytes:.1f} GB "
-        f"each, in {folder}"
+        f"{len(versions)} versions of {package}; two environments at a time, {environments.size} each, in {folder}"
     )
     seen = progress(sys.stderr)
     try:

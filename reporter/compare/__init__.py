@@ -23,6 +23,7 @@ differences.py    the findings of a comparison, and the exit code that --fail-on
 document.py       Differences as JSON
 baseline_file.py  comparison.json: the findings of a run with --baseline
 reference_rule.py the rule for times that were measured in turns with a pinned reference
+noisy_times.py    times without a verdict against a pinned reference
 reference_file.py against.json: the comparison with a pinned reference
 ratio_history.py  ratios.jsonl: the history of the ratios to a pinned reference
 ratio_curves.py   these ratios as one curve for each row on each kind of machine

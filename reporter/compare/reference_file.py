@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from reporter.compare import stored_comparison
+from reporter.compare import noisy_times, stored_comparison
 from reporter.compare.environments import About, is_control
-from reporter.compare.reference_rule import ReferenceTime, detectable, too_noisy
+from reporter.compare.reference_rule import ReferenceTime, detectable
 from reporter.documents.reference_verdicts import (
     AgainstReference,
     ReferenceChange,
@@ -57,16 +57,16 @@ def document(
     `input_sizes` are those of the architectures that were not measured at their own.
     """
     reference, tonight = examined
-    size = detectable(rows)
+    size, verdicts = detectable(rows), tuple(map(as_verdict, rows))
     return AgainstReference(
         reference=_side(reference),
         tonight=_side(tonight),
         control=is_control(reference, tonight),
         detectable=None if size is None else round(size, 4),
-        verdicts=tuple(map(_verdict, rows)),
+        verdicts=verdicts,
         started=started,
         seconds=seconds,
-        too_noisy=too_noisy(rows),
+        too_noisy=bool(noisy_times.too_noisy(verdicts)),
         gaps=tuple(gaps),
         changes=tuple(changes),
         lost=tuple(lost),
@@ -107,7 +107,8 @@ def _side(about: About) -> ReferenceSide:
     return ReferenceSide(versions=about.versions, torch_file=about.imports["torch"].file, packages=about.installed)
 
 
-def _verdict(row: ReferenceTime) -> ReferenceVerdict:
+def as_verdict(row: ReferenceTime) -> ReferenceVerdict:
+    """The same in the words of summary.json."""
     return ReferenceVerdict(
         architecture=row.architecture,
         metric=row.quantity.key,

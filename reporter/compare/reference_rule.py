@@ -178,8 +178,3 @@ def detectable(rows: Sequence[ReferenceTime]) -> float | None:
     """The change that the run would have found in half of its rows; None if none could be tested."""
     sizes = [row.detectable for row in rows if row.detectable is not None]
     return float(np.median(sizes)) if sizes else None
-
-
-def too_noisy(rows: Sequence[ReferenceTime]) -> bool:
-    """Whether the run as a whole has no verdict: more than half of its rows have none."""
-    return 2 * sum(row.verdict == "noisy" for row in rows) > len(rows)

@@ -131,7 +131,7 @@ class AgainstReference(Document):
     seconds: float | None = None
     """How long both sides together were measured."""
     too_noisy: bool = False
-    """Whether the machine was too noisy for a verdict on most of the times."""
+    """Whether the machine was too noisy for a verdict on more than half of the times of a metric in a mode."""
     gaps: tuple[ReferenceGap, ...] = ()
     """What could not be compared."""
     lost: tuple[ReferenceLoss, ...] = ()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from reporter.compare import reference_file, reference_names
+from reporter.compare import noisy_times, reference_file, reference_names
 from reporter.compare.kernel_changes import names_in_words
 from reporter.documents.reference_verdicts import (
     AgainstReference,
@@ -28,6 +28,7 @@ from reporter.run.paired.against import Against
 
 KIND: Kind = "reference"
 Row = ReferenceVerdict | ReferenceChange
+Marked = TypeVar("Marked", ReferenceVerdict, ReferenceChange)
 TIME_UNITS = ("s", "1/s")
 Place = tuple[str, str, str]
 """Architecture, metric, mode."""
@@ -57,10 +58,13 @@ def measured_for_growth(against: Against | None, acceptances: Sequence[Acceptanc
 
 
 def mark_accepted(found: AgainstReference, acceptances: Sequence[Acceptance]) -> AgainstReference:
-    """The same with the acceptance of each slowdown and each change that is known."""
+    """The same with the acceptance of each slowdown and each change that is known.
+
+    It is too noisy, too, if it does not show whether the slowdowns that are known grew.
+    """
     entries = [each for each in acceptances if each.kind == KIND]
 
-    def marked(row: Row) -> Row:
+    def marked(row: Marked) -> Marked:
         finding = _finding(row, found, "")
         entry = next((entry for entry in reversed(entries) if finding and entry.covers(finding)), None)
         if entry is None:
@@ -69,8 +73,9 @@ def mark_accepted(found: AgainstReference, acceptances: Sequence[Acceptance]) ->
             update={"known": KnownSlowdown(since=entry.since, ratio=entry.ratio or 1.0, reason=entry.reason)}
         )
 
-    update = {"verdicts": tuple(map(marked, found.verdicts)), "changes": tuple(map(marked, found.changes))}
-    return found.model_copy(update=update)
+    verdicts, changes = tuple(map(marked, found.verdicts)), tuple(map(marked, found.changes))
+    too_noisy = found.too_noisy or bool(noisy_times.too_noisy(verdicts))
+    return found.model_copy(update={"verdicts": verdicts, "changes": changes, "too_noisy": too_noisy})
 
 
 def findings(

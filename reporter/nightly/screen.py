@@ -82,7 +82,7 @@ def headline(nightly: NightlyComparison) -> str:
         parts += [_versions(nightly), *noise, f"baseline: run of {moment(nightly.base.newest.started)}"]
     if nightly.pinned:
         parts.append(f"against the reference: {reference_section.headline(nightly.pinned, ENGLISH).rstrip('.')}")
-        advice = reference_section.advice(ENGLISH).rstrip(".")
+        advice = reference_section.advice(nightly.pinned, {}, ENGLISH).rstrip(".")
         parts += [f"{advice[0].lower()}{advice[1:]}"] if nightly.pinned.too_noisy else []
         if nightly.fail_on in ("exact", "never") and (nightly.pinned.slower or nightly.pinned.too_noisy):
             parts.append(f"times do not fail this run: --fail-on {nightly.fail_on}")

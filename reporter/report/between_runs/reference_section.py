@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from reporter.compare import noisy_times
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceVerdict
 from reporter.model.records import pair_name
 from reporter.report.between_runs import kernel_lines
@@ -17,6 +18,8 @@ from reporter.stats.unequal_rounds import POWER
 
 ORDER = ("slower", "noisy", "faster", "unchanged")
 MOST_LINES = 12
+GPU = "_cuda"
+"""What the keys of metrics on a GPU contain."""
 
 
 def section(found: AgainstReference, comparison: Comparison, tongue: Language) -> Section:
@@ -25,7 +28,7 @@ def section(found: AgainstReference, comparison: Comparison, tongue: Language) -
     titles = {key: _(quantity.title) for key, quantity in comparison.quantities.items()}
     blocks: list[Content] = [Text(_sides(found, tongue)), Text(headline(found, tongue))]
     if found.too_noisy:
-        blocks.append(Text(advice(tongue)))
+        blocks.append(Text(advice(found, titles, tongue)))
     if found.verdicts:
         blocks.append(_table(found, titles, tongue))
     blocks += [Text(line) for line in (*_changes(found, titles, tongue), *missing(found, titles, tongue))]
@@ -38,7 +41,7 @@ def lines(found: AgainstReference, titles: dict[str, str]) -> Iterator[str]:
     yield f"against the reference: {_sides(found, english)}"
     yield f"against the reference: {headline(found, english)}"
     if found.too_noisy:
-        yield f"against the reference: {advice(english)}"
+        yield f"against the reference: {advice(found, titles, english)}"
     rows = [row for row in _ordered(found.verdicts) if row.verdict in ("slower", "noisy", "faster")]
     for row in rows[:MOST_LINES]:
         name, title = pair_name(row.architecture, row.mode), titles.get(row.metric, row.metric)
@@ -58,6 +61,7 @@ def headline(found: AgainstReference, tongue: Language) -> str:
         (len(known), _("{count} known to be slower since {date}")),
         (sum(row.verdict == "faster" for row in found.verdicts), _("{count} faster")),
         (sum(row.verdict == "noisy" for row in found.verdicts), _("{count} too noisy for a verdict")),
+        (sum(map(noisy_times.hides_growth, found.verdicts)), _("{count} too noisy to show growth")),
         (sum(row.kernels is None for row in found.changed), _("counts that differ: {count}")),
         (len({pair_name(row.architecture, row.mode) for row in found.changed if row.kernels}), _(KERNELS)),
         (len(found.gaps), _("not measured on both sides: {count}")),
@@ -67,17 +71,32 @@ def headline(found: AgainstReference, tongue: Language) -> str:
     text = ", ".join(parts) if parts else _("no difference")
     if found.detectable is None:
         return _("{text}; no time was measured in enough rounds for a verdict.").format(text=text)
-    message = _("{text}; a change of {size} would have been found with a probability of {power}.")
-    return message.format(text=text, size=_percent(found.detectable, tongue), power=_percent(POWER, tongue, 0))
+    sizes = [round(row.detectable, 4) for row in found.verdicts if row.detectable]
+    largest = _percent(max(found.detectable, *sizes), tongue) if sizes else ""
+    size, power = _percent(found.detectable, tongue), _percent(POWER, tongue, 0)
+    if largest in (size, ""):
+        message = _("{text}; a change of {size} would have been found with a probability of {power}.")
+        return message.format(text=text, size=size, power=power)
+    message = _(
+        "{text}; in half of the times, a change of {size} would have been found with a probability of {power}; the "
+        "largest such change is {largest}."
+    )
+    return message.format(text=text, size=size, power=power, largest=largest)
 
 
-def advice(tongue: Language) -> str:
-    """What to do if a machine is too noisy."""
-    return tongue._(
+def advice(found: AgainstReference, titles: Mapping[str, str], tongue: Language) -> str:
+    """What to do if a machine is too noisy; with the metrics and modes that it was too noisy for, if not for all."""
+    _ = tongue._
+    text = _(
         "The machine was too noisy for a verdict, so this run does not show that nothing became slower. If this "
         "lasts: run on a machine without other work, use --preset thorough, which measures more rounds, or measure "
         "latency_cpu_1thread only."
     )
+    noisy = noisy_times.too_noisy(found.verdicts)
+    if not noisy or len(noisy) == len({(row.metric, row.mode) for row in found.verdicts}):
+        return text
+    names = "; ".join(f"{titles.get(metric, metric)} ({mode})" for metric, mode in noisy)
+    return f"{_('Most times have no verdict: {names}.').format(names=names)} {text}"
 
 
 def described(row: ReferenceVerdict, tongue: Language) -> str:
@@ -93,6 +112,7 @@ def described(row: ReferenceVerdict, tongue: Language) -> str:
     if row.known:
         since = _("known since {date} ({size})")
         text += "; " + since.format(date=tongue.date(row.known.since), size=_signed(row.known.ratio, tongue))
+        text += ", " + _("too noisy to show whether it grew") if noisy_times.hides_growth(row) else ""
         text += f": {row.known.reason}" if row.known.reason else ""
     return f"{text}: {tongue.translate(row.reason)}" if row.reason else text
 
@@ -161,7 +181,7 @@ def _changes(found: AgainstReference, titles: dict[str, str], tongue: Language) 
 
 
 def missing(found: AgainstReference, titles: dict[str, str], tongue: Language) -> Iterator[str]:
-    """What was not measured on both sides, the rounds that failed, and why."""
+    """What was not measured on both sides, the rounds that failed, and why; that kernels of a GPU are not compared."""
     message = tongue._("{name}: {title} was not compared: {reason}")
     for gap in found.gaps:
         title = titles.get(gap.metric, gap.metric)
@@ -170,6 +190,9 @@ def missing(found: AgainstReference, titles: dict[str, str], tongue: Language) -
     for loss in found.lost:
         title = titles.get(loss.metric, loss.metric)
         yield message.format(name=pair_name(loss.architecture, loss.mode), title=title, reason=loss.reason)
+    metrics = (*(row.metric for row in found.verdicts), *(gap.metric for gap in found.gaps))
+    if not found.control and any(GPU in metric for metric in metrics):
+        yield tongue._("Kernels on the GPU are not compared with the reference; use reporter ab to compare them.")
 
 
 def _ordered(rows: Sequence[ReferenceVerdict]) -> list[ReferenceVerdict]:

@@ -1,8 +1,8 @@
 """The reference environment of --against: exact versions, locked in a file, installed once and kept.
 
-An environment is kept in the user's cache folder under a digest of its versions. One that was not completed is made
-again; two jobs that need the same one wait for each other. The lock file lists the exact versions of all packages: with
-it, the same environment is installed on another machine, and nothing is resolved.
+An environment is kept in the user's cache folder under a digest of its versions. One that was not completed, or whose
+Python was removed, is made again; two jobs that need the same one wait for each other. The lock file lists the exact
+versions of all packages: with it, the same environment is installed on another machine, and nothing is resolved.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from reporter.host import files
 from reporter.model import ReporterError
 from reporter.model.durations import duration
 from reporter.model.fields import legible
+from reporter.run.paired import package_sizes
 
 try:
     import fcntl
@@ -84,37 +85,6 @@ def cache() -> Path:
     return Path(base) / "reporter" / "environments"
 
 
-def gigabytes(names: Iterable[str]) -> float:
-    """What packages and all that they require take in this environment: an estimate for other versions of them."""
-    waiting, seen, size = [(name, "") for name in names], set[tuple[str, str]](), 0
-    while waiting:
-        written, extra = waiting.pop()
-        name = re.sub(r"[-_.]+", "-", written).lower()
-        if (name, extra) in seen:
-            continue
-        try:
-            found = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue
-        if all(each != name for each, _ in seen):
-            size += sum(file.size or 0 for file in found.files or ())
-        seen.add((name, extra))
-        waiting += [each for text in found.requires or () for each in _required(text, extra)]
-    return size / 1e9
-
-
-def _required(requirement: str, extra: str) -> Iterator[tuple[str, str]]:
-    """The package in a requirement, without and with each extra that it names; none if it is of another extra.
-
-    The CUDA libraries of torch are required by extras of a package without files.
-    """
-    found = re.match(r"([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?", requirement)
-    of = re.search(r"""extra\s*==\s*["']([^"']+)""", requirement)
-    if found and (of is None or of[1] == extra):
-        yield found[1], ""
-        yield from ((found[1], each.strip()) for each in (found[2] or "").split(",") if each.strip())
-
-
 def _names(name: str, versions: Iterable[str]) -> bool:
     return any(version.startswith(f"{name}==") for version in versions)
 
@@ -152,12 +122,12 @@ def _resolved(requirements: Sequence[str], note: Note) -> list[str]:
 
 
 def _keep(place: Path, target: Path, note: Note) -> None:
-    """Moves an environment to the place of its exact versions, unless there is one already."""
+    """Moves an environment to the place of its exact versions, unless there is a usable one already."""
     if target == place:  # all versions were exact
         files.write(place / COMPLETE, "")
         return
     with _alone(target, note), files.writing(target):
-        if not (target / COMPLETE).exists():  # another job may be using it
+        if not is_usable(target):  # else another job may be using it
             shutil.rmtree(target, ignore_errors=True)
             place.rename(target)
             files.write(target / COMPLETE, "")
@@ -165,13 +135,18 @@ def _keep(place: Path, target: Path, note: Note) -> None:
 
 
 def _made(frozen: Sequence[str], note: Note) -> Path:
-    """The kept environment with these versions, installed if it is not there or was not completed."""
+    """The kept environment with these versions, installed if it is not there or cannot be used."""
     place = _place(frozen)
     with _alone(place, note):
-        if not (place / COMPLETE).exists():
+        if not is_usable(place):
             _install(place, frozen, note)
             files.write(place / COMPLETE, "")
     return place
+
+
+def is_usable(place: Path) -> bool:
+    """Whether an environment was completed and has its Python, which may be a link to one that was removed since."""
+    return (place / COMPLETE).exists() and os.access(place / "bin" / "python", os.X_OK)
 
 
 @contextmanager
@@ -202,9 +177,9 @@ def uv() -> list[str]:
 
 
 def _install(place: Path, requirements: Sequence[str], note: Note) -> None:
-    size = gigabytes(each.partition("==")[0] for each in requirements)
+    size = package_sizes.in_words(requirements)
     how = "uv, hard links to its cache" if uv() else "pip"
-    note(f"installing {' '.join(requirements[:3])}: about {size:.1f} GB in {place.parent} ({how}); made once and kept")
+    note(f"installing {' '.join(requirements[:3])}: {size} in {place.parent} ({how}); made once and kept")
     if not (installer := uv()):
         install_with_pip(place, requirements, note)
         return

@@ -1,6 +1,7 @@
 """The kernels of both environments of a run with --against, recorded once without times, and what differs.
 
-They are recorded with one CPU thread: in eager, and if modes are named, in each mode of torch.
+They are recorded with one CPU thread: in eager, and if modes are named, in each mode of torch. Those of a GPU are not
+recorded, which the output of a run on a GPU states.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from pathlib import Path
 from reporter.host import files
 from reporter.model import ReporterError
 from reporter.model.fields import legible
-from reporter.run.paired import pinned
+from reporter.run.paired import package_sizes, pinned
 
 PAIR = ("torch", "torchvision")
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -110,18 +110,18 @@ class VersionEnvironments:
         return normalized(self.package) in PAIR
 
     @property
-    def gigabytes(self) -> float:
+    def size(self) -> str:
         """An estimate of the size of one environment."""
-        return pinned.gigabytes((*PAIR, *pinned.NEEDED) if self.has_all_packages else (self.package,))
+        return package_sizes.in_words((*PAIR, *pinned.NEEDED) if self.has_all_packages else (self.package,))
 
     def place(self, version: str) -> Path:
         """The folder of an environment."""
         return self.folder / f"{normalized(self.package)}-{version}"
 
     def make(self, version: str, note: pinned.Note) -> Path:
-        """The environment with a version, installed unless it is complete; InstallationError if this fails."""
+        """The environment with a version, installed unless it is usable; InstallationError if this fails."""
         place = self.place(version)
-        if not (place / pinned.COMPLETE).exists():
+        if not pinned.is_usable(place):
             place.parent.mkdir(parents=True, exist_ok=True)
             shared = () if self.has_all_packages else _here()
             pinned.install_with_pip(place, list(self._requirements(version)), note, shared)

@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import NoReturn
 
 from reporter.compare import bisection, reference_file
@@ -24,10 +22,9 @@ from reporter.compare.reference_rule import ReferenceTime
 from reporter.compare.walk_result import HALF, KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.host import files
 from reporter.host.job import Job
-from reporter.model import Reading, ReporterError
+from reporter.model import ReporterError
 from reporter.model.profiles import LayerKernel
-from reporter.run.paired import paired_run, pinned, reference_run, walk_state
-from reporter.run.paired.interleaving import Side
+from reporter.run.paired import pinned, reference_run, single_side, walk_state
 from reporter.run.paired.paired_run import PairProgress
 from reporter.run.paired.reference_run import ReferenceRequest
 from reporter.run.paired.version_environments import FULL_DISK, VersionEnvironments, listed
@@ -37,7 +34,6 @@ from reporter.store import kernel_files
 TRIED = ("size", "counting")
 """Counted once with every version: shows that architectures can be built with it."""
 PARAMETERS = "parameters"
-TRYING = 300.0
 CALLS = ("operators", "profiling")
 CALLS_CUDA = ("operators_cuda", "profiling cuda")
 
@@ -72,7 +68,11 @@ class Walk:
             found = bisection.search(len(self.versions), self._compare, partial(self._compare, confirms=True))
             if found is None:
                 reasons = "; ".join(f"{version}: {why}" for version, why in self.state.skipped.items())
-                raise ReporterError(f"--walk: fewer than two versions of {self.package} can be measured: {reasons}")
+                self._file.unlink(missing_ok=True)  # the same command tries them again
+                raise ReporterError(
+                    f"--walk: fewer than two versions of {self.package} can be measured: {reasons}; the same command "
+                    "tries all of them again"
+                )
             result = WalkResult(
                 package=self.package,
                 first=self.versions[found.first],
@@ -183,9 +183,9 @@ class Walk:
 
     def _try(self, version: str, place: Path) -> About:
         """Imports all packages and builds each architecture; ReporterError with the reason if this fails."""
-        with _opened(f"{self.package} {version}", place, self.request) as side:
+        with single_side.opened(f"{self.package} {version}", place, self.request) as side:
             for name in (architecture.name for architecture in self.request.architectures):
-                for reading in _done(side, self._job(name, *TRIED)):
+                for reading in single_side.done(side, self._job(name, *TRIED)):
                     if not reading.measured and reading.quantity.key == PARAMETERS:
                         raise ReporterError(f"{name} cannot be built: {reading.reason}")
             return side.about
@@ -251,10 +251,13 @@ class Walk:
 
     def _kernels(self, before: int, after: int) -> Iterator[KernelStep]:
         """The layers that run another kernel after the step."""
+        self.progress.restart()
+        versions = self.versions[before], self.versions[after]
+        self.progress.note(f"recording the kernels of {self.package} {versions[0]} and {versions[1]}")
         name, metric = self.state.comparisons[0].place
         cuda = self.request.metrics[metric].device != "cpu"
         job = self._job(name, *(CALLS_CUDA if cuda else CALLS), self.request.devices["cuda" if cuda else "cpu"])
-        self.environments.keep_only([self.versions[number] for number in (before, after)])
+        self.environments.keep_only(versions)
         old, new = (self._calls(number, job) for number in (before, after))
         for setting in sorted(old.keys() & new.keys()):
             swaps, _, _ = changed_calls(old[setting], new[setting])
@@ -267,8 +270,8 @@ class Walk:
         place = self._environment(number)
         version = f"{self.package} {self.versions[number]}"
         found: dict[str, Sequence[LayerKernel]] = {}
-        with _opened(version, place, self.request) as side:
-            for reading in _done(side, job):
+        with single_side.opened(version, place, self.request) as side:
+            for reading in single_side.done(side, job):
                 found |= kernel_files.CALLS.validate_python(reading.detail.get("calls") or {})
         if not found:
             raise ReporterError(f"{version}: no kernels were recorded")
@@ -278,22 +281,3 @@ class Walk:
 def excludes(row: ReferenceTime, ratio: float) -> bool:
     """Whether a ratio is outside of the interval of a row."""
     return row.low is not None and row.high is not None and not row.low <= ratio <= row.high
-
-
-@contextmanager
-def _opened(name: str, place: Path, request: Request) -> Iterator[Side]:
-    with closing(Side(name, place, paired_run.needs(request), request.keep_env)) as side:
-        side.hello()
-        yield side
-
-
-def _done(side: Side, job: Job) -> list[Reading]:
-    """The readings of a job on one side; ReporterError if its worker failed."""
-    try:
-        side.start(job, monotonic() + TRYING)
-        verdict = side.finish()
-    except (TimeoutError, EOFError, BrokenPipeError) as error:
-        raise ReporterError(f"{side.name}: {type(error).__name__}") from None
-    if verdict.status != "ok":
-        raise ReporterError(f"{job.architecture}: {verdict.reason}")
-    return side.readings

@@ -1,0 +1,37 @@
+"""Which times of a run with --against have no verdict because the machine was too noisy, and in which metric and mode.
+
+Each mode is judged by itself: a run is too noisy if more than half of the times of any metric in any mode have none. A
+slowdown that is known has none if only growth of more than NOISY would be found, and its interval does not exclude
+growth.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from reporter.compare.reference_rule import NOISY
+from reporter.documents.reference_verdicts import ReferenceVerdict
+
+MetricAndMode = tuple[str, str]
+"""The key of a metric, and an execution mode."""
+
+
+def hides_growth(row: ReferenceVerdict) -> bool:
+    """Whether a slowdown is known, and the machine was too noisy to show whether it grew."""
+    if row.known is None or (row.high is not None and row.high <= row.known.ratio):
+        return False
+    return row.detectable is None or row.detectable > NOISY
+
+
+def lacks_verdict(row: ReferenceVerdict) -> bool:
+    """Whether a time has no verdict."""
+    return row.verdict == "noisy" or hides_growth(row)
+
+
+def too_noisy(rows: Iterable[ReferenceVerdict]) -> list[MetricAndMode]:
+    """The metrics and modes of which more than half of the times have no verdict."""
+    groups: dict[MetricAndMode, list[bool]] = defaultdict(list)
+    for row in rows:
+        groups[row.metric, row.mode].append(lacks_verdict(row))
+    return [place for place, lacking in groups.items() if 2 * sum(lacking) > len(lacking)]
