@@ -110,6 +110,7 @@ def call(
 
     out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     handlers, thresholds = [(number, signal.getsignal(number)) for number in interrupts.SIGNALS], gc.get_threshold()
+    hook = sys.unraisablehook
     code: object = None
     if seconds is None and not {"ab", "--against"} & set(arguments):
         seconds = BRIEF
@@ -131,6 +132,7 @@ def call(
         code = end.code
     finally:
         gc.set_threshold(*thresholds)
+        sys.unraisablehook = hook
         for number, handler in handlers:
             signal.signal(number, handler)
     texts = [stream.buffer.getvalue().decode() for stream in (out, errors) if not stream.flush()]
