@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from itertools import count
 from multiprocessing import forkserver
@@ -171,3 +172,21 @@ def soon_none(mark: str, seconds: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def wait_for(text: str, printed: Callable[[], str], seconds: float = 20) -> None:
+    """Waits until another thread has printed a text, but no longer than `seconds`."""
+    end = time.monotonic() + seconds
+    while text not in printed() and time.monotonic() < end:
+        time.sleep(0.002)
+
+
+def errors_so_far() -> str:
+    """What the command that `call` runs has printed to standard error."""
+    text: str = sys.stderr.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return text
+
+
+def without_seconds(text: str) -> str:
+    """The lines of a heartbeat, each with 0 s in place of the time that had passed."""
+    return re.sub(r"after \d+ s\b", "after 0 s", text)
