@@ -369,7 +369,8 @@ def test_an_engine_has_as_many_threads_as_torch(name: str) -> None:
     assert cpu_per_second(work) < 1.15
     assert busy_threads(work, 0.1) == 1
     work = bound_by_threads(name, 2)
-    assert any(busy_threads(work, 0.01) == 2 for _ in range(40)), "one of them may do all on a busy machine"
+    longer = (0.12 * 2**number for number in range(8))
+    assert any(busy_threads(work, 0.01, seconds) == 2 for seconds in longer), "one may do nearly all on a busy machine"
 
 
 class SignalStack(ctypes.Structure):
