@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from itertools import count
 from multiprocessing import forkserver
@@ -110,6 +111,7 @@ def call(
 
     out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     handlers, thresholds = [(number, signal.getsignal(number)) for number in interrupts.SIGNALS], gc.get_threshold()
+    hook = sys.unraisablehook
     code: object = None
     if seconds is None and not {"ab", "--against"} & set(arguments):
         seconds = BRIEF
@@ -131,6 +133,7 @@ def call(
         code = end.code
     finally:
         gc.set_threshold(*thresholds)
+        sys.unraisablehook = hook
         for number, handler in handlers:
             signal.signal(number, handler)
     texts = [stream.buffer.getvalue().decode() for stream in (out, errors) if not stream.flush()]
@@ -169,3 +172,21 @@ def soon_none(mark: str, seconds: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def wait_for(text: str, printed: Callable[[], str], seconds: float = 20) -> None:
+    """Waits until another thread has printed a text, but no longer than `seconds`."""
+    end = time.monotonic() + seconds
+    while text not in printed() and time.monotonic() < end:
+        time.sleep(0.002)
+
+
+def errors_so_far() -> str:
+    """What the command that `call` runs has printed to standard error."""
+    text: str = sys.stderr.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return text
+
+
+def without_seconds(text: str) -> str:
+    """The lines of a heartbeat, each with 0 s in place of the time that had passed."""
+    return re.sub(r"after \d+ s\b", "after 0 s", text)

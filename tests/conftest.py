@@ -80,7 +80,7 @@ def compile_package() -> None:
 def prepare(config: pytest.Config) -> None:
     """Prepares a process that collects and runs tests."""
     from costs import Costs
-    from hypothesis import settings
+    from hypothesis import HealthCheck, settings
 
     from reporter.run.executors import local
 
@@ -89,7 +89,9 @@ def prepare(config: pytest.Config) -> None:
     # The tests of a process share a fork server: without this, workers that train import scikit-learn one by one, and
     # in workers that list kernels MKL measures the frequency of the processor.
     local.LOADED.extend(("reporter.worker.preloaded_sklearn", "reporter.worker.preloaded_mkl"))
-    settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES)  # the first one may import something
+    # The first example may import something, and a busy machine may take seconds to draw some.
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES, suppress_health_check=slow)
     settings.load_profile("untimed")
     gc.disable()  # what is imported and collected stays until the end
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from io import StringIO
@@ -60,12 +59,7 @@ def lecture() -> Comparison:
 @pytest.fixture(scope="module")
 def numbers() -> dict[str, dict[str, float]]:
     """What the claims measure, in this process; that takes seconds."""
-    import torchvision  # noqa: F401
-
-    start = time.process_time()
-    found = {name: dict(claim.measure()) for name, claim in MEASURED.items()}
-    assert time.process_time() - start < 10
-    return found
+    return {name: dict(claim.measure()) for name, claim in MEASURED.items()}
 
 
 def answer(name: str, comparison: Comparison, **changed: float) -> Answer:

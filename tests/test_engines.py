@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -315,19 +315,17 @@ def bound_by_threads(name: str, threads: int) -> Callable[[], Any]:
     return lambda: call_it(LARGE)
 
 
-def cpu_while_idle(work: Callable[[], Any]) -> float:
-    """Processor seconds of this process in 0.3 s after calls, the least of five times: other threads may end in one.
+def cpu_while_idle(work: Callable[[], Any]) -> Iterator[float]:
+    """Processor seconds of this process in 0.3 s after calls, five times.
 
-    Fewer times where hardly any are taken.
+    In one of them, other threads may end, or those that spin may have no processor.
     """
-    found: list[float] = []
-    while len(found) < 5 and min(found, default=1.0) > 0.005:
+    for _ in range(5):
         for _ in range(5):
             work()
         before = time.process_time()
         time.sleep(0.3)
-        found.append(time.process_time() - before)
-    return min(found)
+        yield time.process_time() - before
 
 
 def cpu_per_second(work: Callable[[], Any], seconds: float = 0.1) -> float:
@@ -339,15 +337,18 @@ def cpu_per_second(work: Callable[[], Any], seconds: float = 0.1) -> float:
 
 
 def busy_threads(work: Callable[[], Any], least: float, seconds: float = 0.12) -> int:
-    """How many threads of this process take at least a share of its processor time while it calls."""
+    """How many threads of this process take at least a share of its processor time in calls that take `seconds` of it.
+
+    Not of wall time, in which a thread may have had less than the hundredth of a second that is counted.
+    """
 
     def ticks() -> dict[str, int]:
         stats = {task.name: (task / "stat").read_text().rpartition(")")[2].split() for task in tasks.iterdir()}
         return {task: int(fields[11]) + int(fields[12]) for task, fields in stats.items()}
 
-    tasks, start = Path("/proc/self/task"), time.perf_counter()
+    tasks, start = Path("/proc/self/task"), time.process_time()
     before = ticks()
-    while time.perf_counter() < start + seconds:
+    while time.process_time() < start + seconds:
         work()
     spent = {task: count - before.get(task, 0) for task, count in ticks().items()}
     return sum(count >= max(1, least * sum(spent.values())) for count in spent.values())
@@ -368,7 +369,8 @@ def test_an_engine_has_as_many_threads_as_torch(name: str) -> None:
     assert cpu_per_second(work) < 1.15
     assert busy_threads(work, 0.1) == 1
     work = bound_by_threads(name, 2)
-    assert any(busy_threads(work, 0.01) == 2 for _ in range(40)), "one of them may do all on a busy machine"
+    longer = (0.12 * 2**number for number in range(8))
+    assert any(busy_threads(work, 0.01, seconds) == 2 for seconds in longer), "one may do nearly all on a busy machine"
 
 
 class SignalStack(ctypes.Structure):
@@ -397,7 +399,7 @@ def test_signals_have_a_stack_after_models_of_openvino_are_gone() -> None:
 
 @pytest.mark.parametrize("name", OWN_THREADS)
 def test_threads_do_not_spin_after_a_call(name: str) -> None:
-    assert cpu_while_idle(bound_by_threads(name, 2)) < 0.01
+    assert any(seconds < 0.01 for seconds in cpu_while_idle(bound_by_threads(name, 2)))
 
 
 def test_threads_that_are_allowed_to_spin_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,7 +411,7 @@ def test_threads_that_are_allowed_to_spin_would_be_noticed(monkeypatch: pytest.M
         return made
 
     monkeypatch.setattr(onnxruntime, "_options", spinning)
-    assert cpu_while_idle(bound_by_threads("onnxruntime", 2)) > 0.015
+    assert any(seconds > 0.015 for seconds in cpu_while_idle(bound_by_threads("onnxruntime", 2)))
 
 
 def precisions(call_it: Any) -> set[str]:

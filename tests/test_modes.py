@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
@@ -345,14 +344,14 @@ def test_a_mode_that_the_processor_emulates_is_marked(
     assert 0 < error["samples"][0] <= error["detail"]["limit"]
 
 
-def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_is_also_timed_alone(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that is slower after calls of eager takes longer in alternation; modes of torch are not timed alone."""
     calls: list[str] = []
 
     def steady(model, example, **_):
         def call(images):
             calls.append("steady")
-            time.sleep(0.01)
+            clock.now += 0.01
             return model.scores
 
         return call
@@ -362,7 +361,7 @@ def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.Monke
 
         def call(images):
             calls.append("disturbed")
-            time.sleep(0.04 if "eager" in calls[-30:] else 0.01)
+            clock.now += 0.04 if "eager" in calls[-30:] else 0.01
             return model.scores
 
         return call
@@ -374,6 +373,7 @@ def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.Monke
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             calls.append("eager")
+            clock.now += 0.002
             result: torch.Tensor = self.layer(images).mean((2, 3))
             return result
 
@@ -393,12 +393,12 @@ def test_an_engine_is_also_timed_alone(tmp_path: Path, monkeypatch: pytest.Monke
     key = "alternation_latency_cpu_1thread"
     every = found("disturbed")
     longer = every["disturbed", key]
-    assert longer.samples[0] > 2
+    assert longer.samples == (pytest.approx(4),)
     assert longer.settings == every["disturbed", "latency_cpu_1thread"].settings
     (alone,) = longer.detail["alone"]  # type: ignore[misc]
     assert len(alone) >= 2 * rotation.FEWEST_CALLS  # type: ignore[arg-type]
     same = found("steady")["steady", key]
-    assert same.value == pytest.approx(1, abs=0.3)
+    assert same.value == pytest.approx(1)
     both = joined(same, longer)
     assert (both.rounds, len(both.detail["alone"])) == ((1, 1), 2)  # type: ignore[arg-type]
     assert (CHANNELS_LAST, key) not in found(CHANNELS_LAST)

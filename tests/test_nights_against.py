@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,7 @@ from types import SimpleNamespace
 
 import nights
 import pytest
-from commands import call
+from commands import call, errors_so_far, wait_for
 from nights import Nights, made, slower, with_reading
 
 from reporter.cli import heartbeat
@@ -355,14 +354,14 @@ def test_each_progress_of_a_run_ends_before_the_next_begins(tmp_path: Path, monk
         return found(1.0, "unchanged")
 
     def write(folder: Path, _: object) -> None:
-        time.sleep(0.2)
+        wait_for("still writing the report", errors_so_far)
         nights.summarize(folder)
 
     pair = SimpleNamespace(measure=in_turns, quantities=[], titles={})
     monkeypatch.setattr(one_run.against, "prepare", lambda *_: pair)
     monkeypatch.setattr(experiment, "run", measure)
     monkeypatch.setattr(build, "write", write)
-    monkeypatch.setattr(heartbeat, "INTERVAL", 0.1)
+    monkeypatch.setattr(heartbeat, "INTERVAL", 0.01)
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     process = call("nightly", "--out", tmp_path, "--architectures", "alexnet", "--metrics", "size", "--device", "cpu")
     assert process.returncode == 0, process.stderr

@@ -69,7 +69,8 @@ def network() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def rows(network: nn.Module) -> list[LayerKernel]:
-    with torch.inference_mode():
+    """On one thread, as in the tests; a fixture of a module is set up before that of a test."""
+    with threads(1), torch.inference_mode():
         return recorded(network, partial(network, IMAGES))
 
 

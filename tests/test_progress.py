@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import samples
-from commands import QUICK, TINY, WIDE, call
+from commands import QUICK, TINY, WIDE, call, errors_so_far, wait_for, without_seconds
 
 from reporter.cli import heartbeat
 from reporter.cli.progress import GitHubLines, JsonLines, Lines, Live, progress
@@ -36,27 +38,31 @@ def seconds(jobs: Sequence[Job]) -> float:
     return 60.0 * len(jobs)
 
 
-def played(shown: Lines, waiting: float) -> None:
-    """Two jobs that take some time each, of four."""
+RUNNING = "running {}: timing cpu, round {}; "
+RUNNING_AS_JSON = '"running": [{{"architecture": "{}", "process": "timing cpu", "round": {}}}]'
+
+
+def played(shown: Lines, awaited: str = "") -> None:
+    """Three jobs of four, each of which is finished once a line with its name and round is printed."""
     planned = jobs("a", "b")
     shown.plan(planned, 1, seconds)
     for job in planned[:3]:
         shown.job_started(job)
-        time.sleep(waiting)
-        shown.job_finished(job, waiting)
+        wait_for(awaited.format(job.architecture, job.round + 1), shown.stream.getvalue)
+        shown.job_finished(job, 1.0)
     shown.close()
 
 
 def test_a_job_that_takes_long_is_not_silent() -> None:
     stream = StringIO()
-    played(Lines(stream, interval=0.1), 0.25)
+    played(Lines(stream, interval=0.01), RUNNING)
     lines = stream.getvalue().splitlines()
     assert "[0/4] running a: timing cpu, round 1; about 4 min left" in lines
     assert "[2/4] running a: timing cpu, round 2; about 2 min left" in lines
     assert "[3/4] a finished; about 60 s left" in lines
     assert "b finished" not in stream.getvalue()
     printed = stream.getvalue()
-    time.sleep(0.2)
+    time.sleep(0.05)
     assert stream.getvalue() == printed, "nothing follows once it is closed"
     assert all(character == "\n" or character.isprintable() for character in printed)
 
@@ -128,15 +134,53 @@ def test_each_comparison_is_a_group_on_github() -> None:
     assert lines[lines.index("::endgroup::") + 1] == "still preparing the measurement"
 
 
-def test_no_line_is_due_while_others_are_printed() -> None:
+class Clock:
+    """In place of the event that ends a heartbeat: a wait sets the clock forward, and prints the lines due until then.
+
+    The heartbeat ends after `end` seconds.
+    """
+
+    def __init__(self, lines: Sequence[float], end: float) -> None:
+        self.now, self.lines, self.end = 0.0, [*lines], end
+        self.print_line = lambda: None
+
+    def wait(self, seconds: float) -> bool:
+        end = self.now + seconds
+        while self.lines and self.lines[0] <= end:
+            self.now = self.lines.pop(0)
+            self.print_line()
+        self.now = end
+        return end > self.end
+
+
+def test_no_line_is_due_while_others_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line each second up to 8 s; later, one whenever 0.8 of the interval of 5 s is over."""
+    clock, beats = Clock([float(number) for number in range(1, 9)], end=17.0), []
+    monkeypatch.setattr(heartbeat, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(heartbeat, "Event", lambda: clock)
+    monkeypatch.setattr(heartbeat, "Thread", lambda **_: SimpleNamespace(start=lambda: None))
+
+    class Noted(Lines):
+        def beat(self) -> None:
+            beats.append(clock.now)
+            super().beat()
+
     stream = StringIO()
-    shown = Lines(stream, interval=0.5)
+    shown = Noted(stream, interval=5.0)
     shown.plan(jobs("a"), 1, seconds)
-    for number in range(8):
-        time.sleep(0.1)
-        shown.note(f"line {number}")
-    shown.close()
-    assert "running" not in stream.getvalue()
+    clock.print_line = lambda: shown.note("a line")
+    shown._heartbeat._run()
+    assert beats == [12.0, 16.0]
+    due = ["[0/2] starting the next measurement; about 2 min left"] * 2
+    assert stream.getvalue().splitlines() == ["a line"] * 8 + due
+
+
+def test_the_plan_is_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the first line of the heartbeat is due at once."""
+    monkeypatch.setattr("reporter.cli.progress.Heartbeat", lambda beat, _: beat())
+    stream = StringIO()
+    JsonLines(stream, 30.0).plan(jobs("a"), 1, seconds)
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["plan", "running"]
 
 
 def test_two_lines_are_at_most_30_seconds_apart() -> None:
@@ -147,7 +191,7 @@ def test_two_lines_are_at_most_30_seconds_apart() -> None:
 
 def test_quiet_prints_none() -> None:
     stream = StringIO()
-    played(progress(stream, quiet=True), 0.0)
+    played(progress(stream, quiet=True))
     assert stream.getvalue() == ""
 
 
@@ -180,15 +224,16 @@ def test_json_has_an_event_per_line_and_no_other_text() -> None:
     assert process.returncode == 2
     stream = StringIO()
     shown = progress(stream, kind="json")
-    shown._interval = 0.1
-    played(shown, 0.25)
+    shown._interval = 0.01
+    played(shown, RUNNING_AS_JSON)
     shown.note("a note")
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     kinds = [event["event"] for event in events]
-    assert kinds[:2] == ["plan", "started"]
+    assert kinds[0] == "plan"
+    assert [kind for kind in kinds if kind != "running"][1] == "started"
     assert {"running", "finished", "architecture", "note"} <= set(kinds)
     assert all({"done", "total", "seconds_left"} <= event.keys() for event in events)
-    running = next(event for event in events if event["event"] == "running")
+    running = next(event for event in events if event["event"] == "running" and event["running"])
     assert running["running"] == [{"architecture": "a", "process": "timing cpu", "round": 1}]
     assert running["seconds_left"] == 240.0
 
@@ -219,7 +264,7 @@ def test_lines_are_in_a_group_on_github(monkeypatch: pytest.MonkeyPatch) -> None
     stream = StringIO()
     shown = progress(stream)
     assert isinstance(shown, GitHubLines)
-    played(shown, 0.0)
+    played(shown)
     shown.close()
     lines = stream.getvalue().splitlines()
     assert (lines[0], lines[-1]) == ("::group::Measurements", "::endgroup::")
@@ -244,18 +289,21 @@ def test_a_run_prints_each_finished_architecture(tmp_path: object) -> None:
 def test_the_preparation_and_the_report_are_not_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading torch for networks of the user or for a reference, and rendering, may take longer than the interval."""
 
-    def slow(*_: object) -> None:
-        time.sleep(0.2)
+    def slow(longest: float, *_: object) -> None:
+        wait_for("still", errors_so_far, longest)
         raise ReporterError("no such thing")
 
-    monkeypatch.setattr(heartbeat, "INTERVAL", 0.1)
-    monkeypatch.setattr(preparation, "prepare", slow)
-    for options, expected in (((), {"note: still preparing the run, after 0 s"}), (("--quiet",), set())):
-        lines = call("--out", tmp_path, "--architectures", "alexnet", *options).stderr.splitlines()
+    monkeypatch.setattr(heartbeat, "INTERVAL", 0.01)
+    line = "note: still preparing the run, after 0 s"
+    for options, longest, expected in (((), 20.0, {line}), (("--quiet",), 0.05, set())):
+        monkeypatch.setattr(preparation, "prepare", partial(slow, longest))
+        done = call("--out", tmp_path, "--architectures", "alexnet", *options)
+        lines = without_seconds(done.stderr).splitlines()
         assert set(lines[:-1]) == expected
         assert lines[-1] == "reporter: no such thing"
     noted: list[str] = []
+    monkeypatch.setattr(printing.click, "echo", lambda line, err: noted.append(line))
     with printing.messages_as_json(True), heartbeat.during("writing the report", printing.note):
-        monkeypatch.setattr(printing.click, "echo", lambda line, err: noted.append(line))
-        time.sleep(0.2)
-    assert json.loads(noted[0]) == {"event": "message", "text": "note: still writing the report, after 0 s"}
+        wait_for("still", lambda: "".join(noted))
+    found = json.loads(without_seconds(noted[0]))
+    assert found == {"event": "message", "text": "note: still writing the report, after 0 s"}

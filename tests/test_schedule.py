@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import worker_entries
 from commands import run as reporter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ from reporter.host.questions import MeasureClaims
 from reporter.model import Record, ReporterError, Verdict
 from reporter.model.settings import Settings
 from reporter.run import experiment
+from reporter.run.executors import local
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.executors.registry import choose_executor
 from reporter.run.preparation import choose_devices, prepare
@@ -220,7 +223,8 @@ def test_two_workers_of_this_machine_at_a_time(tmp_path: Path) -> None:
     for messages in heard.values():
         assert [message.get("claim") for message in messages[:-1]] == ["split_kernel", "block_weights", None]
         assert messages[-1] == Verdict("ok", None)
-    executor.start(executor.slots[1], MeasureClaims(names=("split_kernel",)).model_dump_json(), 0.01)
+    with mock.patch.object(local, "_enter", worker_entries.sleeping):
+        executor.start(executor.slots[1], MeasureClaims(names=("split_kernel",)).model_dump_json(), 0.01)
     assert executor.listen() == (executor.slots[1], Verdict("timeout", "not done after 0 s"))
     executor.close()
 

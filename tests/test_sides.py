@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -86,12 +87,36 @@ def test_a_call_that_fails_is_the_reason_of_its_architecture_only(sides: list[Si
         assert [side.readings[0].status for side in sides] == ["ok", "ok"]
 
 
+def end_time(late: Side, awaited: str, other: Side, answer: str, patch: pytest.MonkeyPatch) -> None:
+    """Lets the time be up when `late` has not sent what is awaited for 0.2 s and the answer of `other` has arrived.
+
+    The beginning of that answer is read here; the end of its line stays in the pipe.
+    """
+
+    def wait(pipes: list[int], write: object, error: object, left: float | None) -> tuple[list[int], ...]:
+        if not left or pipes != [pipe_of(late)] or late._awaited != awaited:
+            return select.select(pipes, [], [], left)
+        while other._awaited and f'"{answer}"'.encode() not in other._buffer:
+            other._buffer += os.read(pipe_of(other), 1)
+        return select.select(pipes, [], [], 0.2)
+
+    patch.setattr(interleaving, "select", SimpleNamespace(select=wait))
+
+
+def pipe_of(side: Side) -> int:
+    return side._process.stdout.fileno()
+
+
 @pytest.mark.parametrize("place", [0, 1])
-@pytest.mark.parametrize("name", ["hangs", "stalls", "lingers"])
-def test_only_the_side_that_hangs_is_timed_out(name: str, place: int, sides: list[Side]) -> None:
+@pytest.mark.parametrize(("name", "awaited"), [("hangs", "ready"), ("stalls", "seconds"), ("lingers", "ended")])
+def test_only_the_side_that_hangs_is_timed_out(
+    name: str, awaited: str, place: int, sides: list[Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Before the first call, in a call and after the last one; the other side has a reading or the reason."""
     names = [name if number == place else "net" for number in range(2)]
-    found = interleaving.measure(sides, [job(each) for each in names], 1.0)
+    with monkeypatch.context() as patch:
+        end_time(sides[place], awaited, sides[1 - place], awaited, patch)
+        found = interleaving.measure(sides, [job(each) for each in names], 60.0)
     assert found[place].status == "timeout"
     assert found[1 - place] == (Verdict("ok", None) if name == "lingers" else interleaving.NOT_TIMED)
     assert measure(sides) == ["ok", "ok"]
@@ -101,8 +126,12 @@ def test_both_sides_are_timed_out_if_both_hang(sides: list[Side]) -> None:
     assert [each.status for each in interleaving.measure(sides, [job("hangs")] * 2, 0.3)] == ["timeout"] * 2
 
 
-def test_a_side_that_had_ended_before_the_other_timed_out_keeps_its_reason(sides: list[Side]) -> None:
-    found = interleaving.measure(sides, [job("hangs"), job("exits")], 1.0)
+def test_a_side_that_had_ended_before_the_other_timed_out_keeps_its_reason(
+    sides: list[Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        end_time(sides[0], "ready", sides[1], "ended", patch)
+        found = interleaving.measure(sides, [job("hangs"), job("exits")], 60.0)
     assert [each.status for each in found] == ["timeout", "failed"]
 
 

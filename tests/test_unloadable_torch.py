@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
-from commands import ROOT, call, run
+import worker_entries
+from commands import ROOT, another_fork_server, call, run
 
 from reporter.run.executors import local
 
@@ -61,15 +64,43 @@ def test_a_requested_gpu_is_refused_with_the_reason_in_one_line(
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [MISSING_LIBRARY, pytest.param(list(REASONS)[2], marks=pytest.mark.slow)],
+    ids=("exception", "crash"),
+    indirect=True,
+)
 def test_rows_of_the_main_job_have_the_reason(
     broken: tuple[dict[str, str], str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     variables, reason = broken
-    options = ("--architectures", "alexnet", "--metrics", "size", "--device", "cpu")
-    done = call("--out", tmp_path / "results", *options, variables=variables, report=False)
+    command = run if "crashed" in reason else partial(call, report=False)
+    options = ("--architectures", "alexnet,vgg16,resnet18", "--metrics", "size", "--device", "cpu")
+    done = command("--out", tmp_path / "results", *options, variables=variables)
     assert done.returncode == 3, done.stderr
-    (path,) = (tmp_path / "results").glob("records/*/alexnet.json")
-    readings = json.loads(path.read_text())["readings"]
-    assert readings["parameters"]["status"] == "failed"
-    assert {reading["reason"] for reading in readings.values()} == {reason}
+    paths = list((tmp_path / "results").glob("records/*/*.json"))
+    assert len(paths) == 3
+    for path in paths:
+        readings = json.loads(path.read_text())["readings"]
+        assert readings["parameters"]["status"] == "failed"
+        assert {reading["reason"] for reading in readings.values()} == {reason}
     assert "Traceback" not in done.stderr + capfd.readouterr().err
+
+
+def test_the_end_of_a_worker_does_not_end_the_fork_server_that_replaced_a_crashed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no process of the worker, although it was started after the processes to spare were listed."""
+    (tmp_path / "crashing.py").write_text(list(REASONS)[2])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT), str(tmp_path))))
+    monkeypatch.setattr(local, "LOADED", [*local.WATCHED, "crashing"])
+    monkeypatch.setattr(local, "_enter", worker_entries.sleeping)
+    servers = []
+    with another_fork_server():
+        executor = local.LocalExecutor()
+        for _ in range(2):
+            executor.start(executor.slots[0], "", 60.0)
+            servers.append(forkserver._forkserver._forkserver_pid)
+            executor.close()
+        os.kill(servers[-1], 0)
+    assert servers[0] == servers[1]

@@ -8,7 +8,7 @@ import math
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib import metadata
 from io import StringIO
@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import pytest
 import version_walks
-from commands import ROOT, call, run, start
+from commands import ROOT, call, errors_so_far, run, start, wait_for, without_seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from version_index import served, wheel
@@ -215,16 +215,18 @@ def test_without_pip_there_is_a_line_with_what_to_do(monkeypatch: pytest.MonkeyP
 def test_a_walk_prints_lines_while_it_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While versions are listed, and while both environments of a comparison are made and tried."""
 
-    def slow(*_: object) -> NoReturn:
-        sleep(0.2)
+    def slow(printed: Callable[[], str], *_: object) -> NoReturn:
+        wait_for("still preparing", printed)
         raise pinned.InstallationError(version_environments.FULL_DISK)
 
-    monkeypatch.setattr(heartbeat, "INTERVAL", 0.1)
+    monkeypatch.setattr(heartbeat, "INTERVAL", 0.01)
     monkeypatch.setattr(preparation, "prepare_ab", lambda *_: None)
-    monkeypatch.setattr(version_environments, "between", slow)
-    assert "note: still preparing the comparisons, after 0 s\n" in call("ab", "--walk", "paced", "1.0..1.5").stderr
-    environments = SimpleNamespace(folder=tmp_path, package="paced", keep_only=lambda _: None, make=slow)
+    monkeypatch.setattr(version_environments, "between", partial(slow, errors_so_far))
+    done = call("ab", "--walk", "paced", "1.0..1.5")
+    assert "note: still preparing the comparisons, after 0 s\n" in without_seconds(done.stderr)
     stream = StringIO()
+    make = partial(slow, stream.getvalue)
+    environments = SimpleNamespace(folder=tmp_path, package="paced", keep_only=lambda _: None, make=make)
     shown = Lines(stream, heartbeat.INTERVAL)
     with pytest.raises(ReporterError, match="free space"):
         version_walk.Walk(None, NAMES, environments, shown)._measured(0, 1)

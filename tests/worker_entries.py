@@ -5,6 +5,7 @@ For example `mock.patch.object(local, "_enter", worker_entries.with_brief_ceilin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
@@ -28,6 +29,11 @@ def with_brief_ceilings(question: str, connection: Connection) -> None:
     if '"process":"profiling' in question:
         shorten_ceilings()
     local._enter(question, connection)
+
+
+def sleeping(question: str, connection: Connection) -> None:
+    """A worker that does not answer."""
+    time.sleep(60)
 
 
 def with_architectures(folder: str, question: str, connection: Connection) -> None:

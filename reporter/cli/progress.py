@@ -36,8 +36,7 @@ class Lines:
         self._heartbeat: Heartbeat | None = None
         self.running: list[Job] = []
         self.jobs: Sequence[Job] = ()
-        self.done = 0
-        self.at_once = 1
+        self.done, self.at_once = 0, 1
         self._estimate: Estimate | None = None
         self._seconds: dict[str, float] = defaultdict(float)
         self._loading = 0.0
@@ -53,7 +52,11 @@ class Lines:
         before, self._left = self._left, Counter(job.architecture for job in jobs[self.done :])
         for name in (each for each in before if before[each] > 0 and not self._left[each]):  # needs no more rounds
             self.architecture_finished(name)
+        self._planned()
         self._start_heartbeat()
+
+    def _planned(self) -> None:
+        """Called before the first line of the heartbeat."""
 
     def _start_heartbeat(self) -> None:
         if self._interval and self._heartbeat is None:
@@ -235,9 +238,8 @@ class JsonLines(Lines):
     Each has `done` and `total` jobs and the `seconds_left` that are expected.
     """
 
-    def plan(self, jobs: Sequence[Job], at_once: int, estimate: Estimate) -> None:
-        super().plan(jobs, at_once, estimate)
-        self._event("plan", at_once=at_once)
+    def _planned(self) -> None:
+        self._event("plan", at_once=self.at_once)
 
     def job_started(self, job: Job) -> None:
         super().job_started(job)

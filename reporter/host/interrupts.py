@@ -59,7 +59,12 @@ def leave() -> NoReturn:
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
-    """Further interrupts change nothing: a clock runs already, for an exception that is lost or comes too late."""
+    """Further interrupts change nothing: a clock runs already, for an exception that is lost or comes too late.
+
+    Python would print a traceback where the exception is lost in a finalizer, and where a signal arrived before it is
+    ignored here but its handler is called afterwards.
+    """
+    sys.unraisablehook = lambda _: None
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     _thread.start_new_thread(_end_at_last, ())  # threading takes locks that the code interrupted may hold

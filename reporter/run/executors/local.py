@@ -193,7 +193,8 @@ class LocalExecutor:
             return verdict
         finally:
             with interrupts.deferred():
-                _kill(worker.process, worker.children)
+                server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # it may be a new one
+                _kill(worker.process, worker.children | {server})
                 del self._workers[slot]
             worker.reader.close()
 
