@@ -38,7 +38,7 @@ def weight_normed(classes: int) -> nn.Module:
     return network
 
 
-both = pytest.mark.parametrize("build", [pruned, weight_normed])
+both = pytest.mark.parametrize("build", [pruned, pytest.param(weight_normed, marks=pytest.mark.slow)])
 
 
 def measured(metric: str, mode: str, folder: Path, number: int = 0) -> dict[tuple[str, str], Reading]:

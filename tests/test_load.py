@@ -36,10 +36,10 @@ ENGLISH = language("en")
 
 @pytest.fixture(scope="module")
 def crowd() -> list[Record]:
-    """Synthetic records of 300 networks on two machines, few of them on the Pareto front."""
+    """Synthetic records of 255 networks on two machines, few of them on the Pareto front."""
     from load import records
 
-    made = map(Record.model_validate, records(300, 1, seed=1))
+    made = map(Record.model_validate, records(255, 1, seed=1))
     old = {"machine": "synthetic-machine-1", "started": "2025-01-01T00:00:00+00:00"}
     return [each for record in made for each in (record, record.model_copy(update=old))]
 
@@ -63,7 +63,7 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
     shown = thinning.pictured(comparison, 40)
     assert len(shown.networks) == 40
     assert {record.architecture for record in shown.networks} >= {record.architecture for record in comparison.front}
-    assert "40 of 300 networks" in thinning.note(shown, comparison, ENGLISH)
+    assert "40 of 255 networks" in thinning.note(shown, comparison, ENGLISH)
     one = replace(comparison, machines=comparison.machines[:1])
     assert thinning.note(one, comparison, ENGLISH) == "Shown: 1 of 2 machines, the newest."
     tables = collect("reporter.tables", Tabulation).values()
@@ -82,9 +82,9 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
     (cards,) = [section for section in whole.sections if section.name == "architectures"]
     texts = [block.text for block in cards.blocks if isinstance(block, Text)]
     assert sum(isinstance(block, Card) for block in samples.contents(cards.blocks)) == CARDS
-    assert f"{CARDS} of 300 networks" in texts[1]
-    assert short["size"].notes[0] == "The first 500 of 600 rows; tables/size.csv has all."
-    assert len(short["overview"].rows) == 600
+    assert f"{CARDS} of 255 networks" in texts[1]
+    assert short["size"].notes[0] == "The first 500 of 510 rows; tables/size.csv has all."
+    assert len(short["overview"].rows) == 510
     blocks = [block for section in whole.sections for block in samples.contents(section.blocks)]
     lists = [item for block in blocks if isinstance(block, Items) for item in block.items]
     assert max(map(len, lists)) < 5000
@@ -100,9 +100,9 @@ def test_charts_of_very_many_networks_have_no_form_for_phones(crowd: list[Record
         if each.name in ("accuracy_macs", "accuracy_latency")
     ]
     assert len(charts) == 2
-    for count, has_narrow in ((40, True), (300, False)):
+    for count, has_narrow in ((40, True), (255, False)):
         names = sorted({each.architecture for each in crowd})[:count]
-        some = comparison if count == 300 else compare([each for each in crowd if each.architecture in names])
+        some = comparison if count == 255 else compare([each for each in crowd if each.architecture in names])
         pictures = build.draw(some, ENGLISH, charts)
         assert pictures
         assert {bool(each.figure.narrow) for each in pictures} == {has_narrow}
@@ -137,7 +137,7 @@ def test_a_picture_of_a_crowd_fits_a_slide(name: str, comparison: Comparison) ->
     for picture in build.draw(comparison, ENGLISH, [CHARTS[name]]):
         assert len(picture.file) < 2_000_000
         for words in (picture.file, picture.figure.caption):
-            assert ("of 300 networks" in words) == (CHARTS[name].most < 300)
+            assert ("of 255 networks" in words) == (CHARTS[name].most < 255)
 
 
 def test_a_crowd_is_compared_in_no_more_than_its_share_of_time(crowd: list[Record]) -> None:
