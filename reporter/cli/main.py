@@ -117,7 +117,8 @@ def measure_and_report(
         outcome = _measured(request, executor, seen, quiet)
         pinned, problem = with_reference(reference, request.folder, quiet=quiet, shown=shown)
         failed = bool(outcome.failed or outcome.lost or problem or (pinned and not pinned.passes(chosen.fail_on)))
-        changed = with_baseline(before, request.folder, chosen.fail_on, failed, pinned=pinned)
+        asked = reference is not None
+        changed = with_baseline(before, request.folder, chosen.fail_on, failed, pinned=pinned, asked=asked)
         code, written = _reported(request.folder, chosen, languages, changed, pinned=pinned, problem=problem, note=note)
     except KeyboardInterrupt:
         seen.close()

@@ -55,9 +55,18 @@ def with_reference(
 
 
 def with_baseline(
-    before: ResultsFolder | None, folder: Path, fail_on: FailOn, failed: bool, *, pinned: AgainstReference | None
+    before: ResultsFolder | None,
+    folder: Path,
+    fail_on: FailOn,
+    failed: bool,
+    *,
+    pinned: AgainstReference | None,
+    asked: bool,
 ) -> Changed:
-    """What changed since the baseline, which is printed, as nouns and as a document; and the exit code of the run."""
+    """What changed since the baseline, which is printed, as nouns and as a document; and the exit code of the run.
+
+    `asked`: whether the run was to be compared with a reference.
+    """
     from reporter.compare import baseline_file, folders
     from reporter.nightly.level import of_folder
     from reporter.report.between_runs import changes as words
@@ -69,11 +78,12 @@ def with_baseline(
     now = folders.read(folder, "--out")
     sides = of_folder(before), of_folder(now)
     found = folders.compare_results(*sides)
-    code = REGRESSED if fails(found, pinned, fail_on) else code
-    document = folders_document(found, sides, (before.folder.name, folder.name), fail_on, code, pinned=pinned)
+    code = REGRESSED if fails(found, pinned, fail_on, asked=asked) else code
+    names = before.folder.name, folder.name
+    document = folders_document(found, sides, names, fail_on, code, pinned=pinned, asked=asked)
     lines = words.in_words(found, (*before.complaints, *now.complaints)).split("\n")
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.message(line)
-    if pinned and (found.fails("timing") or found.fails("level")):
+    if asked and (found.fails("timing") or found.fails("level")):
         printing.note("times are judged by the reference; those that are slower than in the baseline are shown only")
     return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code

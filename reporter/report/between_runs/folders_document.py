@@ -14,11 +14,14 @@ from reporter.report.between_runs import changes, reference_section
 from reporter.report.language import SOURCE, language
 
 
-def fails(found: Differences, pinned: AgainstReference | None, on: FailOn) -> bool:
-    """Whether `--fail-on` makes one of both comparisons a regression; with a reference, times are judged by it only."""
-    if pinned is None:
+def fails(found: Differences, pinned: AgainstReference | None, on: FailOn, *, asked: bool = False) -> bool:
+    """Whether `--fail-on` makes one of both comparisons a regression.
+
+    With a reference, times are judged by it only; also if it was `asked` for and could not be compared.
+    """
+    if pinned is None and not asked:
         return found.fails(on)
-    return pinned.fails(on) or (on in ("exact", "any") and found.fails("exact"))
+    return (pinned is not None and pinned.fails(on)) or (on in ("exact", "any") and found.fails("exact"))
 
 
 def folders_document(
@@ -29,8 +32,12 @@ def folders_document(
     code: int,
     *,
     pinned: AgainstReference | None = None,
+    asked: bool = False,
 ) -> dict[str, Any]:
-    """The document that programs read; `code` is the exit code of the run, whichever comparison it is from."""
+    """The document that programs read; `code` is the exit code of the run, whichever comparison it is from.
+
+    `asked`: whether a comparison with a reference was asked for.
+    """
     base, new = sides
     complaints = (*base.complaints, *new.complaints)
     context = Context(
@@ -41,7 +48,7 @@ def folders_document(
         exit_code=code,
         still_failing=tuple(document.still_failing(base.records, new.records)),
         complaints=complaints,
-        fails=lambda on: fails(found, pinned, on),
+        fails=lambda on: fails(found, pinned, on, asked=asked),
     )
     return document.as_json(found, context)
 
