@@ -26,7 +26,7 @@ from version_index import served, wheel
 
 from reporter.cli import heartbeat
 from reporter.cli.progress import Lines
-from reporter.compare.bisection import Effect, Found, SkippedVersionError, search
+from reporter.compare.bisection import Effect, Found, FoundStep, SkippedVersionError, search
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.documents.reference_verdicts import ReferenceGap, SideName
 from reporter.host import files, interrupts
@@ -251,9 +251,34 @@ def test_the_last_phase_of_a_walk_that_resumes_there_prints_lines(
     monkeypatch.setattr(walking, "_job", lambda *_: None)
     about = {"before": "1.0", "after": "1.15", "verdict": "slower", "ratio": 1.2}
     walking.state.comparisons.append(VersionComparison(**about, architecture="net", metric="latency_cpu"))
+    walking.state.packages |= {"1.0": {}, "1.1": {}}
     with pytest.raises(ReporterError, match="free space"):
-        list(walking._kernels(0, 1))
+        walking._step(FoundStep(0, 1, (), Effect(0.2, slower=True)))  # the walk ends, and keeps its state
     assert shown == ["restart", "recording the kernels of paced 1.0 and 1.1", "make"]
+
+
+def test_a_version_that_fails_when_its_kernels_are_recorded_is_not_skipped(tmp_path: Path) -> None:
+    """It was measured before. The step is printed with the reason."""
+
+    class Hanging(version_walk.Walk):
+        def _try(self, version: str, place: Path) -> NoReturn:
+            raise ReporterError(f"{version}: not done after 300 s")
+
+    make: Any = {"make": lambda *_: tmp_path / "made", "place": tmp_path.joinpath}
+    environments = SimpleNamespace(folder=tmp_path, package="paced", keep_only=lambda _: None, **make)
+    request: Any = SimpleNamespace(
+        metrics={"latency_cpu": SimpleNamespace(device="cpu")},
+        devices={"cpu": "cpu"},
+        architectures=[SimpleNamespace(name="net", reference="")],
+        conditions_of=lambda _: Conditions(**PRESETS["quick"]),
+    )
+    walking = Hanging(request, NAMES, environments, SILENT)
+    about = {"before": "1.0", "after": "1.15", "verdict": "slower", "ratio": 1.2}
+    walking.state.comparisons.append(VersionComparison(**about, architecture="net", metric="latency_cpu"))
+    walking.state.packages |= {"1.3": {}, "1.4": {}}
+    step = walking._step(FoundStep(3, 4, (), Effect(0.2, slower=True)))
+    assert (step.kernels, step.no_kernels) == (None, "1.3: not done after 300 s")
+    assert walking.state.skipped == {}
 
 
 def test_a_walk_in_which_all_versions_were_skipped_tries_them_again(

@@ -38,6 +38,10 @@ CALLS = ("operators", "profiling")
 CALLS_CUDA = ("operators_cuda", "profiling cuda")
 
 
+class InterruptedWalkError(ReporterError):
+    """What ends a walk whose state is kept: the same command resumes it."""
+
+
 @dataclass
 class Walk:
     """A walk over `versions` of a package; its state is saved in the folder of the environments."""
@@ -169,8 +173,11 @@ class Walk:
             place = self.environments.make(version, self.progress.note)
         except pinned.InstallationError as error:
             if FULL_DISK in error.why:
-                raise ReporterError(f"--walk: {error.why}; free space and rerun the command to resume") from None
-            listed(self.package)  # an index that cannot be reached ends the walk, and no version is skipped
+                raise InterruptedWalkError(f"--walk: {error.why}; free space and rerun the command to resume") from None
+            try:
+                listed(self.package)
+            except ReporterError as unreachable:  # it ends the walk, and no version is skipped
+                raise InterruptedWalkError(str(unreachable)) from None
             self._skip(number, f"cannot be installed: {error.why}")
         if version not in self.examined:
             try:
@@ -232,7 +239,11 @@ class Walk:
         why = ""
         try:
             kernels = tuple(self._kernels(step.before, step.after))
-        except (ReporterError, SkippedVersionError) as error:
+        except InterruptedWalkError:
+            raise
+        except SkippedVersionError as skipped:  # it was measured before
+            why = self.state.skipped.pop(self.versions[skipped.number])
+        except ReporterError as error:
             why = str(error)
         return VersionStep(
             before=before,
