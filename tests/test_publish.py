@@ -316,6 +316,10 @@ def test_an_issue_is_about_one_kind_of_machine() -> None:
     changed = issue_places.line(run("unchanged", changes=[kernels, count]), "")
     assert len(issue_places.without_verdict(run("unchanged", machine_kind="y"), changed)) == 1
     assert not issue_places.without_verdict(run("unchanged"), changed)
+    gap = {"architecture": "a", "metric": "latency_cpu", "mode": "eager", "reason": "", "failed": True}
+    failed = {"machine_kind": "x", "threads": 2, "gaps": [gap]}
+    assert issue_places.line(failed, changed) == changed, "the kernels were not compared"
+    assert not issue_places.without_verdict({**failed, "changes": [kernels]}, changed)
 
     before = re.sub("[0-9a-f]+: ", "", first)  # as it was written before it had the kind of machine
     assert before != first

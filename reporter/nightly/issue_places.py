@@ -19,6 +19,8 @@ from reporter.model.records import EAGER
 
 LINE = "<!-- slower: {places} -->"
 PATTERN = re.compile(r"^<!-- slower: ([0-9a-f: ]*) -->\r?$", re.MULTILINE)
+KERNELS = "kernels_cpu_1thread"
+"""The key of kernels that are compared with a reference."""
 MOST = 2000
 """Times in a line."""
 Place = tuple[str, str]
@@ -44,13 +46,19 @@ def replaced(text: str, places: Iterable[Place]) -> str:
 
 def without_verdict(pinned: Mapping[str, Any], text: str) -> set[Place]:
     """What a text lists and a run has no verdict on: it is noisy, was not measured in both environments, or is of
-    another kind of machine. What the run leaves out on this kind is not part of it; empty without a reference.
+    another kind of machine. What the run leaves out on this kind is not part of it; empty without a reference. Kernels
+    have no gap of their own if a time in their mode failed.
     """
     if not pinned:
         return set()
     verdicts, gaps = pinned.get("verdicts", ()), pinned.get("gaps", ())
     noisy = [each for each in verdicts if each["verdict"] == "noisy"]
+    swapped = {_place(each, pinned)[1] for each in pinned.get("changes", ()) if each.get("kernels")}
+    of_kernels = [
+        {**each, "metric": KERNELS} for each in gaps if each.get("failed") or each.get("mode", EAGER) != EAGER
+    ]
     unclear = {_place(each, pinned)[1] for each in (*noisy, *gaps)}
+    unclear |= {_place(each, pinned)[1] for each in of_kernels} - swapped
     measured = (_place(each, pinned) for each in (*verdicts, *gaps, *pinned.get("changes", ())))
     here, possible = {place: kind for kind, place in measured}, _kinds(pinned)
     return {
