@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from reporter.compare import noisy_times
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceVerdict
+from reporter.model.devices import device_in, is_accelerator
 from reporter.model.records import pair_name
 from reporter.report.between_runs import kernel_lines
 from reporter.report.between_runs.changes import KERNELS
@@ -18,8 +19,6 @@ from reporter.stats.unequal_rounds import POWER
 
 ORDER = ("slower", "noisy", "faster", "unchanged")
 MOST_LINES = 12
-GPU = "_cuda"
-"""What the keys of metrics on a GPU contain."""
 
 
 def section(found: AgainstReference, comparison: Comparison, tongue: Language) -> Section:
@@ -191,8 +190,11 @@ def missing(found: AgainstReference, titles: dict[str, str], tongue: Language) -
         title = titles.get(loss.metric, loss.metric)
         yield message.format(name=pair_name(loss.architecture, loss.mode), title=title, reason=loss.reason)
     metrics = (*(row.metric for row in found.verdicts), *(gap.metric for gap in found.gaps))
-    if not found.control and any(GPU in metric for metric in metrics):
+    devices = {device_in(metric) for metric in metrics}
+    if "cuda" in devices and not found.control:
         yield tongue._("Kernels on the GPU are not compared with the reference; use reporter ab to compare them.")
+    elif any(map(is_accelerator, devices)) and not found.control:
+        yield tongue._("Kernels on the GPU are not compared with the reference.")
 
 
 def _ordered(rows: Sequence[ReferenceVerdict]) -> list[ReferenceVerdict]:
