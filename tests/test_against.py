@@ -259,7 +259,7 @@ def test_an_interrupted_comparison_resumes(tmp_path: Path) -> None:
         assert len(summary(tmp_path)["records"]) == 2
     done = run(*command, timeout=1200)
     assert done.returncode == 0, done.stderr
-    assert f"{kept} measurement" in done.stderr
+    assert f"{kept} earlier measurement" in done.stderr
     measured = re.findall(r"\] (?:tiny|wide) \S+, round \d+: reference", done.stderr)
     assert len(measured) + kept == sum(row["rounds"] for row in summary(tmp_path)["against"]["verdicts"])
     assert not journal.exists()
