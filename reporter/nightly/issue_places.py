@@ -15,12 +15,11 @@ from typing import Any
 from zlib import crc32
 
 from reporter.compare import reference_names
+from reporter.metrics.operators import KERNELS
 from reporter.model.records import EAGER
 
 LINE = "<!-- slower: {places} -->"
 PATTERN = re.compile(r"^<!-- slower: ([0-9a-f: ]*) -->\r?$", re.MULTILINE)
-KERNELS = "kernels_cpu_1thread"
-"""The key of kernels that are compared with a reference."""
 MOST = 2000
 """Times in a line."""
 Place = tuple[str, str]
@@ -55,7 +54,7 @@ def without_verdict(pinned: Mapping[str, Any], text: str) -> set[Place]:
     noisy = [each for each in verdicts if each["verdict"] == "noisy"]
     swapped = {_place(each, pinned)[1] for each in pinned.get("changes", ()) if each.get("kernels")}
     of_kernels = [
-        {**each, "metric": KERNELS} for each in gaps if each.get("failed") or each.get("mode", EAGER) != EAGER
+        {**each, "metric": KERNELS.key} for each in gaps if each.get("failed") or each.get("mode", EAGER) != EAGER
     ]
     unclear = {_place(each, pinned)[1] for each in (*noisy, *gaps)}
     unclear |= {_place(each, pinned)[1] for each in of_kernels} - swapped
