@@ -91,6 +91,52 @@ def test_a_network_that_was_used_is_not_the_one_that_is_trained() -> None:
     assert caching.network not in (used, taken)
 
 
+class Derived(nn.Module):
+    """Has a buffer that is computed from random weights and is in no checkpoint."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.body, self.norm, self.head = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Linear(8, classes)
+        self.register_buffer("scale", self.head.weight.detach().abs().mean(), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.norm(self.body(images)).mean((2, 3))) * self.scale
+
+
+def test_the_weights_of_a_used_network_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those that would be drawn, but none is drawn; each tensor is a new one that can be trained."""
+    drawing = subject(own(Derived))
+    with torch.inference_mode():
+        used = drawing.network
+        used(drawing.input(1))
+    drawn: list[object] = []
+    for name in ("kaiming_uniform_", "uniform_"):
+        monkeypatch.setattr(nn.init, name, lambda weight, *_, **__: drawn.append(weight))
+    taken = drawing.take("cpu", copies=True)
+    assert not drawn
+    monkeypatch.undo()
+    again = drawing.take("cpu")
+    for copied, before, fresh in zip(*(_tensors(each) for each in (taken, used, again)), strict=True):
+        assert torch.equal(copied, fresh)
+        assert copied.data_ptr() != before.data_ptr()
+    taken(drawing.input(2)).sum().backward()
+
+
+def _tensors(network: nn.Module) -> tuple[Tensor, ...]:
+    return *network.parameters(), *network.buffers()
+
+
+def test_weights_are_drawn_where_those_of_the_used_network_do_not_correspond() -> None:
+    """A buffer of its first forward pass: the new network has none yet."""
+    caching = subject(own(partial(Grid, "buffer")))
+    with torch.inference_mode():
+        caching.network(caching.input(1))
+    taken = caching.take("cpu", copies=True)
+    assert taken.stored is None
+    for drawn, fresh in zip(taken.parameters(), caching.take("cpu").parameters(), strict=True):
+        assert torch.equal(drawn, fresh)
+
+
 def test_another_number_of_classes_is_tried_on_a_second_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,23 +59,23 @@ def _train_step(device: DeviceType, title: str) -> Quantity:
     )
 
 
-def measure_latency(quantity: Quantity, one_thread: bool, subject: Subject) -> Iterator[Reading]:
-    """Times single images."""
+def measure_latency(quantity: Quantity, one_thread: bool, subject: Subject, least: int = 3) -> Iterator[Reading]:
+    """Times single images, at least `least` of them."""
     from reporter.host.machine import one_core
     from reporter.worker.torch_state import threads
 
     call = _inference(subject, 1)
     with threads(1 if one_thread else subject.threads), one_core(subject.round) if one_thread else nullcontext():
-        yield _timed(quantity, subject, call, min_samples=3)
+        yield _timed(quantity, subject, call, least)
 
 
-def measure_throughput(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
-    """Times batches and turns seconds per batch into images per second."""
+def measure_throughput(quantity: Quantity, subject: Subject, least: int = 2) -> Iterator[Reading]:
+    """Times batches, at least `least` of them, and turns seconds per batch into images per second."""
     from reporter.worker.latency.fitting_batch import with_fitting_batch
 
     batch = subject.conditions.throughput_batch
     timed = with_fitting_batch(
-        lambda: _timed(quantity, subject, _inference(subject, batch), min_samples=2, rows=True),
+        lambda: _timed(quantity, subject, _inference(subject, batch), least, rows=True),
         lambda size: _inference(subject, size)(),
         batch,
     )
@@ -88,7 +88,7 @@ def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading
     from reporter.worker.learning.finetuning import optimizer_of, step_of
     from reporter.worker.learning.training_steps import exercise
 
-    network, batch, recipe = exercise(subject, subject.device)
+    network, batch, recipe = exercise(subject, subject.device, copies=True)
     step = step_of(network, recipe, subject.classes)
     images, labels = batch
     timed = with_fitting_batch(

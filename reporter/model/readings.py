@@ -106,8 +106,8 @@ class Reading(Model):
     lost: tuple[LostRound, ...] = ()
     status: Status = "ok"
     reason: str | None = None
-    settings: dict[str, JsonValue] = {}
-    detail: dict[str, JsonValue] = {}
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    detail: dict[str, JsonValue] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

@@ -107,7 +107,7 @@ class _Nothing(TypedDict):
 
 
 class ComparedReading(Reading):
-    detail: _Compared = {}  # type: ignore[assignment]
+    detail: _Compared = Field(default_factory=dict)  # type: ignore[assignment]
 
 
 class ComparedRecord(Record):

@@ -17,7 +17,7 @@ from reporter.model.attempts import attempt
 from reporter.model.image_sizes import ImageSize, image_size, square
 from reporter.model.settings import Conditions
 from reporter.worker import precision
-from reporter.worker.counts.building import built, on_meta
+from reporter.worker.counts.building import built, on_meta, rebuilt
 from reporter.worker.counts.counting import Counts, count
 from reporter.worker.device import Device, named
 from reporter.worker.input_format import Form, form
@@ -75,14 +75,17 @@ class Subject:
         """An initialized one on the CPU, for passes that meta cannot run: values may decide where an operator reads."""
         return self.build()
 
-    def take(self, device: str | torch.device) -> nn.Module:
+    def take(self, device: str | torch.device, copies: bool = False) -> nn.Module:
         """A new network on a device, to be changed or trained.
 
         Never one that was used before: a tensor that it caches under inference mode, or for another image size, would
-        make training fail. The one used before is released first, so that memory holds one of them.
+        make training fail. The one used before is released first, so that memory holds one of them. With `copies`, both
+        exist until the weights of a network of the catalog on the CPU are copied, which takes less time than drawing
+        them again; its inference must not have changed them.
         """
-        self.__dict__.pop("meta" if str(device) == "meta" else "network", None)
-        return self._made(device)
+        used = self.__dict__.pop("meta" if str(device) == "meta" else "network", None)
+        copies &= torch.device(device).type == "cpu" and not self.architecture.reference
+        return self._made(device, like=used if copies else None)
 
     @property
     def counts(self) -> Counts:
@@ -161,14 +164,17 @@ class Subject:
             infer = partial(self._infer, square(size), training=True)
             return attempt(partial(self.counted, infer))[1].status == "ok"
 
-    def build(self) -> nn.Module:
-        """A new network on the CPU, evaluating."""
+    def build(self, like: nn.Module | None = None) -> nn.Module:
+        """A new network on the CPU, evaluating; its weights are those of `like` if one is given, else random."""
         start = perf_counter()
-        torch.manual_seed(0)
         with torch.inference_mode(False):  # its weights can be trained wherever it is first used
-            network = self.fresh(self.architecture.classes).eval()
+            network = (self._drawn() if like is None else rebuilt(self._drawn, like)).eval()
         self.building += perf_counter() - start
         return network
+
+    def _drawn(self) -> nn.Module:
+        torch.manual_seed(0)
+        return self.fresh(self.architecture.classes)
 
     def fresh(self, classes: int) -> nn.Module:
         """A new one with a head for `classes`; its code changes no precision, and inference mode does not reach it."""
@@ -194,9 +200,9 @@ class Subject:
     def _infer(self, size: ImageSize, device: str, training: bool = False) -> tuple[object]:
         return (self._made(device).train(training)(self.input(2, device, size)),)
 
-    def _made(self, device: str | torch.device) -> nn.Module:
+    def _made(self, device: str | torch.device, like: nn.Module | None = None) -> nn.Module:
         with torch.inference_mode(False):
-            network = on_meta(self.build) if str(device) == "meta" else self.build().to(device)
+            network = on_meta(self.build) if str(device) == "meta" else self.build(like).to(device)
         self.form = form(network)
         return network
 

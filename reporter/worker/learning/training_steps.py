@@ -38,10 +38,15 @@ SIDE_STEP = 16
 """Networks that do not take the images of a data set get images that are larger by a multiple of this, in pixels."""
 
 
-def exercise(subject: Subject, device: str | torch.device) -> tuple[nn.Module, Images, Recipe]:
-    """What a step of the recipe takes: the network as it is measured, and a batch as the training has them."""
+def exercise(subject: Subject, device: str | torch.device, copies: bool = False) -> tuple[nn.Module, Images, Recipe]:
+    """What a step of the recipe takes: the network as it is measured, and a batch as the training has them.
+
+    `copies`: see `Subject.take`.
+    """
     conditions = subject.conditions
-    network, _ = _fit(subject, subject.take(device))
+    network = subject.take(device, copies)
+    if not subject.trains(conditions.image_size):  # takes less time than the search for auxiliary heads
+        network, _ = _fit(subject, network)
     images = subject.input(conditions.batch_size, device, square(conditions.image_size))
     labels = torch.arange(conditions.batch_size, device=device) % subject.classes
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
