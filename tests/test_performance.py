@@ -13,8 +13,10 @@ from commands import ROOT
 from reporter.compare.folders import ledgers_of
 from reporter.compare.rounds import Times
 from reporter.model import Record
+from reporter.model.readings import SPEEDUP
 from reporter.report import units
 from reporter.report.comparison import Comparison, compare
+from reporter.report.findings.pair_sentences import doubted
 from reporter.report.language import language
 from reporter.report.modes import mode_kernels, mode_ranking
 from reporter.report.why import operator_pairs
@@ -60,7 +62,8 @@ def _mode(comparison: Comparison) -> str:
         f"{mode_kernels.names(row.kernels)})"
         for row in best.operators[:2]
     ]
-    gain = mode_ranking.stated(best.gain, ENGLISH)
+    reading = best.record.readings[f"{SPEEDUP}latency_{best.setting}"]
+    gain = doubted(mode_ranking.stated(best.gain, ENGLISH), reading)
     return f"{best.record.architecture} is {gain} times as fast in {best.record.mode}: {'; '.join(parts)}."
 
 
@@ -71,8 +74,9 @@ def _ceiling(comparison: Comparison) -> str:
     at = [column.key for column in table.columns].index("ceiling_share_cpu_1thread")
     shares = {str(row[0].value): float(row[at].value) for row in table.rows if isinstance(row[at].value, float)}
     least, most = (pick(shares, key=shares.__getitem__) for pick in (min, max))
-    percent = {name: ENGLISH.number(100 * shares[name]) for name in (least, most)}
-    return f"With one thread {most} reaches {percent[most]} % of the machine's ceiling, {least} {percent[least]} %."
+    times = {record.architecture: record.readings["latency_cpu_1thread"] for record in comparison.records}
+    percent = {name: doubted(f"{ENGLISH.number(100 * shares[name])} %", times[name]) for name in (least, most)}
+    return f"With one thread {most} reaches {percent[most]} of the machine's ceiling, {least} {percent[least]}."
 
 
 def labelled(record: Record, setting: str) -> dict[str, tuple[float, int]]:
