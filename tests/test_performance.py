@@ -151,5 +151,27 @@ def test_the_examples_are_those_of_the_committed_run() -> None:
     assert [line for line in block.strip().splitlines() if line] == examples()
 
 
+def test_channels_last_gains_most_where_max_pooling_took_long() -> None:
+    """With one thread, of the committed run; its ResNeXts are slower in it with all threads."""
+    page = " ".join((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").split())
+    assert "gains most where max pooling took long; ResNeXt is slower in it with all threads." in page
+    comparison = committed()
+    modes = {record.architecture: record for record in comparison.modes if record.mode == "channels_last"}
+    one, every = (
+        {name: mode_ranking.gain(comparison, record, key) for name, record in modes.items()}
+        for key in ("latency_cpu_1thread", "latency_cpu")
+    )
+    pooling = {
+        name: labelled(eager, "cpu_1thread").get("max pooling", (0.0, 0))[0]
+        for name in modes
+        if (eager := comparison.network(name))
+    }
+    most = sorted(pooling, key=pooling.__getitem__)[-2:]
+    assert sorted(modes, key=lambda name: getattr(one[name], "ratio", 0.0))[-2:] == most
+    resnexts = [gain for name, gain in every.items() if "resnext" in name]
+    assert len(resnexts) == 2
+    assert all(gain and gain.stated and not gain.faster for gain in resnexts)
+
+
 if __name__ == "__main__":
     print("\n".join(examples()))
