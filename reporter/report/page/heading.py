@@ -101,7 +101,8 @@ def machine(record: Record, language: Language) -> str:
 def unreliable(comparison: Comparison, language: Language) -> str:
     """A warning with the number of times that are unreliable, the largest share first; empty if there is none.
 
-    Of equal shares, the latencies that represent an architecture come first, and times with default malloc last.
+    Of equal shares, the latencies that represent an architecture come first, and times with default malloc last. Where
+    more kinds of times have the share of the last one that is named, these are examples.
     """
     counts: dict[str, list[bool]] = {}
     for record in comparison.of(comparison.machines[0]):
@@ -112,15 +113,20 @@ def unreliable(comparison: Comparison, language: Language) -> str:
     if not doubted:
         return ""
     whole = sum(noisy for noisy, _count in doubted.values()), sum(map(len, counts.values()))
-    message = language.ngettext(
-        "{noisy} of {count} times is unreliable and marked ≈, most of all {details}.",
-        "{noisy} of {count} times are unreliable and marked ≈, most of all {details}.",
-        whole[0],
-    )
+    ranked = sorted(doubted.items(), key=_rank)
+    shares = [_rank(item)[0] for item in ranked]
+    if len(shares) > MOST and shares[MOST - 1] == shares[MOST]:
+        message = language._("{noisy} of {count} times are unreliable and marked ≈, among them {details}.")
+    else:
+        message = language.ngettext(
+            "{noisy} of {count} times is unreliable and marked ≈, most of all {details}.",
+            "{noisy} of {count} times are unreliable and marked ≈, most of all {details}.",
+            whole[0],
+        )
     entry = language._("{title} ({noisy} of {count})")
     details = [
         entry.format(title=language._(comparison.quantities[key].title), noisy=noisy, count=count)
-        for key, (noisy, count) in sorted(doubted.items(), key=_rank)[:MOST]
+        for key, (noisy, count) in ranked[:MOST]
     ]
     return message.format(noisy=whole[0], count=whole[1], details=language.listing(details))
 
