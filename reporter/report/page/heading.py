@@ -11,6 +11,7 @@ from reporter.model import Record
 from reporter.model.extensions import Edition
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.settings import LONGEST_LINE, Settings
+from reporter.report import run_days
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
@@ -68,7 +69,8 @@ def heading(comparison: Comparison, shown: Presentation, language: Language) -> 
     _ = language._
     count, newest = len(comparison.networks), comparison.newest
     message = language.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
-    measured = message.format(count=count, date=language.calendar_day(newest.started))
+    records = [each for each in (*comparison.records, *comparison.modes) if each.machine == newest.machine]
+    measured = message.format(count=count, date=run_days.days(records, language))
     return Heading(
         title=shown.title or _title(comparison, shown, language),
         byline=" · ".join(filter(None, (shown.course, shown.author))),
