@@ -17,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from reporter.worker.learning.images import LIMIT
+
 FOLDER = Path(__file__).parents[1] / "results" / "reference-fashion-mnist"
 MODES = {
     "finetune_top1": "full fine-tuning",
@@ -30,8 +32,8 @@ OPTIONS = (
 TEXT = """# MobileNetV2 on Fashion-MNIST, from real weights
 
 One network, three fine-tuning modes, the same {count} seeds for each: {steps} steps of {batch_size} images of
-{image_size} px, {train_images:,} of Fashion-MNIST's 60,000 training images, and {test_images} of its 10,000 test images
-that each seed draws (Debian's package dataset-fashion-mnist, read without a download).
+{image_size} px, {train_images:,} of Fashion-MNIST's 60,000 training images, and for each seed {test_images} of a fixed
+sample of {pool:,} of its 10,000 test images (Debian's package dataset-fashion-mnist, read without a download).
 
 {table}
 
@@ -80,6 +82,7 @@ def readme(folder: Path) -> str:
     recipe = {key: detail["recipe"][key] for key in ("steps", "batch_size", "image_size")}
     return TEXT.format(
         count=len(row["readings"]["finetune_top1"]["samples"]),
+        pool=LIMIT,
         **images,
         **recipe,
         table=table(row["readings"]),

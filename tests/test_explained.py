@@ -212,6 +212,28 @@ def test_a_mode_names_the_operators_that_changed_kernel_and_their_gain() -> None
     assert "eager are scaled" in table.notes[-1]
 
 
+def test_operators_of_a_mode_have_the_threads_of_its_speedup_which_is_marked_if_noisy() -> None:
+    """The mode of vgg16 gains nothing with one thread; its rows are of all threads."""
+    made: list[Record] = []
+    for eager in records():
+        mode = profiles.profiled(mode_samples.mode(eager, "channels_last", 0.5), shares=POOLING)
+        if eager.architecture == "vgg16":
+            one, every = "speedup_latency_cpu_1thread", "speedup_latency_cpu"
+            update: dict[str, Any] = {"rounds": (1, 1, 1), "origins": (), "detail": {}}
+            mode.readings[one] = mode.readings[one].model_copy(update=update | {"samples": (1.0, 1.0, 1.0)})
+            mode.readings[every] = mode.readings[every].model_copy(update=update | {"samples": (1.6, 2.0, 2.5)})
+        made += [eager, mode]
+    table = mode_operators.make(compare(made), ENGLISH)
+    assert table
+    at = {column.key: place for place, column in enumerate(table.columns)}
+    found = {(row[0].value, row[at["threads"]].text, row[at["speedup"]].text[-2:] == " ≈") for row in table.rows}
+    assert found == {("vgg16", "all", True), *((name, "1", False) for name in NAMES if name != "vgg16")}
+    russian = mode_operators.make(compare(made), RUSSIAN)
+    assert russian
+    threads = {(row[at["threads"]].text, row[at["threads"]].value) for row in russian.rows}
+    assert (russian.columns[at["threads"]].title, threads) == ("Потоки", {("все", "all"), ("1", "1")})
+
+
 def test_the_roofline_is_that_of_the_ceilings(comparison: Comparison) -> None:
     fp32, bf16 = ("cpu_1thread", "fp32"), ("cpu_1thread", "bf16")
     found = {(each.setting, each.precision): each for each in rooflines.rooflines(comparison)}

@@ -20,6 +20,7 @@ from reporter.charts import accuracy_vs_cost, best_modes, speedup_heatmap
 from reporter.model import Chart, Claim, Reading, Record
 from reporter.model.device_readings import with_device
 from reporter.model.modes import OUTPUT_ERROR, PREPARE, alternation
+from reporter.model.origins import Origin
 from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.comparison import Comparison, compare
@@ -459,6 +460,30 @@ def test_a_gain_of_a_single_round_is_printed_and_not_stated() -> None:
     assert mode_findings.gained(found, ENGLISH) == (
         "Too few rounds to state which execution modes are faster than eager (all CPU threads)."
     )
+
+
+def of_run(record: Record, day: str, *ratios: float) -> Record:
+    """The mode with other speedups, a round each, of a run of its own."""
+    origins = tuple(Origin(run=day, started=f"2026-11-{day}T10:{at:02}:00+00:00") for at in range(len(ratios)))
+    return changed(rounds_of(record, *ratios), "speedup_latency_cpu", origins=origins)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "fastest"),
+    [((2.57, 2.65, 2.73), ["openvino"]), ((1.49, 1.58, 1.46), ["openvino", "onnxruntime"])],
+    ids=["different", "alike"],
+)
+def test_speedups_of_different_runs_are_compared_by_their_rounds(ratios: tuple[float, ...], fastest: list[str]) -> None:
+    """They do not contain the drift of the machine: the factor of 2 between runs is one of times."""
+    vgg16 = next(record for record in eager() if record.architecture == "vgg16")
+    onnxruntime = of_run(mode_samples.mode(vgg16, "onnxruntime"), "28", 1.50, 1.48)
+    openvino = of_run(mode_samples.mode(vgg16, "openvino"), "29", *ratios)
+    comparison = compare([vgg16, onnxruntime, openvino])
+    found = mode_ranking.fastest(comparison, comparison.records[0], "latency_cpu")
+    assert [each.mode for each in found] == fastest
+    rule = "Speedups of modes from different runs are compared by how far their rounds vary."
+    assert rule in " ".join(made(comparison).notes)
+    assert rule not in " ".join(made(compare(measured())).notes), "they have one run"
 
 
 def test_the_largest_gain_is_one_that_is_not_noisy() -> None:

@@ -96,9 +96,17 @@ def test_one_of_several_times_is_unreliable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "first", "second"), [(5, KEY, "latency_cpu"), (3, "train_step_cpu", "finetune_step_seconds")]
+    ("count", "opening", "first", "second"),
+    [
+        (5, "among them", KEY, "latency_cpu"),
+        (3, "among them", "train_step_cpu", "finetune_step_seconds"),
+        (2, "most of all", "train_step_cpu", "latency_cpu_default_malloc"),
+    ],
 )
-def test_of_equal_shares_of_unreliable_times_the_latencies_are_named(count: int, first: str, second: str) -> None:
+def test_of_equal_shares_of_unreliable_times_the_latencies_are_named(
+    count: int, opening: str, first: str, second: str
+) -> None:
+    """Two of more than two equal shares are examples, not the largest ones."""
     keys = ("latency_cpu_default_malloc", "train_step_cpu", "finetune_step_seconds", "latency_cpu", KEY)[:count]
     noisy = samples.reading(KEY, *([1.0, 2.0] * 6))
     times = {key: noisy.model_copy(update={"quantity": samples.quantity(key, key, "s", "latency")}) for key in keys}
@@ -107,7 +115,7 @@ def test_of_equal_shares_of_unreliable_times_the_latencies_are_named(count: int,
     found = compare([record.model_copy(update={"readings": {**exact, **times}})])
     named = " and ".join(f"{found.quantities[key].title} (1 of 1)" for key in (first, second))
     text = heading.unreliable(found, ENGLISH)
-    assert text == f"{count} of {count} times are unreliable and marked ≈, most of all {named}."
+    assert text == f"{count} of {count} times are unreliable and marked ≈, {opening} {named}."
 
 
 def test_threads_of_one_and_of_several() -> None:

@@ -160,6 +160,10 @@ def test_differences_by_hand() -> None:
     chance = [[math.sqrt(0.08 / 3), math.sqrt(0.09 / 2)], [math.sqrt(0.09 / 2), math.sqrt(0.10 / 2)]]
     assert margins[:, :2] == pytest.approx(quantile * np.array(chance))
     assert margins[:, 2] == pytest.approx([math.log(2)] * 2)
+    again, by_levels = table.differences(Spreads.of(spreads), [0, 1], levels=Spreads.of(spreads))
+    assert (again == logs).all()
+    assert (by_levels[:, :2] == margins[:, :2]).all()
+    assert by_levels[:, 2] == pytest.approx(quantile * np.sqrt([0.04 / 3 + 0.06, 0.05 / 2 + 0.06]))
 
 
 def test_a_single_common_round_has_a_margin_of_its_own() -> None:

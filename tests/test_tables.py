@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import samples
 
 from reporter.charts import bars
@@ -94,6 +95,18 @@ def test_the_gradient_ratio_before_training_is_next_to_that_after() -> None:
     keys = [column.key for column in made.columns]
     assert keys.index("gradient_ratio") + 1 == keys.index("gradient_ratio_trained")
     assert any(note.startswith("Gradient ratio: norm") for note in made.notes)
+
+
+def test_gradient_ratios_of_earlier_records_have_the_definition_of_their_values() -> None:
+    """Earlier definitions state a mean over seeds; all ratios are combined on logarithms."""
+    former = "The gradient ratio on the same batch after the short training; the mean over seeds."
+    reading = samples.reading("gradient_ratio_trained", 2.0, 8.0)
+    old = reading.model_copy(update={"quantity": reading.quantity.model_copy(update={"definition": former})})
+    made = groups.group("finetune")(compare([changed(samples.record(samples.ROWS[9]), old)]), ENGLISH)
+    assert made
+    at = [each.key for each in made.columns].index("gradient_ratio_trained")
+    assert made.rows[0][at].value == pytest.approx(4.0)
+    assert made.columns[at].hint == former.replace("the mean", "the geometric mean")
 
 
 def test_gradient_ratios_of_two_seeds_have_two_digits_and_no_interval() -> None:

@@ -115,4 +115,7 @@ def test_the_readme_of_the_run_from_pretrained_weights_is_made_of_its_record(tmp
     text = pretrained.readme(tmp_path)
     assert "| full fine-tuning | 56.0 | 46 to 66 | 54.0, 56.0, 58.0 |" in text
     assert "10 steps of 16 images of\n80 px, 2,000 of" in text
+    held_out = "and for each seed 240 of a fixed\nsample of 2,000 of its 10,000 test images ("
+    assert held_out in text
+    assert held_out in (pretrained.FOLDER / "README.md").read_text(encoding="utf-8")
     assert "0" * 64 in text

@@ -15,7 +15,12 @@ from reporter.stats.noise import Log
 
 
 class Times:
-    """Readings of one quantity by architecture, compared by the ratio in each round that two have in common."""
+    """Readings of one quantity by architecture, compared by the ratio in each round that two have in common.
+
+    Without a common round, as in results of two runs, times differ if their levels are more than a factor of 2 apart.
+    Speedups are ratios of times measured alternately, without the drift of the machine: their levels are compared by
+    the variances between rounds of both sides.
+    """
 
     def __init__(self, readings: Mapping[str, Reading]) -> None:
         timed = {name: reading for name, reading in readings.items() if reading.timed}
@@ -29,7 +34,7 @@ class Times:
         if name not in self._rows or other not in self._rows:
             return Ratio.of(0.0, BEYOND)
         rows = [self._rows[name], self._rows[other]]
-        logs, margins = self._comparable.differences(self._spreads, rows[:1], rows)
+        logs, margins = self._comparable.differences(self._spreads, rows[:1], rows, self._levels)
         return Ratio.of(float(logs[0, 1]), float(margins[0, 1]))
 
     def differ(self, name: str, other: str) -> bool:
@@ -49,12 +54,18 @@ class Times:
         return self._like[name]
 
     def _against(self, row: int) -> tuple[Log, Log]:
-        logs, margins = self._comparable.differences(self._spreads, [row])
+        logs, margins = self._comparable.differences(self._spreads, [row], levels=self._levels)
         return logs[0], margins[0]
 
     @cached_property
     def _spreads(self) -> Spreads:
         return Spreads.of(self._all.spreads(interleaved=True))
+
+    @cached_property
+    def _levels(self) -> Spreads | None:
+        """The spreads of the levels themselves, for ratios only; None for times."""
+        ratios = all(reading.quantity.is_ratio for reading in self._readings)
+        return Spreads.of(self._all.spreads(interleaved=False)) if ratios else None
 
     @cached_property
     def _all(self) -> Rounds:

@@ -83,6 +83,8 @@ class SummaryMode(Document):
     `alternation_` and the metric, which is the time of an engine in alternation with eager divided by its time alone;
     `output_error`, `prepare_seconds` and `first_call_seconds`; `curves` as for eager. What does not depend on the mode
     is not repeated."""
+    engine: dict[str, str] = {}
+    """The versions of the packages of its engine, if it has one."""
     operators: dict[str, tuple[SummaryOperator, ...]] = {}
     """By setting, as for eager."""
     stages: tuple[SummaryStage, ...] = ()

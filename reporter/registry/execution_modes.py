@@ -16,6 +16,8 @@ from reporter.version import number
 
 Description = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """What engines lack on a machine and the versions of their packages, by engine and precision; JSON-able."""
+IN_DEFAULT = (CHANNELS_LAST, f"bf16+{CHANNELS_LAST}", "tf32")
+"""The modes of the set `default`, as far as they can be used; the last one on CUDA devices only."""
 ON_GPU = ("bf16", "fp16", "tf32")
 """The precisions that an accelerator computes natively as far as nothing else is known of it."""
 
@@ -175,7 +177,7 @@ def in_set(name: str, kind: Kind, engines_by_name: Mapping[str, Engine] | None =
     """The modes of a set on a kind of device, as far as they can be used there."""
     engines_by_name = engines() if engines_by_name is None else engines_by_name
     if name == DEFAULT:
-        wanted = [CHANNELS_LAST, f"bf16+{CHANNELS_LAST}", *(["tf32"] if kind.device == "cuda" else [])]
+        wanted = [each for each in IN_DEFAULT if each != "tf32" or kind.device == "cuda"]
     else:
         assert name == ALL
         wanted = list(listed(engines_by_name))

@@ -18,6 +18,7 @@ from reporter.model.settings import UNRECORDED, Settings
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import checked
+from reporter.registry.metric_words import CLAIMS, own_words, selects, with_needed
 from reporter.registry.selection import check_images, dataset, images, own_checkpoints, sets
 from reporter.run import preloads
 from reporter.run.executors.local import LocalExecutor
@@ -38,8 +39,6 @@ Check = Callable[[Sequence[Architecture], Executor, str, float], list[str]]
 PATIENCE = 10.0
 """Seconds that building a network or reading its checkpoint may take before a run, where --timeout is shorter."""
 FINETUNING_METHODS: tuple[FinetuningMethod, ...] = get_args(FinetuningMethod)
-CLAIMS = "claims"
-"""The word of --metrics for the evidence that the lecture's claims are judged by."""
 TIMEOUTS = {"quick": 300.0, "standard": 1200.0, "thorough": 7200.0}
 """Seconds for one architecture where --timeout is not given.
 
@@ -142,7 +141,7 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
     of every run.
     """
     catalogue = collect("reporter.metrics", Metric)
-    keys = dict.fromkeys(key for metric in catalogue.values() for key in _own_words(metric))
+    keys = dict.fromkeys(key for metric in catalogue.values() for key in own_words(metric))
     for name in names:
         if name not in (*GROUPS, CLAIMS, *keys):
             right = nearest(name, [*GROUPS, CLAIMS, *keys]) + plugins.complaint_suffix("reporter.metrics")
@@ -150,26 +149,10 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
     for method in methods:
         if method not in FINETUNING_METHODS:
             raise ReporterError(f"--finetune: unknown method {method!r}; {nearest(method, FINETUNING_METHODS)}")
-    needed = [key for claim in collect("reporter.claims", Claim).values() for key in claim.needs]
-    wanted = {*names, *(needed if CLAIMS in names else ())}
-
-    def asked(metric: Metric) -> bool:
-        own = set(_own_words(metric))
-        either = own | {quantity.group for quantity in metric.quantities}
-        named = bool(own & set(names)) or (
-            not metric.on_request and metric.finetuning in (None, *methods) and (not names or bool(either & wanted))
-        )
-        return named or metric.always
-
-    return {metric.name: metric for metric in catalogue.values() if asked(metric)}
-
-
-def _own_words(metric: Metric) -> list[str]:
-    """The words of --metrics that name a metric: its keys, with and without devices, and its name if it profiles."""
-    keys = [each.key for each in metric.quantities]
-    stems = [*filter(None, map(without_device, [*keys, metric.name]))]
-    profiles = any(quantity.group == "profile" for quantity in metric.quantities)
-    return [*dict.fromkeys([*keys, *stems, *([metric.name] if profiles else [])])]
+    wanted = with_needed(names)
+    return {
+        metric.name: metric for metric in catalogue.values() if metric.always or selects(metric, names, wanted, methods)
+    }
 
 
 def with_curves(metrics: Mapping[str, Metric], settings: Settings, devices: Mapping[str, str]) -> dict[str, Metric]:

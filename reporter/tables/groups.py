@@ -126,7 +126,7 @@ def _compute(rows: Builder, language: Language) -> Sequence[str]:
     _ = language._
     return (
         _("MACs: one multiply and one add are one. FLOPs, where the term means operations, are 2 × MACs."),
-        _("fvcore counts batch norm and pooling, too: see the table “fvcore, operator by operator”.")
+        _("fvcore counts batch norm and adaptive pooling, too: see the table “fvcore, operator by operator”.")
         if any(verdict(record, language) for record in rows.records)
         else "",
         *_limits(rows.records, language),

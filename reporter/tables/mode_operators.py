@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reporter.model.readings import SPEEDUP
 from reporter.report import headline_latency, units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.modes import mode_kernels, mode_ranking, mode_words
-from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark, plain
 from reporter.report.why import operator_names
 
 MOST = 30
@@ -28,7 +29,12 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows.add(Column("mode", _("Mode")), [marked[id(each.record)] for each, _row in found])
     rows.add(
         Column("speedup", _("Speedup"), base="1", numeric=True, interval=True),
-        [Cell(mode_ranking.stated(each.gain, language), *each.gain[:3]) for each, _row in found],
+        [_speedup(each, language) for each, _row in found],
+    )
+    threads = {"cpu_1thread": ("1", "1"), "cpu": (_("all"), "all")}
+    rows.add(
+        Column("threads", _("Threads")),
+        [Cell(*threads.get(each.setting, (_("GPU"), "GPU"))) for each, _row in found],
     )
     rows.add(
         Column("operator", _("Operator")), [plain(operator_names.words(row.kind, language)) for _each, row in found]
@@ -46,6 +52,12 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     notes = _notes(list(settings), language)
     table = rows.table("mode_kernels", _("Gains and losses of execution modes, by operator"), notes)
     return replace(table, most=MOST)
+
+
+def _speedup(explained: mode_kernels.Explained, language: Language) -> Cell:
+    """The gain of a mode with its interval, marked if it is doubtful."""
+    sign = mark(explained.record.readings.get(f"{SPEEDUP}latency_{explained.setting}"))
+    return Cell(mode_ranking.stated(explained.gain, language) + sign, *explained.gain[:3])
 
 
 def _time(seconds: float, language: Language) -> Cell:

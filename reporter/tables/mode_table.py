@@ -262,13 +262,7 @@ def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
             "the mode is faster. All other tables and charts show eager (fp32), and so does the published accuracy."
         ),
         separate_times.note(comparison, rows.language, keys),
-        _(
-            "Bold: the fastest mode of each architecture, and those that this run does not distinguish from it; eager "
-            "where no mode is faster. The name of a mode is bold if it is the fastest for {how}. Modes that are faster "
-            "in only one round of a noisy (≈) speedup are not among them."
-        ).format(how=how)
-        if first
-        else "",
+        mode_ranking.bold(comparison, first, rows.language),
         pair_ranks.explained(comparison, {column.key for column in rows.columns}, how, rows.language),
         _("{sign}: not significant, no difference from eager beyond noise, or less than {least} %.").format(
             sign=unresolved(rows.language), least=rows.language.number(100 * MIN_GAIN)

@@ -34,8 +34,8 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         _reason(rows, pairs, number)
     note = _(
         "Each network has fewer MACs than the one that it is compared with, but takes longer beyond noise. The "
-        "operators are those with the largest difference in their share of the time; if no share differs by 5 points, "
-        "in the time itself."
+        "operators are those whose share of the time is larger by the most; if no share is larger by 5 points, those "
+        "whose time is."
     )
     cut = _("The {count} pairs that differ most.").format(count=language.number(MOST)) if len(pairs) == MOST else ""
     table = rows.table(

@@ -130,7 +130,10 @@ def cards(comparison: Comparison, language: Language) -> tuple[Card, ...]:
     for number, record in enumerate(comparison.networks):
         plain = "card-" + re.sub(r"[^\w.-]+", "-", record.architecture, flags=re.ASCII)
         anchors[record.architecture] = f"{plain}-{number}" if plain in anchors.values() else plain
-    return tuple(card(record, anchors[record.architecture], language) for record in comparison.networks)
+    return tuple(
+        card(record, anchors[record.architecture], language, comparison.modes_of(record))
+        for record in comparison.networks
+    )
 
 
 def families(made: Sequence[Card], language: Language) -> Iterator[Card | Family]:
@@ -144,7 +147,7 @@ def families(made: Sequence[Card], language: Language) -> Iterator[Card | Family
             yield Family(title, first, tuple(others))
 
 
-def card(record: Record, anchor: str, language: Language) -> Card:
+def card(record: Record, anchor: str, language: Language, modes: Sequence[Record] = ()) -> Card:
     _ = language._
     words = text(record)
     titles = {"changed": _("Why it mattered"), "source": _("Sources")}
@@ -166,8 +169,8 @@ def card(record: Record, anchor: str, language: Language) -> Card:
         costliest=costliest(record, setting, language),
         conditions=how(f"latency_{setting}", language) if setting else "",
         tables=layer_tables.layers(record, anchor.removeprefix("card-"), language),
-        command=Markdown(command(record)),
-        origin=origin(record, language),
+        command=Markdown(command(record, modes)),
+        origin=origin(record, language, modes),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
+from itertools import combinations
 
 from reporter.compare import mode_gains
 from reporter.compare.mode_gains import Gain, Place
@@ -71,6 +72,7 @@ def fastest(comparison: Comparison, eager: Record, key: str) -> tuple[Record, ..
     """The fastest mode of an architecture, and those that the run does not distinguish from it, the fastest first.
 
     Only modes that are faster than eager beyond noise and whose output is right; the eager record if there is none.
+    Modes of different runs are compared by their speedups (`Times`): these do not contain the drift of the machine.
     """
     right = (record for record in comparison.modes_of(eager) if output_of(comparison, record) == "within")
     found = ((gain(comparison, record, key), record) for record in right)
@@ -80,6 +82,28 @@ def fastest(comparison: Comparison, eager: Record, key: str) -> tuple[Record, ..
     ordered = [record for _, record in sorted(able, key=lambda pair: -pair[0])]
     times, first = _speedups(_Modes(comparison), eager.machine, key), _name(ordered[0])
     return (ordered[0], *(each for each in ordered[1:] if not times.ratio(first, _name(each)).resolved))
+
+
+def bold(comparison: Comparison, key: str, language: Language) -> str:
+    """A note on the modes that are bold, for the time that decides; empty without one."""
+    _ = language._
+    if not key:
+        return ""
+    note = _(
+        "Bold: the fastest mode of each architecture, and those that this run does not distinguish from it; eager "
+        "where no mode is faster. The name of a mode is bold if it is the fastest for {how}. Modes that are faster "
+        "in only one round of a noisy (≈) speedup are not among them."
+    ).format(how=conditions(comparison, key, language))
+    if not any(_separate(comparison.modes_of(eager), key) for eager in comparison.records):
+        return note
+    return f"{note} {_('Speedups of modes from different runs are compared by how far their rounds vary.')}"
+
+
+def _separate(modes: Iterable[Record], key: str) -> bool:
+    """Whether some speedups of an architecture have no run in common."""
+    readings = (record.readings.get(SPEEDUP + key) for record in modes)
+    runs = [{run for run, _logs in reading.levels} for reading in readings if reading and reading.timed]
+    return any(one.isdisjoint(other) for one, other in combinations(runs, 2))
 
 
 @lru_cache(maxsize=16)

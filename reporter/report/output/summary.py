@@ -17,6 +17,7 @@ from reporter.model.records import EAGER
 from reporter.model.scaling_curves import AXES, BEST, LOST, Axis, missing_curve
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.curve_lines import CurveLine, lines
+from reporter.report.modes.engine_packages import packages
 from reporter.report.tail_latency import Place, relative
 from reporter.report.why.record_profiles import SETTINGS, recorded_operators, recorded_stages
 from reporter.stats.linear_fit import LinearFit
@@ -83,6 +84,7 @@ def _record(record: Record, modes: Sequence[Record], beside: Mapping[str, Mappin
     inside = {
         mode.mode: {
             "readings": {k: _reading(v, None) for k, v in mode.readings.items()} | _missing_curve(record, mode.mode),
+            **({"engine": versions} if (versions := packages([mode])) else {}),
             **profile(mode),
         }
         for mode in modes

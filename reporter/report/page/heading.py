@@ -11,6 +11,7 @@ from reporter.model import Record
 from reporter.model.extensions import Edition
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.settings import LONGEST_LINE, Settings
+from reporter.report import run_days
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
@@ -68,7 +69,8 @@ def heading(comparison: Comparison, shown: Presentation, language: Language) -> 
     _ = language._
     count, newest = len(comparison.networks), comparison.newest
     message = language.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
-    measured = message.format(count=count, date=language.calendar_day(newest.started))
+    records = [each for each in (*comparison.records, *comparison.modes) if each.machine == newest.machine]
+    measured = message.format(count=count, date=run_days.days(records, language))
     return Heading(
         title=shown.title or _title(comparison, shown, language),
         byline=" · ".join(filter(None, (shown.course, shown.author))),
@@ -101,7 +103,8 @@ def machine(record: Record, language: Language) -> str:
 def unreliable(comparison: Comparison, language: Language) -> str:
     """A warning with the number of times that are unreliable, the largest share first; empty if there is none.
 
-    Of equal shares, the latencies that represent an architecture come first, and times with default malloc last.
+    Of equal shares, the latencies that represent an architecture come first, and times with default malloc last. Where
+    more kinds of times have the share of the last one that is named, these are examples.
     """
     counts: dict[str, list[bool]] = {}
     for record in comparison.of(comparison.machines[0]):
@@ -112,15 +115,20 @@ def unreliable(comparison: Comparison, language: Language) -> str:
     if not doubted:
         return ""
     whole = sum(noisy for noisy, _count in doubted.values()), sum(map(len, counts.values()))
-    message = language.ngettext(
-        "{noisy} of {count} times is unreliable and marked ≈, most of all {details}.",
-        "{noisy} of {count} times are unreliable and marked ≈, most of all {details}.",
-        whole[0],
-    )
+    ranked = sorted(doubted.items(), key=_rank)
+    shares = [_rank(item)[0] for item in ranked]
+    if len(shares) > MOST and shares[MOST - 1] == shares[MOST]:
+        message = language._("{noisy} of {count} times are unreliable and marked ≈, among them {details}.")
+    else:
+        message = language.ngettext(
+            "{noisy} of {count} times is unreliable and marked ≈, most of all {details}.",
+            "{noisy} of {count} times are unreliable and marked ≈, most of all {details}.",
+            whole[0],
+        )
     entry = language._("{title} ({noisy} of {count})")
     details = [
         entry.format(title=language._(comparison.quantities[key].title), noisy=noisy, count=count)
-        for key, (noisy, count) in sorted(doubted.items(), key=_rank)[:MOST]
+        for key, (noisy, count) in ranked[:MOST]
     ]
     return message.format(noisy=whole[0], count=whole[1], details=language.listing(details))
 

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reporter.report import run_days
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
+from reporter.report.modes.engine_packages import packages
 from reporter.report.sections import Content, Section, Terms, Text
 
 
 def environment(comparison: Comparison, language: Language) -> Section:
-    """Machines, versions and settings, as the newest record of each machine has them."""
+    """Machines, versions and settings, as the newest record of each machine has them; the packages of engines, too.
+
+    Several runs may have filled a folder: the days are those of all, the settings those of the last one.
+    """
     _ = language._
     blocks: list[Content] = []
     for machine in comparison.machines:
         record = max(comparison.of(machine), key=lambda each: each.started)
-        facts: dict[str, object] = {_("Machine"): machine, _("Measured"): language.date(record.started)}
+        modes = [each for each in comparison.modes if each.machine == machine]
+        measured = run_days.dates([*comparison.of(machine), *modes], language)
+        facts: dict[str, object] = {_("Machine"): machine, _("Measured"): measured}
         described = record.machine_facts | _labeled_gpus(record.machine_facts.get("gpu_details"), language)
         facts |= {**_labeled(described, machine_labels(language)), **record.environment}
+        facts |= {name: versions for name, versions in packages(modes).items() if name not in record.environment}
         blocks.append(Terms(_pairs(facts, language)))
     settings = _pairs(_labeled(comparison.newest.settings, setting_labels(language)), language)
     if settings:
-        blocks += [Text(_("Settings of the run:")), Terms(settings)]
+        several = run_days.has_several([*comparison.records, *comparison.modes])
+        blocks += [Text(_("Settings of the last run:") if several else _("Settings of the run:")), Terms(settings)]
     return Section("environment", _("The environment"), tuple(blocks))
 
 
