@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from commands import ROOT
-from test_browser import ARGUMENTS, BROWSER, missing
+from test_browser import ARGUMENTS, BROWSER, TICKED, VISIBLE, missing
 
 from reporter.model.settings import settings
 from reporter.report import build
@@ -233,12 +233,29 @@ def test_the_summary_shows_its_main_columns(chromium: Any, reference: Path) -> N
         table.locator("[data-do=save]").click()
     first = saved.value.path().read_text("utf-8-sig").splitlines()[0]
     assert all(key in first for key in ("family", "peak_activation_bytes", "throughput_cpu"))
+    assert table.evaluate(TICKED) == table.evaluate(VISIBLE)
     table.get_by_label("All columns").check()
     assert heads.locator("visible=true").count() == heads.count()
+    assert all(table.evaluate(TICKED))
     table.get_by_label("All columns").uncheck()
     assert heads.locator("visible=true").count() == shown
     page.locator("#unfold").click()
     assert heads.locator("visible=true").count() == heads.count()
+    page.locator("#unfold").click()
+    table.locator(".columns > summary").click()
+    boxes = table.locator(".columns input")
+    for column in range(heads.count()):
+        boxes.nth(column).set_checked(column != 2, force=True)
+    assert table.evaluate(TICKED) == table.evaluate(VISIBLE) == [column != 2 for column in range(heads.count())]
+    assert not table.get_by_label("All columns").is_checked()
+    with page.expect_download() as saved:
+        table.locator("[data-do=save]").click()
+    columns = saved.value.path().read_text("utf-8-sig").splitlines()[0].split(",")
+    headings = [head.get_attribute("data-heading") for head in heads.all()]
+    assert headings[2] not in columns
+    assert {*headings[:2], *headings[3:]} <= {*columns}
+    boxes.nth(2).check()
+    assert table.get_by_label("All columns").is_checked()
     page.close()
 
 
