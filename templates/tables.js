@@ -81,22 +81,24 @@
     field.addEventListener("input", filter);
     choice.addEventListener("change", filter);
 
-    // One rule of style per table hides columns: no cell is touched.
+    // One rule of style per table hides columns: no cell is touched. A box is ticked if its column is shown.
     const style = document.head.appendChild(document.createElement("style"));
-    const boxes = heads.map((head) => {
+    const extra = heads.map((head) => "extra" in head.dataset), unticked = new Set();
+    const boxes = heads.map((head, column) => {
       const label = document.createElement("label"), box = document.createElement("input");
       box.type = "checkbox";
-      box.checked = true;
+      box.checked = !extra[column];
       box.disabled = head.cellIndex === 0;
       label.append(box, ` ${head.dataset.title ?? head.textContent}`);
       bar.querySelector("fieldset").append(label);
       return box;
     });
-    // As loaded, a table with columns on request shows the others; files have all, and so has what is downloaded.
-    const whole = bar.querySelector(".more input"), extra = heads.map((head) => "extra" in head.dataset);
+    // As loaded, a table with columns on request shows the others; files have all, and so has what is downloaded, but
+    // for columns that were unticked one by one.
+    const whole = bar.querySelector(".more input");
     const dense = table.parentNode.classList.contains("dense");
     const arrangeColumns = () => {
-      const seen = boxes.map((box, column) => box.checked && (whole.checked || !extra[column]));
+      const seen = boxes.map((box) => box.checked);
       const out = seen.flatMap((shown, column) => (shown ? [] : [`> :nth-child(${column + 1})`]));
       const place = `#${CSS.escape(table.closest(".block").id)} tr:not(.groups)`;
       style.textContent = out.length ? `${out.map((cell) => `${place} ${cell}`).join()} { display: none }` : "";
@@ -108,19 +110,28 @@
       }
       if (dense) table.parentNode.classList.toggle("dense", !out.length);
     };
-    bar.querySelector("fieldset").addEventListener("change", () => {
-      whole.checked = true;
+    bar.querySelector("fieldset").addEventListener("change", ({ target }) => {
+      unticked[target.checked ? "delete" : "add"](boxes.indexOf(target));
+      whole.checked = boxes.every((box) => box.checked);
+      arrangeColumns();
+    });
+    whole.addEventListener("change", () => {
+      boxes.forEach((box, column) => {
+        if (!whole.checked && !extra[column]) return;
+        box.checked = whole.checked;
+        unticked.delete(column);
+      });
       arrangeColumns();
     });
     if (extra.includes(true)) {
       whole.parentNode.hidden = false;
-      whole.addEventListener("change", arrangeColumns);
       arrangeColumns();
-    }
+    } else whole.checked = true;
 
-    // What is seen, in base units: the columns and rows that are shown, in their order, with the status of each cell.
+    // In base units: the rows that are shown, in their order, and the columns that were not unticked, with the status of
+    // each cell.
     const csv = () => {
-      const columns = heads.map((_, column) => column).filter((column) => boxes[column].checked);
+      const columns = heads.map((_, column) => column).filter((column) => !unticked.has(column));
       const status = (cell) => cell.dataset.status ?? "ok";
       const doubted = columns.map((column) =>
         original.some((row) => !["ok", "missing"].includes(status(row.cells[column]))));

@@ -144,6 +144,39 @@ def test_tables_mark_the_accuracy(comparison: Comparison) -> None:
         assert any(note.startswith("§") for note in table.notes)
 
 
+def test_the_accuracies_of_papers_are_beside_those_of_weights(comparison: Comparison) -> None:
+    """100 % minus the error of the facts, with its digits; a single view that is not one crop of 224 pixels has §."""
+    table = published_accuracy.make(comparison, ENGLISH)
+    assert table
+    keys = [column.key for column in table.columns]
+    assert not [column.title for column in table.columns if "error" in column.title]
+    rows = {str(row[0].value): row for row in table.rows}
+    seen = 0
+    for name, row in rows.items():
+        for key in (key for key in keys if key.startswith("paper_1")):
+            error, cell = facts.published(name).get(f"{key}_err"), row[keys.index(key)]
+            if isinstance(error, int | float):
+                assert isinstance(cell.value, float)
+                assert abs(cell.value + error - 100) < 1e-9
+                assert len(cell.text.rstrip("‡§").partition(".")[2]) == len(str(error).partition(".")[2]), (name, key)
+                seen += 1
+    assert seen > 20
+    shown = {name: row[keys.index("paper_1crop_top1")].text for name, row in rows.items()}
+    assert {name: shown[name] for name in ("vgg16", "vgg19", "inception_v3", "resnet50", "se_resnet50", "alexnet")} == {
+        "vgg16": "74.4§", "vgg19": "74.5§", "inception_v3": "78.8§", "resnet50": "75.3", "se_resnet50": "76.71‡",
+        "alexnet": "–",
+    }  # fmt: skip
+    (note,) = (note for note in table.notes if note.startswith("§"))
+    assert "VGG-16 (dense evaluation); VGG-19 (dense evaluation)" in note
+    for figure in ("nan", "-3", "120", "1e999999", "many"):
+        published = {**one(comparison, "resnet50").published, "paper_10crop_top1_err": figure}
+        record = one(comparison, "resnet50").model_copy(update={"published": published})
+        made = published_accuracy.make(compare([record]), ENGLISH)
+        assert made
+        cell = made.rows[0][[column.key for column in made.columns].index("paper_10crop_top1")]
+        assert (cell.text, cell.value) == (figure, None)
+
+
 def test_the_note_on_recipes_has_the_figures_of_the_tables(comparison: Comparison) -> None:
     """Those of torchvision's two weights of one architecture."""
     models = pytest.importorskip("torchvision.models")
@@ -170,14 +203,14 @@ def test_a_front_contains_no_unmarked_accuracy_of_another_protocol(comparison: C
 def test_the_gain_is_over_the_baseline_of_the_same_paper(comparison: Comparison) -> None:
     text = against("se_resnet50", "resnet50", "")(comparison, ENGLISH)
     assert text
-    assert "+1.5 points of ImageNet top-1 (24.80 → 23.29 % error, SE paper, Table 2)" in text
+    assert "+1.5 points of ImageNet top-1 (75.20 → 76.71 %, SE paper, Table 2)" in text
     records = [
         record.model_copy(update={"published": {**record.published, "baseline": "vgg16"}})
         for record in comparison.records
     ]
     text = against("se_resnet50", "resnet50", "")(replace(comparison, records=tuple(records)), ENGLISH)
     assert text
-    assert "24.80" not in text
+    assert "75.20" not in text
 
 
 def test_facts_name_one_version_of_torchvision(comparison: Comparison) -> None:

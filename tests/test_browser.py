@@ -271,6 +271,11 @@ def shown(page: Any, table: str) -> list[str]:
     return names
 
 
+TICKED = """(block) => [...block.querySelectorAll(".columns input")].map((box) => box.checked)"""
+VISIBLE = """(block) => [...block.querySelectorAll(".heads th")].map((head) => head.checkVisibility())"""
+"""Of each column of a table: whether its box in the menu is ticked, and whether it is shown."""
+
+
 def test_tables_filter_and_hide_columns(used_page: Any) -> None:
     page = used_page
     block = page.locator("#table-overview")
@@ -283,7 +288,10 @@ def test_tables_filter_and_hide_columns(used_page: Any) -> None:
     head = block.locator("th[data-key=macs]")
     assert head.is_visible()
     block.get_by_text("Columns", exact=True).first.click()
+    assert block.evaluate(TICKED) == block.evaluate(VISIBLE)
+    assert False in block.evaluate(TICKED)
     block.get_by_label("MACs G").uncheck()
+    assert block.evaluate(TICKED) == block.evaluate(VISIBLE)
     assert not head.is_visible()
     assert not block.get_by_role("columnheader", name="Compute").is_visible()
     assert block.get_by_role("columnheader", name="Size").is_visible()
@@ -598,8 +606,8 @@ def check_paper(page: Any, width: int, names: Sequence[str], folder: Path) -> No
     (folder / "page.pdf").write_bytes(content)
     text = subprocess.run(["pdftotext", "-raw", str(folder / "page.pdf"), "-"], capture_output=True, check=True).stdout
     letters = re.sub(r"\s", "", text.decode())
-    heads = page.locator("th[data-key]").all_inner_texts()
-    assert [head for head in heads if re.sub(r"\s", "", head) not in letters] == []
+    heads = page.locator("th[data-key], .card-more :is(summary, thead th), .card-more tbody tr:last-child th")
+    assert [head for head in heads.all_inner_texts() if re.sub(r"\s", "", head) not in letters] == []
     assert all(letters.count(name) > 5 for name in names)
 
 

@@ -26,7 +26,7 @@ from reporter.model.settings import Settings, settings
 from reporter.registry.selection import catalog_entries
 from reporter.report import build, challenge_entries
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
-from reporter.report.cards import cards, provenance, record_structure
+from reporter.report.cards import cards, part_names, provenance, record_structure
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.output import formats
@@ -373,6 +373,85 @@ def test_senet_154_is_one_network_of_an_ensemble() -> None:
     assert "SENet-154 из ансамбля, победившего на ILSVRC-2017," in RUSSIAN.translate(changed)
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("3 × Conv2d(3×3), MaxPool2d(2×2, stride=2)", "3 × conv 3×3, max pooling 2×2 /2"),
+        ("Conv2d(1×7, stride=2, groups=32)", "conv 1×7 /2 (32 groups)"),
+        ("AvgPool2d(2×2, stride=2), AdaptiveAvgPool2d(6×6)", "average pooling 2×2 /2, average pooling to 6×6"),
+        ("AdaptiveAvgPool2d(1×1), Linear", "global average pooling, linear layer"),
+        ("2 × 3 × Bottleneck, 4 × SqueezedBottleneck", "2 × 3 × bottleneck, 4 × SE bottleneck"),
+        ("Inception, InceptionC, InceptionAux", "Inception module, Inception module C, InceptionAux"),
+        ("6 × DenseLayer, Transition", "6 × dense layer, transition layer"),
+        ("4 × OwnBlock, Conv2d(stride=2), Odd(3)", "4 × OwnBlock, Conv2d(stride=2), Odd(3)"),
+        ("", ""),
+    ],
+)
+def test_parts_have_words_and_other_classes_keep_their_names(kind: str, words: str) -> None:
+    assert part_names.words(kind, ENGLISH) == words
+
+
+@given(texts())
+def test_any_part_without_a_word_stays(kind: str) -> None:
+    kind = f"<{kind.replace(',', '')}>"
+    assert part_names.words(kind, ENGLISH) == part_names.title(kind, ENGLISH) == part_names.computing(kind) == kind
+
+
+def test_a_block_that_is_one_convolution_is_called_so() -> None:
+    """Records of version 0.1.0 have the class of such blocks."""
+    kinds = {
+        "conv1.conv": "Conv2d(7×7, stride=2)", "conv1.bn": "BatchNorm2d", "maxpool1": "MaxPool2d(3×3, stride=2)",
+        "conv2.conv": "Conv2d(1×1)", "conv2.bn": "BatchNorm2d", "conv22.conv": "Conv2d(5×5)",
+        "branch.one.conv": "Conv2d(1×1)", "branch.two.conv": "Conv2d(3×3)", "gate.conv": "Conv2d(1×1)",
+        "gate.fc": "Linear",
+    }  # fmt: skip
+    layers = [
+        record_structure.Layer(name=name, kind=kind, output="", parameters=0, macs=0) for name, kind in kinds.items()
+    ]
+    pooled = "BasicConv2d, MaxPool2d(3×3, stride=2)"
+    assert part_names.opened(pooled, "conv1 – maxpool1", layers) == "Conv2d(7×7, stride=2), MaxPool2d(3×3, stride=2)"
+    assert part_names.opened("BasicConv2d", "conv2", layers) == "Conv2d(1×1)"
+    assert part_names.opened("2 × BasicConv2d", "branch", layers) == "Conv2d(1×1), Conv2d(3×3)"
+    for name, kind in {
+        "branch": "Inception",
+        "gate": "Gate",
+        "no such part": "BasicConv2d",
+        "gate.fc": "Linear",
+    }.items():
+        assert part_names.opened(kind, name, layers) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "english", "russian", "source"),
+    [
+        (
+            "resnet50",
+            "Bottleneck, 16 times in the network. Shown: one at 56×56, 70,400 parameters.",
+            "Bottleneck-блок: 16 раз в сети. Показан при 56×56, параметров: 70\u00a0400.",
+            "layer1.1: Bottleneck",
+        ),
+        (
+            "inception_v3",
+            "Inception module C, 4 times in the network. Shown: one at 17×17, 1,297,408 parameters.",
+            "Модуль Inception C: 4 раза в сети. Показан при 17×17, параметров: 1\u00a0297\u00a0408.",
+            "Mixed_6b: InceptionC",
+        ),
+        (
+            "vgg16",
+            "No repeated block. Shown: the stage with the most MACs, 3 × conv 3×3 at 56×56, 1,475,328 parameters.",
+            "Повторяющегося блока нет. Показана стадия с наибольшим числом MAC, 3 × свёртка 3×3, 56×56, параметров: "
+            "1\u00a0475\u00a0328.",
+            "features.10 – features.16: 3 × Conv2d(3×3), MaxPool2d(2×2, stride=2)",
+        ),
+    ],
+)
+def test_a_caption_describes_the_block_and_names_its_source(name: str, english: str, russian: str, source: str) -> None:
+    for tongue, caption in ((ENGLISH, english), (RUSSIAN, russian)):
+        drawing = cards.card(record_of(name), "card-0", tongue).drawing
+        assert drawing
+        assert (drawing.caption, drawing.source) == (caption, source)
+
+
 def graph(op: str) -> list[record_structure.Operator]:
     row = {"output": "8×4×4", "within": HOSTILE}
     made = [{"op": "input", "from": [], **row}, {"op": op, "from": [0], **row}]
@@ -448,6 +527,11 @@ def test_the_lecture_has_an_idea_and_a_paper_for_each(name: str) -> None:
     entry = catalog_entries()[name]
     record = record_of(name).model_copy(update={"family": entry.family, "paper": entry.paper})
     assert cards.link(record).startswith("https://")
+    made = cards.card(record, "card-0", ENGLISH)
+    assert made.drawing
+    shown = [made.drawing.caption, *(cost.words for cost in made.costs)]
+    assert [words for words in shown if re.search(r"[a-z][A-Z]|_|[a-z]\.\w|\dd\b", words)] == [], "names of code"
+    assert [cost.name for cost in made.costs] == list(stages_of(name)), "the modules, beside the words"
 
 
 def test_a_page_holds_a_card_for_each_network_with_an_anchor_of_its_own() -> None:

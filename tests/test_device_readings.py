@@ -27,6 +27,7 @@ from reporter.run import experiment, failure_counts
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
 from reporter.store import record_files
+from reporter.tables import mode_table
 
 CPU: Mapping[str, str] = {"cpu": "cpu", "any": "cpu"}
 BOTH: Mapping[str, str] = {"cpu": "cpu", "cuda": "cuda:0", "any": "cuda:0"}
@@ -113,8 +114,8 @@ def test_an_output_that_cannot_be_compared_on_a_device_counts_with_its_times(tmp
     assert output_verdict(record) == "within", "it does not run there"
     assert record.value(OUTPUT_ERROR.key) == 0.01
     record = keep(made, "cuda", Reading(quantity=LATENCY["cuda"], samples=(1.0,), rounds=(1,), settings=SETTINGS))
-    verdict, reading = output_decision(record)
-    assert (verdict, reading and reading.reason) == ("wrong", "no compiler")
+    verdict, reading, devices = output_decision(record)
+    assert (verdict, reading and reading.reason, devices) == ("wrong", "no compiler", ("cuda",))
     assert failure_counts.failed(made) == 1
     assert failure_counts.failed(ledger(tmp_path, devices=CPU)) == 0, "this run asks for the CPU"
 
@@ -127,7 +128,38 @@ def test_the_reason_is_that_of_the_device(tmp_path: Path) -> None:
     time = Reading(quantity=LATENCY["cuda"], samples=(1.0,) * 3, rounds=(3,))
     readings = mode.readings | {OUTPUT_ERROR.key: error, time.quantity.key: time}
     both = compare([base, mode.model_copy(update={"readings": readings})])
-    assert mode_words.wrong(both, language("en")) == [f"bf16: {base.architecture} ({NAN})"]
+    assert mode_words.wrong(both, language("en")) == [f"bf16: {base.architecture} (GPU: {NAN})"]
+
+
+@pytest.mark.parametrize(
+    ("errors", "word", "mark", "note"),
+    [
+        ({"cpu": 0.01}, "1", "bf16", ""),
+        ({"cpu": 0.5}, "wrong: 50 > 10", "bf16 (wrong)", "wrong output: "),
+        ({"cpu": 0.01, "cuda": 0.5}, "wrong (GPU): 50 > 10", "bf16 (GPU: wrong)", "GPU: wrong output: "),
+        ({"cpu": 0.5, "cuda": 0.01}, "wrong (CPU): 50 > 10", "bf16 (CPU: wrong)", "CPU: wrong output: "),
+        ({"cpu": 0.5, "cuda": 0.6}, "wrong (CPU, GPU): 50 > 10", "bf16 (CPU, GPU: wrong)", "CPU, GPU: wrong output: "),
+    ],
+)
+def test_a_wrong_output_has_its_device_where_several_were_checked(
+    errors: dict[str, float], word: str, mark: str, note: str
+) -> None:
+    """In the table of modes with its tooltip, and in the mark at the name of the mode."""
+    base = mode_samples.reference()[0]
+    mode = mode_samples.mode(base, "bf16")
+    kept = dict(mode.readings)
+    del kept[OUTPUT_ERROR.key]
+    for device, value in errors.items():
+        before = kept.get(OUTPUT_ERROR.key)
+        kept[OUTPUT_ERROR.key] = with_device(before, once(OUTPUT_ERROR, value, device), device)
+    both = compare([base, mode.model_copy(update={"readings": kept})])
+    table = mode_table.make(both, language("en"))
+    assert table
+    cell = table.rows[1][[column.key for column in table.columns].index(OUTPUT_ERROR.key)]
+    assert cell.text.startswith(word)
+    assert mode_words.marked(both.modes[0], both, language("en")).text == mark
+    assert (cell.note or "").startswith(note)
+    assert bool(cell.note) == bool(note)
 
 
 def test_the_durations_are_those_of_the_first_device_that_has_them(tmp_path: Path) -> None:

@@ -18,11 +18,12 @@ from reporter.model.modes import Mode
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import Kind, obstacle
 from reporter.report.comparison import compare
-from reporter.report.language import FOLDER, available, language
+from reporter.report.language import FOLDER, RECORDED, available, language
 from reporter.report.page.claim_sections import try_claims
 from reporter.tables import measured_vs_published, published_accuracy
 
 CATALOGUES = sorted(FOLDER.glob("*.po"))
+RECORD_TEXTS = Path(__file__).parent / "data" / "record_texts.txt"
 
 
 @pytest.fixture(params=CATALOGUES, ids=lambda path: path.stem)
@@ -36,6 +37,26 @@ def test_nothing_is_untranslated(path: Path) -> None:
     known = {message.id if isinstance(message.id, str) else message.id[0] for message in catalogue if message.string}
     assert [message for message in words.messages() if message not in known] == []
     assert not any(message.fuzzy for message in catalogue)
+
+
+def test_no_message_is_left_over(path: Path) -> None:
+    """A message is one of the reports, or a text of the program that records contain.
+
+    tests/data/record_texts.txt has the texts that the program composes, and those that earlier versions recorded. A
+    message with the flag `recorded` is such a text, too, with its blanks.
+    """
+    listed = RECORD_TEXTS.read_text(encoding="utf-8").splitlines()
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=path.stem)
+    known = {str(message.id) for message in catalogue if message.id and isinstance(message.id, str)}
+    assert sorted(set(listed) - known) == []
+    sources = [file for end in ("py", "csv", "toml") for file in sorted(words.PACKAGE.glob(f"**/*.{end}"))]
+    literals = re.sub(r'"\s*\n\s*f?"', "", "\n".join(file.read_text(encoding="utf-8") for file in sources))
+    text = re.sub(r'\\"|""', '"', literals)
+    plain = (message for message in catalogue if message.id and RECORDED not in message.flags)
+    ids = (message.id if isinstance(message.id, str) else message.id[0] for message in plain)
+    unused = [each for each in ids if each not in words.messages() and each not in listed]
+    assert [each for each in unused if each not in text] == []
 
 
 def test_no_message_is_repeated(path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from commands import ROOT
-from test_browser import ARGUMENTS, BROWSER, missing
+from test_browser import ARGUMENTS, BROWSER, TICKED, VISIBLE, missing
 
 from reporter.model.settings import settings
 from reporter.report import build
@@ -45,6 +45,7 @@ class Paper:
     words: list[tuple[float, float, float, str]]
     """Of each word: its left and right end, the width of its sheet, and its text."""
     seen: dict[str, Any]
+    complete: bool
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def printed(chromium: Any, path: Path, complete: bool) -> Paper:
         for width, sheet in re.findall(r'<page width="([\d.]+)"[^>]*>(.*?)</page>', text_of(file, "-bbox"), re.S)
         for left, right, word in re.findall(r'<word xMin="([\d.-]+)"[^>]*xMax="([\d.-]+)"[^>]*>(.*?)</word>', sheet)
     ]
-    return Paper(sheets, words, seen)
+    return Paper(sheets, words, seen, complete)
 
 
 def text_of(file: Path, form: str) -> str:
@@ -122,6 +123,15 @@ def test_the_short_edition_has_about_ten_sheets(short: Paper) -> None:
 
 def test_sheets_are_numbered(short: Paper) -> None:
     assert [sheet.split()[-1] for sheet in short.sheets] == [str(1 + at) for at in range(len(short.sheets))]
+
+
+def test_the_complete_edition_has_the_tables_of_cards(paper: Paper) -> None:
+    """Stages, the layers that take most and all layers of each network; the short edition has none of them."""
+    text = "\n".join(paper.sheets)
+    assert ("features.denseblock4.denselayer32.conv2" in text) == paper.complete
+    titles = [head for head in paper.seen["heads"] if re.search(r"\(\d+\)$", head)]
+    assert len(titles) == (18 if paper.complete else 0)
+    assert [title for title in titles if title not in {line for sheet in paper.sheets for line in lines(sheet)}] == []
 
 
 def test_no_word_is_broken(paper: Paper) -> None:
@@ -233,12 +243,29 @@ def test_the_summary_shows_its_main_columns(chromium: Any, reference: Path) -> N
         table.locator("[data-do=save]").click()
     first = saved.value.path().read_text("utf-8-sig").splitlines()[0]
     assert all(key in first for key in ("family", "peak_activation_bytes", "throughput_cpu"))
+    assert table.evaluate(TICKED) == table.evaluate(VISIBLE)
     table.get_by_label("All columns").check()
     assert heads.locator("visible=true").count() == heads.count()
+    assert all(table.evaluate(TICKED))
     table.get_by_label("All columns").uncheck()
     assert heads.locator("visible=true").count() == shown
     page.locator("#unfold").click()
     assert heads.locator("visible=true").count() == heads.count()
+    page.locator("#unfold").click()
+    table.locator(".columns > summary").click()
+    boxes = table.locator(".columns input")
+    for column in range(heads.count()):
+        boxes.nth(column).set_checked(column != 2, force=True)
+    assert table.evaluate(TICKED) == table.evaluate(VISIBLE) == [column != 2 for column in range(heads.count())]
+    assert not table.get_by_label("All columns").is_checked()
+    with page.expect_download() as saved:
+        table.locator("[data-do=save]").click()
+    columns = saved.value.path().read_text("utf-8-sig").splitlines()[0].split(",")
+    headings = [head.get_attribute("data-heading") for head in heads.all()]
+    assert headings[2] not in columns
+    assert {*headings[:2], *headings[3:]} <= {*columns}
+    boxes.nth(2).check()
+    assert table.get_by_label("All columns").is_checked()
     page.close()
 
 

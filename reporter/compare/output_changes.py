@@ -31,8 +31,8 @@ def changes(paired: Iterable[Pair]) -> Iterator[Change]:
 
 def _change(pair: Pair, eager: Pair | None) -> Change | None:
     """The change of a pair, given that of eager; None where there is none."""
-    old, before = output_decision(pair.base, eager.base if eager else None)
-    now, after = output_decision(pair.new, eager.new if eager else None)
+    old, before, _ = output_decision(pair.base, eager.base if eager else None)
+    now, after, _ = output_decision(pair.new, eager.new if eager else None)
     if before is None or after is None:
         return None
     kind = _kind(before, after, old, now)

@@ -69,10 +69,15 @@ VERDICTS: tuple[OutputVerdict, ...] = get_args(OutputVerdict)
 
 
 class OutputDecision(NamedTuple):
-    """The verdict on the output of a mode, and the output error that it is based on; None if there is none."""
+    """The verdict on the output of a mode, and the output error that it is based on; None if there is none.
+
+    `devices` has the kinds of device with this verdict where the output was checked on several and is not `within` its
+    limit on all of them.
+    """
 
     verdict: OutputVerdict
     reading: Reading | None
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -188,12 +193,16 @@ def output_decision(record: Record, eager: Record | None = None) -> OutputDecisi
     reading = record.readings.get(OUTPUT_ERROR.key)
     found = on_devices(reading)
     of_eager = on_devices(eager.readings.get(OUTPUT_ERROR.key)) if eager else {}
-    decided = [
-        OutputDecision(_verdict(record, each, of_eager.get(kind), kind if len(found) > 1 else ""), each)
+    several = len(found) > 1
+    decided = {
+        kind: OutputDecision(_verdict(record, each, of_eager.get(kind), kind if several else ""), each)
         for kind, each in found.items()
-    ]
-    worst = max(decided, key=lambda each: VERDICTS.index(each.verdict), default=None)
-    return worst if worst and worst.verdict != "within" else OutputDecision("within", reading)
+    }
+    worst = max(decided.values(), key=lambda each: VERDICTS.index(each.verdict), default=None)
+    if worst is None or worst.verdict == "within":
+        return OutputDecision("within", reading)
+    alike = tuple(kind for kind, each in decided.items() if each.verdict == worst.verdict)
+    return worst._replace(devices=alike if several else ())
 
 
 def _verdict(record: Record, reading: Reading, eager: Reading | None, device: str) -> OutputVerdict:

@@ -174,13 +174,14 @@ def _error(rows: Builder) -> None:
 
 
 def _error_cell(record: Record, comparison: Comparison, language: Language) -> Cell:
-    (verdict, reading), text = decision_of(comparison, record), mode_words.error(record, comparison, language)
+    decision, text = decision_of(comparison, record), mode_words.error(record, comparison, language)
+    reading = decision.reading
     if reading is None or not text:
         return reading_cell(reading, units.PERCENT, language, False)
     why = mode_words.wrong_output(record, comparison, language)
-    if verdict != WRONG:
+    if decision.verdict != WRONG:
         return Cell(text, reading.value, note=why)
-    words = f"{language._('wrong')}: {text}"
+    words = f"{mode_words.wrong_on(decision.devices, language)}: {text}"
     return Cell(words, reading.value, status=WRONG, note=why)
 
 

@@ -12,7 +12,7 @@ from reporter.model import Record
 from reporter.model.profiles import implementation
 from reporter.report import units
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
-from reporter.report.cards import record_structure
+from reporter.report.cards import part_names, record_structure
 from reporter.report.cards.provenance import command, origin
 from reporter.report.cards.record_structure import Stage
 from reporter.report.comparison import Comparison
@@ -47,8 +47,11 @@ NO_TIMES: Mapping[str, Price] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Cost:
+    """A stage: its name and its classes as recorded, what it is made of in words, and its cost."""
+
     name: str
     kind: str
+    words: str
     output: str
     parameters: Price
     macs: Price
@@ -67,9 +70,10 @@ class CostlyLayer:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A block as a picture for the page and as Mermaid."""
+    """A block as a picture for the page and as Mermaid; `source` names its module and class, if it is not the whole."""
 
     caption: str
+    source: str
     svg: str
     mermaid: Markdown
     broad: bool
@@ -165,7 +169,12 @@ def card(record: Record, anchor: str, language: Language, modes: Sequence[Record
         words={"idea": _(words.get("idea", ""))},
         about=(*about[:1], *variant, *about[1:]),
         drawing=drawing(record, language),
-        costs=costs(record_structure.stages(record), language, times(record, setting, language)),
+        costs=costs(
+            record_structure.stages(record),
+            language,
+            times(record, setting, language),
+            record_structure.layers(record),
+        ),
         costliest=costliest(record, setting, language),
         conditions=how(f"latency_{setting}", language) if setting else "",
         tables=layer_tables.layers(record, anchor.removeprefix("card-"), language),
@@ -205,25 +214,33 @@ def drawing(record: Record, language: Language) -> Drawing | None:
     block = record_structure.block(record)
     if block is None or not block.graph:
         return None
-    size = units.text(language, record.value("block_parameters") or 0)
-    caption = _caption(block, language).format(name=block.name, kind=block.kind, count=block.repeats, parameters=size)
+    caption = _caption(record, block, language)
     nodes = block_boxes.nodes(block.graph, language)
     arranged = layout.arrange(nodes)
     svg = diagrams.to_svg(arranged, f"{record.architecture}: {caption}", language)
-    return Drawing(caption, svg, Markdown(diagrams.to_mermaid(nodes)), arranged.width > BROAD)
+    source = f"{block.name}: {block.kind}" if block.name else ""
+    return Drawing(caption, source, svg, Markdown(diagrams.to_mermaid(nodes)), arranged.width > BROAD)
 
 
-def _caption(block: record_structure.RecordedBlock, language: Language) -> str:
+def _caption(record: Record, block: record_structure.RecordedBlock, language: Language) -> str:
+    """What is drawn, in words: the repeated block and on which grid, else a stage or the whole network."""
     _ = language._
+    size, grid = units.text(language, record.value("block_parameters") or 0), part_names.grid(block)
     if block.repeats:
-        return language.ngettext(
-            "Block {kind}, {count} time in the network. Shown: {name}, {parameters} parameters.",
-            "Block {kind}, {count} times in the network. Shown: {name}, {parameters} parameters.",
+        message = language.ngettext(
+            "{kind}, {count} time in the network. Shown: one at {grid}, {parameters} parameters.",
+            "{kind}, {count} times in the network. Shown: one at {grid}, {parameters} parameters.",
             block.repeats,
         )
+        kind = part_names.title(block.kind, language)
+        return message.format(kind=kind, count=block.repeats, grid=grid, parameters=size)
     if block.name:
-        return _("No repeated block. Shown: the stage with the most MACs, {name}, {parameters} parameters.")
-    return _("No repeated block. Shown: the whole network, {parameters} parameters.")
+        stage = part_names.computing(part_names.opened(block.kind, block.name, record_structure.layers(record)))
+        message = _(
+            "No repeated block. Shown: the stage with the most MACs, {kind} at {grid}, {parameters} parameters."
+        )
+        return message.format(kind=part_names.words(stage, language), grid=grid, parameters=size)
+    return _("No repeated block. Shown: the whole network, {parameters} parameters.").format(parameters=size)
 
 
 def times(record: Record, setting: str, language: Language) -> dict[str, Price]:
@@ -231,13 +248,19 @@ def times(record: Record, setting: str, language: Language) -> dict[str, Price]:
     return {row.stage: _time(row.seconds, row.share, language) for row in record_profiles.stages(record, setting)}
 
 
-def costs(stages: Sequence[Stage], language: Language, times: Mapping[str, Price] = NO_TIMES) -> tuple[Cost, ...]:
+def costs(
+    stages: Sequence[Stage],
+    language: Language,
+    times: Mapping[str, Price] = NO_TIMES,
+    layers: Sequence[record_structure.Layer] = (),
+) -> tuple[Cost, ...]:
     """The stages with their shares of all parameters and MACs, and their times where they were measured."""
     parameters, macs = sum(stage.parameters for stage in stages), sum(stage.macs for stage in stages)
     return tuple(
         Cost(
             stage.name,
             stage.kind,
+            part_names.words(part_names.opened(stage.kind, stage.name, layers), language),
             stage.output,
             _price(stage.parameters, parameters, language),
             _price(stage.macs, macs, language),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from reporter.compare.mode_gains import Gain
 from reporter.model import Reading, Record
+from reporter.model.devices import DEVICE_TITLES
 from reporter.model.modes import OutputVerdict
 from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.output_verdicts import decision_of, output_of
+from reporter.report.output_verdicts import decision_of
 from reporter.report.table import Cell, plain
 
 
@@ -38,7 +39,7 @@ def explained(modes: Iterable[str], language: Language) -> str:
 
 def error(record: Record, comparison: Comparison, language: Language) -> str:
     """The output error in percent, with the limit where the mode exceeds it: `7.2 > 4.0`; empty where there is none."""
-    verdict, reading = decision_of(comparison, record)
+    verdict, reading, _devices = decision_of(comparison, record)
     if reading is None or reading.value is None:
         return ""
     text, limit = units.rough(language, reading.value, units.PERCENT), reading.detail.get("limit")
@@ -58,23 +59,39 @@ def unstated(found: Gain, language: Language) -> str:
 
 def wrong_output(record: Record, comparison: Comparison, language: Language) -> str:
     """Why a mode is not ranked: its output is wrong, or cannot be checked; empty if it is ranked."""
-    verdict, reading = decision_of(comparison, record)
+    verdict, reading, devices = decision_of(comparison, record)
     if reading is None or verdict == "within":
         return ""
     if verdict == "unchecked":
-        return unchecked(reading, language)
+        return _of_devices(devices, unchecked(reading, language), language)
     if found := error(record, comparison, language):
         message = language._("wrong output: the error exceeds the limit ({error} % of the range of the scores)")
-        return message.format(error=found)
-    return language._("wrong output: {reason}").format(reason=_reason(reading, language))
+        return _of_devices(devices, message.format(error=found), language)
+    why = language._("wrong output: {reason}").format(reason=_reason(reading, language))
+    return _of_devices(devices, why, language)
+
+
+def wrong_on(devices: Sequence[str], language: Language) -> str:
+    """The word for a wrong output, with the devices that it is wrong on where it was checked on several."""
+    word = language._("wrong")
+    return f"{word} ({_titles(devices, language)})" if devices else word
+
+
+def _titles(devices: Sequence[str], language: Language) -> str:
+    return ", ".join(language._(DEVICE_TITLES.get(device, device)) for device in devices)
+
+
+def _of_devices(devices: Sequence[str], text: str, language: Language) -> str:
+    """A text on an output after the devices that it is about: `GPU: …`; the text alone without any."""
+    return f"{_titles(devices, language)}: {text}" if devices else text
 
 
 def marked(record: Record, comparison: Comparison, language: Language) -> Cell:
     """The name of a mode, with a mark and the reason if its output is wrong or cannot be checked."""
     if record.mode == EAGER or not (why := wrong_output(record, comparison, language)):
         return plain(record.mode)
-    verdict = output_of(comparison, record)
-    mark = f" ({language._('wrong')})" if verdict == "wrong" else "?"
+    verdict, _reading, devices = decision_of(comparison, record)
+    mark = f" ({_of_devices(devices, language._('wrong'), language)})" if verdict == "wrong" else "?"
     return Cell(record.mode + mark, record.mode, status=verdict, note=why)
 
 
@@ -90,9 +107,9 @@ def unchecked(reading: Reading, language: Language) -> str:
 def wrong(comparison: Comparison, language: Language) -> list[str]:
     """A line for each mode with the architectures whose output is wrong in it."""
     found: dict[str, list[str]] = {}
-    for record, reading in _decided(comparison, "wrong"):
+    for record, reading, devices in _decided(comparison, "wrong"):
         much = error(record, comparison, language)
-        why = f"{much} %" if much else _reason(reading, language)
+        why = _of_devices(devices, f"{much} %" if much else _reason(reading, language), language)
         found.setdefault(record.mode, []).append(f"{record.architecture} ({why})")
     return [f"{mode}: {language.several(names)}" for mode, names in found.items()]
 
@@ -100,17 +117,18 @@ def wrong(comparison: Comparison, language: Language) -> list[str]:
 def unchecked_modes(comparison: Comparison, language: Language) -> list[str]:
     """A line for each reason with the pairs whose output cannot be checked for it."""
     found: dict[str, list[str]] = {}
-    for record, reading in _decided(comparison, "unchecked"):
-        found.setdefault(unchecked(reading, language), []).append(f"{record.architecture} ({record.mode})")
+    for record, reading, devices in _decided(comparison, "unchecked"):
+        where = ", ".join(filter(None, (record.mode, _titles(devices, language))))
+        found.setdefault(unchecked(reading, language), []).append(f"{record.architecture} ({where})")
     return [f"{language.several(names)}: {why}" for why, names in found.items()]
 
 
-def _decided(comparison: Comparison, wanted: OutputVerdict) -> Iterator[tuple[Record, Reading]]:
-    """The records of modes with a verdict on their output, each with the output error that it is based on."""
+def _decided(comparison: Comparison, wanted: OutputVerdict) -> Iterator[tuple[Record, Reading, Sequence[str]]]:
+    """The records of modes with a verdict on their output, the output error that it is based on, and its devices."""
     for record in comparison.modes:
-        verdict, reading = decision_of(comparison, record)
+        verdict, reading, devices = decision_of(comparison, record)
         if reading is not None and verdict == wanted:
-            yield record, reading
+            yield record, reading, devices
 
 
 def _reason(reading: Reading, language: Language) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from reporter.model import Record
@@ -21,6 +21,8 @@ LIKE = 0.02
 USUAL_SIZE = 224
 USUAL = re.compile(r"\b1[- ]crop 224\b")
 SUBSET = re.compile(r"non-blacklisted|\bsubset\b")
+OTHER_VIEW = re.compile(r"\bdense evaluation\b|\b1[- ]crop (?!224\b)\d")
+"""What a protocol says of a single view that is not one crop of 224 pixels."""
 
 
 def special(record: Record) -> str:
@@ -67,6 +69,12 @@ def protocol(record: Record) -> str | None:
     return None if USUAL.search(stated) and not SUBSET.search(stated) else stated
 
 
+def single_view(record: Record) -> str | None:
+    """The protocol of the paper's figure for a single view, if it states another one than one crop of 224 pixels."""
+    stated = str(record.published.get("paper_protocol") or "")
+    return stated if OTHER_VIEW.search(stated) or SUBSET.search(stated) else None
+
+
 def marked(cell: Cell, record: Record) -> Cell:
     """A cell with a published accuracy, with its signs."""
     return cell if cell.value is None else replace(cell, text=cell.text + special(record))
@@ -91,8 +99,10 @@ def hollow(records: Iterable[Record], language: Language) -> str:
     return language._("Hollow bubbles: the paper's own figure, not that of published weights.")
 
 
-def footnotes(records: Iterable[Record], language: Language) -> tuple[str, ...]:
-    """What the signs mean, with the architectures that have them."""
+def footnotes(
+    records: Iterable[Record], language: Language, protocol: Callable[[Record], str | None] = protocol
+) -> tuple[str, ...]:
+    """What the signs mean, with the architectures that have them; `protocol` gives the one that § is about."""
     _ = language._
     records = tuple({record.architecture: record for record in records}.values())
     others = [
