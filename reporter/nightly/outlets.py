@@ -54,7 +54,7 @@ class PublishedRun:
     summary: dict[str, Any]
     comparison: dict[str, Any]
     unfinished: Started | None = None
-    """A later nightly run, which did not finish: the files are of the one before it."""
+    """A later nightly run, which did not finish: the files are of a run before it."""
     given: int | None = None
     """The exit code of the last run, if the caller knows it."""
     failure: ReferenceFailure | None = None
@@ -199,7 +199,8 @@ def _read(folder: Path, code: int | None) -> PublishedRun:
             raise ReporterError(f"{folder}: unknown value of --fail-on: {legible(str(fail_on))}")
     run = PublishedRun(folder, summary, comparison, given=code, failure=reference_file.load_failure(folder))
     with suppress(ReporterError):  # a file that cannot be read
-        return replace(run, unfinished=state.load(Folder(folder).started_file, Started))
+        started = state.load(Folder(folder).started_file, Started)
+        return run if started is None or started.superseded else replace(run, unfinished=started)
     return run
 
 
