@@ -16,7 +16,7 @@ import pytest
 from actions import Job, Service, step
 from commands import ROOT, call
 from github_server import Api, serving
-from nights import Nights, killed, made, slower, summarize, with_reading
+from nights import Nights, failed, killed, made, slower, summarize, with_reading
 
 from reporter.host.github import GitHub, pull_request
 from reporter.nightly import issue_places, outlet_files, outlets
@@ -149,9 +149,9 @@ def test_the_comment_of_an_earlier_run_is_no_pass_of_this_one(code: int, api: Ap
     command = ("publish", played.out, "--github-comment")
     variables = event(tmp_path, api)
     for more, word in (
-        ((), "no regression"),
+        ((), "nothing was compared"),
         (("--exit-code", code), "no verdict"),
-        (("--exit-code", 0), "no regression"),
+        (("--exit-code", 0), "nothing was compared"),
     ):
         assert call(*command, *more, variables=variables).returncode == 0
         (comment,) = api.comments.values()
@@ -160,6 +160,21 @@ def test_the_comment_of_an_earlier_run_is_no_pass_of_this_one(code: int, api: Ap
     issue = ("publish", played.out, "--github-issue", "--exit-code", code)
     assert call(*issue, variables=variables).returncode == 0
     assert not api.issues
+
+
+def test_a_run_that_compared_nothing_is_no_pass(tmp_path: Path) -> None:
+    """As the main job without --baseline and --against, whose exit code is in none of its files."""
+    for change, word, headline in (
+        (None, "nothing was compared", "Nothing was compared: this run has no baseline and no pinned reference."),
+        (failed("alexnet"), "no verdict", "No verdict: some measurement failed."),
+    ):
+        (record,) = made(["alexnet"])
+        record_files.save_all(tmp_path, [change(record) if change else record])
+        summarize(tmp_path)
+        run = outlets.read(tmp_path)
+        assert f"### Architecture report: {word}\n\n{headline}\n" in outlets.comment(run, "x", "")
+        assert (b'errors="0"' in outlet_files.junit(run)) == (change is None)
+        assert (run.red, run.settles) == (False, False)
 
 
 @pytest.mark.parametrize("code", [2, 137])
@@ -262,6 +277,9 @@ def test_an_issue_is_opened_updated_and_closed(nights: Nights, api: Api, tmp_pat
     assert call(*red, "--link", "https://a.example/2", variables=variables).returncode == 0
     assert [each["state"] for each in api.issues.values()] == ["open"]
     green = Nights(tmp_path / "green")
+    assert green.play(made(), preset="standard") == 0
+    assert call("publish", green.out, "--github-issue", variables=variables).returncode == 0
+    assert [each["state"] for each in api.issues.values()] == ["open"], "the first run compared nothing"
     assert green.play(made(), preset="standard") == 0
     assert call("publish", green.out, "--github-issue", variables=variables).returncode == 0
     assert [each["state"] for each in api.issues.values()] == ["closed"]
