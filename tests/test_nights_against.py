@@ -213,6 +213,9 @@ def test_a_known_slowdown_whose_growth_is_hidden_by_noise_does_not_pass(
     text = "\n".join(reference_section.lines(noisy, {}))
     assert "(+20.0 %), too noisy to show whether it grew: meant" in text
     assert "слишком шумно, чтобы увидеть рост: 1" in reference_section.headline(noisy, language("ru"))
+    run = published(played, noisy)
+    for each in (run, replace(run, comparison={})):  # of a nightly run and of the main job
+        assert [row.accepted for row in each.rows] == [f"known since {first}, too noisy to show whether it grew"]
     assert play(played, measured, found(1.2)) == 0
 
 

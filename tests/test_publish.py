@@ -96,7 +96,7 @@ def test_an_accepted_slowdown_is_known_since_a_day(nights: Nights) -> None:
         rows = replace(run, comparison={**run.comparison, "findings": [{**finding, "kind": kind}]}).rows
         assert (rows[0].accepted, rows[0].red) == (word, False)
     verdict = {"architecture": "alexnet", "metric": "m", "mode": "eager", "verdict": "slower", "ratio": 1.05}
-    known = {"verdicts": [{**verdict, "known": {"since": "2026-11-03"}}]}
+    known = {"verdicts": [{**verdict, "detectable": 0.03, "known": {"since": "2026-11-03", "ratio": 1.05}}]}
     text = outlets.comment(replace(run, summary={**run.summary, "against": known}, comparison={}), "x", "")
     assert "slower (+5.0 % time) (known since 3 November)" in text
     assert outlets.marker("a --> <b>").count(">") == 1
