@@ -255,6 +255,16 @@ def test_one_record_that_cannot_be_read(nights: Nights) -> None:
     assert nights.play(made()) == 0
 
 
+def test_a_value_of_a_red_run_takes_the_place_of_no_record(nights: Nights) -> None:
+    """The record of the baseline is lost after a regression, which is not accepted by that."""
+    assert nights.play(made(), MACS) == 1
+    (path,) = nights.out.glob(".nightly/base/records/*/alexnet.json")
+    path.write_text("{")
+    assert nights.play(made(), MACS) == 1
+    assert "alexnet 714,188,480 -> 714,188,481" in nights.lines[0]
+    assert "since 2 November" in nights.lines[0]
+
+
 @pytest.mark.parametrize("step", ["partial", "promoted"])
 def test_a_baseline_that_was_not_put_in_place(nights: Nights, step: str) -> None:
     """A half-written one is removed; a complete one replaces the one that was removed for it."""

@@ -238,6 +238,18 @@ def test_records_of_two_machines_have_names_of_their_own(tmp_path: Path) -> None
     assert len({(case.get("classname"), case.get("name")) for case in cases}) == len(cases)
 
 
+def test_a_regression_is_published_although_no_record_of_the_baseline_can_be_read(tmp_path: Path) -> None:
+    """It was found in the last values of the history."""
+    played = Nights(tmp_path / "out")
+    assert played.play(made(["alexnet"]), architectures="alexnet") == 0
+    (path,) = played.out.glob(".nightly/base/records/*/alexnet.json")
+    path.write_text("{")
+    assert played.play(made(["alexnet"]), MACS, architectures="alexnet") == 1
+    run = outlets.read(played.out)
+    assert (run.red, run.headline) == (True, played.headline)
+    assert [row.metric for row in run.rows] == ["MACs"]
+
+
 def test_names_that_differ_have_other_comments(nights: Nights, api: Api, tmp_path: Path) -> None:
     """Also if they differ in a space only; a reviewer may quote a comment."""
     quoted = f"> {outlets.marker('a b')}\n> no regression\n\nWhy?"
