@@ -34,6 +34,9 @@ from reporter.report import build
 from reporter.run import roster
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
+LEFT_OUT: dict[str, Any] = {
+    "status": "skipped", "reason": "left out: the budget was spent", "samples": (), "rounds": ()
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -95,6 +98,23 @@ def test_a_finding_that_is_gone_needs_no_acceptance(nights: Nights) -> None:
         nights.accept()
     assert nights.play(made(), MACS) == 1
     assert "since 4 November" in nights.lines[0]
+
+
+def test_a_finding_stays_while_it_is_not_measured(nights: Nights) -> None:
+    """As with a budget: a count that changed, and a reading that failed. An acceptance stays one until then, too."""
+    broken = with_reading("vgg16", "depth", status="failed", reason="RuntimeError: no graph", samples=(), rounds=())
+    without = [with_reading(name, key, **LEFT_OUT) for name, key in (("alexnet", "macs"), ("vgg16", "depth"))]
+    assert nights.play(made(), MACS, broken) == 1
+    for _ in range(2):
+        assert nights.play(made(), *without) == 1
+        assert nights.headline.startswith("Changed: 1 exact since 2 November, 1 failed since 2 November;")
+        text = "".join(nights.lines)
+        assert "alexnet 714,188,480 -> 714,188,481 (+0.00%) (not compared in this run); since 2 November" in text
+        assert "of vgg16: not compared in this run; before: RuntimeError: no graph; since 2 November" in text
+    assert nights.accept() == 2
+    assert nights.play(made(), *without) == 0
+    assert nights.play(made(), MACS) == 0
+    assert nights.play(made()) == 1
 
 
 def test_some_findings_are_accepted(nights: Nights) -> None:
