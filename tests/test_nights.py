@@ -311,6 +311,19 @@ def test_a_slowdown_stays_while_it_is_not_refuted(nights: Nights) -> None:
     assert nights.play(made(), slower("resnet50", 2.0), **options) == 1
 
 
+def test_a_slowdown_stays_while_too_few_architectures_are_timed(nights: Nights) -> None:
+    """Of two, only absolute times are compared, which show changes of more than 20 %."""
+    options = {"preset": "standard", "metrics": "size,latency", "fail_on": "timing"}
+    slow = slower("resnet50", 1.1)
+    few = [with_reading(name, "latency_cpu_1thread", **LEFT_OUT) for name in ("alexnet", "vgg16")]
+    for changes in ([slow], [slow, *few], few):
+        assert nights.play(made(), *changes, **options) == 1
+        assert "resnet50 +10.0% time" in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
+        assert ("(not compared in this run with other architectures)" in nights.lines[0]) == (changes != [slow])
+    assert nights.play(made(), **options) == 0
+
+
 def test_a_regression_outranks_a_disk_that_is_full(nights: Nights) -> None:
     """While measuring and while the report is written: exit 1, the findings are printed, the last run stays."""
     assert nights.play(made(), MACS, room=2) == 1

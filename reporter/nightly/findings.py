@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from reporter.compare import kernel_changes, kernel_digests, matching, output_changes, times
 from reporter.compare.differences import Change, Differences, Gap, Level, Timing
 from reporter.compare.matching import Pair, is_exact, newest
-from reporter.compare.times import MIN_EFFECT
+from reporter.compare.times import ABSOLUTE_EFFECT, MIN_EFFECT
 from reporter.model import Reading, Record
 from reporter.model.records import EAGER
 from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
@@ -163,7 +163,10 @@ def _kind(row: Row) -> Kind:
 def _remaining(
     found: Differences, tonight: Sequence[Record], last: NightlyRun | None, identities: set[tuple[object, ...]]
 ) -> Iterator[Finding]:
-    """Slowdowns of the last run that this one neither confirms nor refutes."""
+    """Slowdowns of the last run that this one neither confirms nor refutes.
+
+    A small one is relative to other architectures: absolute times, of too few of them, do not show that it is gone.
+    """
     compared: list[Row] = [*found.timings, *found.levels]
     rows = {(_kind(row), row.architecture, row.mode, row.quantity.key, row.machine): row for row in compared}
     measured = {(record.architecture, record.mode) for record in tonight}
@@ -174,7 +177,9 @@ def _remaining(
             continue
         row = rows.get((before.kind, *_pair(before), before.metric, before.machine))
         if row is None:
-            yield before.model_copy(update={"reason": "not compared in this run"})
+            yield before.model_copy(update={"reason": NOT_COMPARED})
+        elif row.verdict == "unchanged" and not row.relative and (before.ratio or 0.0) <= 1 + ABSOLUTE_EFFECT:
+            yield before.model_copy(update={"reason": f"{NOT_COMPARED} with other architectures"})
         elif row.verdict == "noisy" and row.ratio > 1 + MIN_EFFECT:
             why = row.reason if isinstance(row, Timing) else None
             reason = f"now within noise: {why}" if why else "now within noise"
