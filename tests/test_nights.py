@@ -32,6 +32,7 @@ from reporter.model import Record, ReporterError
 from reporter.nightly.run_folder import Folder
 from reporter.report import build
 from reporter.run import roster
+from reporter.store import record_files
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 LEFT_OUT: dict[str, Any] = {
@@ -141,6 +142,19 @@ def test_a_committed_file_accepts_in_a_folder_that_has_none(nights: Nights, tmp_
     assert elsewhere.accept() == 1
     shutil.copy(elsewhere.out / "accepted.json", nights.out)
     assert nights.play(made(), MACS) == 0
+
+
+def test_what_the_main_job_measured_is_not_accepted(nights: Nights) -> None:
+    """Its records are in the place of those of the nightly run whose findings are accepted."""
+    depth = with_reading("vgg16", "depth", samples=(17,))
+    assert nights.play(made(), MACS) == 1
+    record_files.save_all(nights.out, [depth(MACS(each)) for each in made()])
+    Folder(nights.out).supersede()
+    assert nights.accept() == 1
+    assert nights.play(made(), MACS, depth) == 1
+    assert nights.headline.startswith("Changed: 1 exact; 1 accepted;")
+    assert nights.accept() == 1
+    assert nights.play(made(), MACS, depth) == 0
 
 
 def test_what_is_not_measured_is_not_compared_with_itself(nights: Nights) -> None:
