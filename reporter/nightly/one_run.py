@@ -241,7 +241,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
         findings=tuple(nightly.findings),
         failing=tuple(nightly.failing),
         red=tuple(level.red(before.last)),
-        starts=level.restarted(nightly.base.records, nightly.tonight, before.last, nightly.now),
+        starts=level.restarted(work.folder, nightly.base.records, nightly.tonight, before.last, nightly.now),
         elsewhere=reference_findings.elsewhere(nightly.pinned, before.last),
     )
     since = newest.started if newest else ""  # all values of the baseline are those of the history
