@@ -269,6 +269,17 @@ def test_the_last_line_has_the_time_of_the_comparison(measured: list[AgainstRefe
     )
 
 
+def test_the_main_job_names_an_acceptance_that_it_refutes(measured: list[AgainstReference], tmp_path: Path) -> None:
+    measured[:] = [SLOWER]
+    assert call("--out", tmp_path, *MAIN, "--fail-on", "timing").returncode == 1
+    assert call("accept", tmp_path).returncode == 0
+    line = "note: accepted, but not slower in this run: resnet18 latency_cpu_1thread"
+    for night in (SLOWER, EQUAL):
+        measured[:] = [night]
+        process = call("--out", tmp_path, *MAIN, "--fail-on", "timing")
+        assert (process.returncode, line in process.stderr) == (0, night is EQUAL)
+
+
 @pytest.mark.parametrize("compared", [True, False])
 def test_a_reference_that_cannot_be_measured_takes_nothing_from_the_run(
     compared: bool, measured: list[AgainstReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

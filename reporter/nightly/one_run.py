@@ -220,6 +220,7 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
         fail_on=work.fail_on,
         past=before.past,
         pinned=before.pinned,
+        outdated=tuple(reference_findings.outdated(before.pinned, work.folder.acceptances().accepted)),
     )
 
 

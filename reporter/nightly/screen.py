@@ -61,6 +61,8 @@ class NightlyComparison:
     fail_on: FailOn = "never"
     past: Sequence[PastRun] = ()
     pinned: AgainstReference | None = None
+    outdated: Sequence[str] = ()
+    """Which acceptances are of slowdowns that this run does not have."""
 
     @property
     def is_first(self) -> bool:
@@ -75,7 +77,7 @@ def headline(nightly: NightlyComparison) -> str:
         parts = ["nothing changed among what was compared" if _reasons(nightly) else "nothing changed"]
     if accepted := len([each for each in nightly.findings if each.accepted]):
         parts.append(f"{accepted} accepted")
-    parts += [*_not_compared(nightly), *_without_baseline(nightly)]
+    parts += [*nightly.outdated, *_not_compared(nightly), *_without_baseline(nightly)]
     if nightly.unfinished:
         parts.append(f"the run of {moment(nightly.unfinished)} did not finish")
     if nightly.base.newest:
