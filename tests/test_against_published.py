@@ -19,6 +19,7 @@ from reporter.host import files
 from reporter.host.exit_codes import FAILED
 from reporter.model import ReporterError
 from reporter.nightly import one_run, outlet_files, outlets
+from reporter.nightly.run_folder import Folder
 from reporter.report import build
 from reporter.report.comparison import compare
 from reporter.report.output.summary import summary
@@ -268,6 +269,17 @@ def test_the_last_line_has_the_time_of_the_comparison(measured: list[AgainstRefe
     )
 
 
+def test_the_main_job_names_an_acceptance_that_it_refutes(measured: list[AgainstReference], tmp_path: Path) -> None:
+    measured[:] = [SLOWER]
+    assert call("--out", tmp_path, *MAIN, "--fail-on", "timing").returncode == 1
+    assert call("accept", tmp_path).returncode == 0
+    line = "note: accepted, but not slower in this run: resnet18 latency_cpu_1thread"
+    for night in (SLOWER, EQUAL):
+        measured[:] = [night]
+        process = call("--out", tmp_path, *MAIN, "--fail-on", "timing")
+        assert (process.returncode, line in process.stderr) == (0, night is EQUAL)
+
+
 @pytest.mark.parametrize("compared", [True, False])
 def test_a_reference_that_cannot_be_measured_takes_nothing_from_the_run(
     compared: bool, measured: list[AgainstReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -309,6 +321,21 @@ def test_a_reference_that_cannot_be_measured_takes_nothing_from_the_run(
         publish(tmp_path / "out", 0, api, *baseline)
         assert outlets.read(tmp_path / "out").green
         assert [each["state"] for each in api.issues.values()] == ["closed"]
+
+
+def test_a_main_job_after_a_killed_night_is_published(measured: list[AgainstReference], tmp_path: Path) -> None:
+    """What is published are its results; the next nightly run still prints that the killed one did not finish."""
+    measured[:] = [EQUAL]
+    started = "2026-11-01T02:17:00+00:00"
+    Folder(tmp_path).mark_started(started)
+    assert call("--out", tmp_path, *MAIN).returncode == 0
+    run = outlets.read(tmp_path)
+    assert (run.green, run.headline) == (True, "No regression.")
+    assert b'errors="0"' in outlet_files.junit(run)
+    assert outlet_files.benchmark(run)
+    assert Folder(tmp_path).recover() == started
+    Folder(tmp_path).mark_started(started)
+    assert not outlets.read(tmp_path).green, "a nightly run that is killed after it"
 
 
 def test_a_main_job_whose_readings_failed_has_no_verdict(measured: list[AgainstReference], tmp_path: Path) -> None:

@@ -486,6 +486,12 @@ def test_a_changed_kernel_stays_a_finding_of_nightly_runs_until_it_is_accepted(t
     assert night("ref:any") == 1
     assert "jit:avx512_core -> ref:any" in nights.lines[0]
     assert "since 2 November" in nights.lines[0]
+    assert nights.play(made(("vgg16",)), architectures="vgg16") == 1, "a run that recorded none refutes nothing"
+    assert "jit:avx512_core -> ref:any (not compared in this run); since 2 November" in nights.lines[0]
+    rows = json.loads((tmp_path / "comparison.json").read_text("utf-8"))["findings"]
+    assert {row["metric"] for row in rows} == {"kernels_cpu_1thread", "kernels_cpu"}
+    assert {row["reason"] for row in rows} == {"layer1.0.conv1: jit:avx512_core -> ref:any; not compared in this run"}
+    assert night("ref:any") == 1
     assert nights.accept() == 2
     assert night("ref:any") == 0
     assert night("brg_matmul:avx512_core") == 1

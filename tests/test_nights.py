@@ -32,8 +32,12 @@ from reporter.model import Record, ReporterError
 from reporter.nightly.run_folder import Folder
 from reporter.report import build
 from reporter.run import roster
+from reporter.store import record_files
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
+LEFT_OUT: dict[str, Any] = {
+    "status": "skipped", "reason": "left out: the budget was spent", "samples": (), "rounds": ()
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -97,6 +101,23 @@ def test_a_finding_that_is_gone_needs_no_acceptance(nights: Nights) -> None:
     assert "since 4 November" in nights.lines[0]
 
 
+def test_a_finding_stays_while_it_is_not_measured(nights: Nights) -> None:
+    """As with a budget: a count that changed, and a reading that failed. An acceptance stays one until then, too."""
+    broken = with_reading("vgg16", "depth", status="failed", reason="RuntimeError: no graph", samples=(), rounds=())
+    without = [with_reading(name, key, **LEFT_OUT) for name, key in (("alexnet", "macs"), ("vgg16", "depth"))]
+    assert nights.play(made(), MACS, broken) == 1
+    for _ in range(2):
+        assert nights.play(made(), *without) == 1
+        assert nights.headline.startswith("Changed: 1 exact since 2 November, 1 failed since 2 November;")
+        text = "".join(nights.lines)
+        assert "alexnet 714,188,480 -> 714,188,481 (+0.00%) (not compared in this run); since 2 November" in text
+        assert "of vgg16: not compared in this run; before: RuntimeError: no graph; since 2 November" in text
+    assert nights.accept() == 2
+    assert nights.play(made(), *without) == 0
+    assert nights.play(made(), MACS) == 0
+    assert nights.play(made()) == 1
+
+
 def test_some_findings_are_accepted(nights: Nights) -> None:
     """The others stay, and so does the baseline; an acceptance is of one change, not of all later ones."""
     depth = with_reading("vgg16", "depth", samples=(17,))
@@ -121,6 +142,19 @@ def test_a_committed_file_accepts_in_a_folder_that_has_none(nights: Nights, tmp_
     assert elsewhere.accept() == 1
     shutil.copy(elsewhere.out / "accepted.json", nights.out)
     assert nights.play(made(), MACS) == 0
+
+
+def test_what_the_main_job_measured_is_not_accepted(nights: Nights) -> None:
+    """Its records are in the place of those of the nightly run whose findings are accepted."""
+    depth = with_reading("vgg16", "depth", samples=(17,))
+    assert nights.play(made(), MACS) == 1
+    record_files.save_all(nights.out, [depth(MACS(each)) for each in made()])
+    Folder(nights.out).supersede()
+    assert nights.accept() == 1
+    assert nights.play(made(), MACS, depth) == 1
+    assert nights.headline.startswith("Changed: 1 exact; 1 accepted;")
+    assert nights.accept() == 1
+    assert nights.play(made(), MACS, depth) == 0
 
 
 def test_what_is_not_measured_is_not_compared_with_itself(nights: Nights) -> None:
@@ -255,6 +289,16 @@ def test_one_record_that_cannot_be_read(nights: Nights) -> None:
     assert nights.play(made()) == 0
 
 
+def test_a_value_of_a_red_run_takes_the_place_of_no_record(nights: Nights) -> None:
+    """The record of the baseline is lost after a regression, which is not accepted by that."""
+    assert nights.play(made(), MACS) == 1
+    (path,) = nights.out.glob(".nightly/base/records/*/alexnet.json")
+    path.write_text("{")
+    assert nights.play(made(), MACS) == 1
+    assert "alexnet 714,188,480 -> 714,188,481" in nights.lines[0]
+    assert "since 2 November" in nights.lines[0]
+
+
 @pytest.mark.parametrize("step", ["partial", "promoted"])
 def test_a_baseline_that_was_not_put_in_place(nights: Nights, step: str) -> None:
     """A half-written one is removed; a complete one replaces the one that was removed for it."""
@@ -279,6 +323,19 @@ def test_a_slowdown_stays_while_it_is_not_refuted(nights: Nights) -> None:
     assert nights.accept() == 1
     assert nights.play(made(), slower("resnet50", 1.5), **options) == 0
     assert nights.play(made(), slower("resnet50", 2.0), **options) == 1
+
+
+def test_a_slowdown_stays_while_too_few_architectures_are_timed(nights: Nights) -> None:
+    """Of two, only absolute times are compared, which show changes of more than 20 %."""
+    options = {"preset": "standard", "metrics": "size,latency", "fail_on": "timing"}
+    slow = slower("resnet50", 1.1)
+    few = [with_reading(name, "latency_cpu_1thread", **LEFT_OUT) for name in ("alexnet", "vgg16")]
+    for changes in ([slow], [slow, *few], few):
+        assert nights.play(made(), *changes, **options) == 1
+        assert "resnet50 +10.0% time" in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
+        assert ("(not compared in this run with other architectures)" in nights.lines[0]) == (changes != [slow])
+    assert nights.play(made(), **options) == 0
 
 
 def test_a_regression_outranks_a_disk_that_is_full(nights: Nights) -> None:

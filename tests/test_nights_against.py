@@ -213,7 +213,30 @@ def test_a_known_slowdown_whose_growth_is_hidden_by_noise_does_not_pass(
     text = "\n".join(reference_section.lines(noisy, {}))
     assert "(+20.0 %), too noisy to show whether it grew: meant" in text
     assert "слишком шумно, чтобы увидеть рост: 1" in reference_section.headline(noisy, language("ru"))
+    run = published(played, noisy)
+    for each in (run, replace(run, comparison={})):  # of a nightly run and of the main job
+        assert [row.accepted for row in each.rows] == [f"known since {first}, too noisy to show whether it grew"]
     assert play(played, measured, found(1.2)) == 0
+
+
+def test_an_accepted_slowdown_that_a_run_does_not_have_is_named(
+    measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """It stays accepted, as the machine's noise may hide it; an interval that contains it does not refute it."""
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, found(1.05)) == 1
+    assert played.accept("resnet18", KEY) == 1
+    line = f"accepted, but not slower in this run: resnet18 {KEY} (if it is fixed, remove it from accepted.json)"
+    for night, named in (
+        (found(1.05), False),
+        (found(1.045, "unchanged"), False),
+        (found(1.0, "unchanged", kind="another processor"), False),
+        (found(1.0, "unchanged"), True),
+        (found(0.9, "faster"), True),
+        (found(1.05), False),
+    ):
+        assert play(played, measured, night) == 0
+        assert (line in played.headline) == named
 
 
 def test_an_acceptance_is_about_one_mode(measured: list[AgainstReference], tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from nights import NAMES, Change, Nights, failed, made, slower, with_reading
 from reporter.model import Record
 from reporter.nightly import level
 from reporter.nightly.run_folder import Folder
-from reporter.nightly.state import Start
+from reporter.nightly.state import NightlyRun, Start
+from reporter.store import record_files
 from reporter.store.history import PastRun
 
 KEY = "latency_cpu_1thread"
@@ -173,6 +174,20 @@ def test_other_settings_start_a_level(nights: Noisy) -> None:
     assert nights.night(slower(SLOWED, 1.5), other) == 0
     assert reason not in nights.headline
     assert nights.night(slower(SLOWED, 1.5 * 1.3), other) == 1
+
+
+def test_other_settings_start_a_level_once(tmp_path: Path) -> None:
+    """Also while the baseline has the former ones, because of a finding that --fail-on does not include."""
+    other = with_reading(SLOWED, KEY, settings={"device": "cpu", "variables": {"OMP_WAIT_POLICY": "active"}})
+    (before,) = made([SLOWED])
+    after, folder = other(before), Folder(tmp_path)
+    start = Start(architecture=SLOWED, metric=KEY, machine="quiet", run="2026-11-02")
+    last = NightlyRun(started="2026-11-02", exit_code=0, starts=(start,))
+    for in_place, run in ((after, "2026-11-02"), (before, "2026-11-03")):
+        record_files.save_all(tmp_path, [in_place])
+        [found] = level.restarted(folder, [before], [after], last, "2026-11-03")
+        assert found == start.model_copy(update={"run": run})
+    assert level.restarted(folder, [before], [after], None, "2026-11-03")[0].run == "2026-11-03"
 
 
 def test_the_headline_has_the_noise_of_levels(nights: Noisy) -> None:

@@ -183,6 +183,29 @@ def test_the_plan_is_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["plan", "running"]
 
 
+class Writes(StringIO):
+    """A stream that keeps what each call of `write` was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.given.append(text)
+        return super().write(text)
+
+
+def test_a_line_is_one_write() -> None:
+    """The heartbeat, which is another thread, or another process may print between two of them."""
+    stream = Writes()
+    for shown in (Lines(stream), JsonLines(stream)):
+        shown.note("a line")
+    text, event = [each for each in stream.given if each]
+    assert text == "a line\n"
+    assert json.loads(event)["text"] == "a line"
+    assert event.endswith("}\n")
+
+
 def test_two_lines_are_at_most_30_seconds_apart() -> None:
     assert heartbeat.INTERVAL == 30.0
     assert progress(StringIO())._interval == heartbeat.INTERVAL

@@ -16,7 +16,7 @@ import pytest
 from actions import Job, Service, step
 from commands import ROOT, call
 from github_server import Api, serving
-from nights import Nights, killed, made, slower, summarize, with_reading
+from nights import Nights, failed, killed, made, slower, summarize, with_reading
 
 from reporter.host.github import GitHub, pull_request
 from reporter.nightly import issue_places, outlet_files, outlets
@@ -96,7 +96,7 @@ def test_an_accepted_slowdown_is_known_since_a_day(nights: Nights) -> None:
         rows = replace(run, comparison={**run.comparison, "findings": [{**finding, "kind": kind}]}).rows
         assert (rows[0].accepted, rows[0].red) == (word, False)
     verdict = {"architecture": "alexnet", "metric": "m", "mode": "eager", "verdict": "slower", "ratio": 1.05}
-    known = {"verdicts": [{**verdict, "known": {"since": "2026-11-03"}}]}
+    known = {"verdicts": [{**verdict, "detectable": 0.03, "known": {"since": "2026-11-03", "ratio": 1.05}}]}
     text = outlets.comment(replace(run, summary={**run.summary, "against": known}, comparison={}), "x", "")
     assert "slower (+5.0 % time) (known since 3 November)" in text
     assert outlets.marker("a --> <b>").count(">") == 1
@@ -149,9 +149,9 @@ def test_the_comment_of_an_earlier_run_is_no_pass_of_this_one(code: int, api: Ap
     command = ("publish", played.out, "--github-comment")
     variables = event(tmp_path, api)
     for more, word in (
-        ((), "no regression"),
+        ((), "nothing was compared"),
         (("--exit-code", code), "no verdict"),
-        (("--exit-code", 0), "no regression"),
+        (("--exit-code", 0), "nothing was compared"),
     ):
         assert call(*command, *more, variables=variables).returncode == 0
         (comment,) = api.comments.values()
@@ -160,6 +160,21 @@ def test_the_comment_of_an_earlier_run_is_no_pass_of_this_one(code: int, api: Ap
     issue = ("publish", played.out, "--github-issue", "--exit-code", code)
     assert call(*issue, variables=variables).returncode == 0
     assert not api.issues
+
+
+def test_a_run_that_compared_nothing_is_no_pass(tmp_path: Path) -> None:
+    """As the main job without --baseline and --against, whose exit code is in none of its files."""
+    for change, word, headline in (
+        (None, "nothing was compared", "Nothing was compared: this run has no baseline and no pinned reference."),
+        (failed("alexnet"), "no verdict", "No verdict: some measurement failed."),
+    ):
+        (record,) = made(["alexnet"])
+        record_files.save_all(tmp_path, [change(record) if change else record])
+        summarize(tmp_path)
+        run = outlets.read(tmp_path)
+        assert f"### Architecture report: {word}\n\n{headline}\n" in outlets.comment(run, "x", "")
+        assert (b'errors="0"' in outlet_files.junit(run)) == (change is None)
+        assert (run.red, run.settles) == (False, False)
 
 
 @pytest.mark.parametrize("code", [2, 137])
@@ -189,6 +204,7 @@ def test_a_run_without_results_has_no_verdict(results: str | None, nights: Night
         (out / "summary.json").write_text(results)
     assert call("publish", nights.out, "--github-comment", variables=variables).returncode == 0
     files = [tmp_path / name for name in ("junit.xml", "benchmark.json")]
+    files[1].write_text("[]")  # which github-action-benchmark refuses
     more = ("--exit-code", 2, "--junit", files[0], "--benchmark", files[1])
     for link in ("https://a.example/1", ""):
         process = call("publish", out, "--github-comment", *more, "--link", link, variables=variables)
@@ -202,7 +218,8 @@ def test_a_run_without_results_has_no_verdict(results: str | None, nights: Night
     suite = ElementTree.parse(files[0]).getroot()
     assert [(case.get("classname"), case.get("name")) for case in suite.iter("testcase")] == [("run", "verdict")]
     assert (suite.get("errors"), suite.find("testcase/error") is not None) == ("1", True)
-    assert json.loads(files[1].read_text("utf-8")) == []
+    assert not files[1].exists()
+    assert process.stderr == f"note: {files[1]} is not written: the run has no times\n"
     for code in (0, 3):
         assert call("publish", out, "--github-comment", "--exit-code", code, variables=variables).returncode == 2
     assert call("publish", out, "--github-issue", "--exit-code", 2, variables=variables).returncode == 0
@@ -219,6 +236,18 @@ def test_records_of_two_machines_have_names_of_their_own(tmp_path: Path) -> None
     assert sum(" on " in name for name in names) == len(names) / 2
     cases = ElementTree.fromstring(outlet_files.junit(run)).findall("testcase")
     assert len({(case.get("classname"), case.get("name")) for case in cases}) == len(cases)
+
+
+def test_a_regression_is_published_although_no_record_of_the_baseline_can_be_read(tmp_path: Path) -> None:
+    """It was found in the last values of the history."""
+    played = Nights(tmp_path / "out")
+    assert played.play(made(["alexnet"]), architectures="alexnet") == 0
+    (path,) = played.out.glob(".nightly/base/records/*/alexnet.json")
+    path.write_text("{")
+    assert played.play(made(["alexnet"]), MACS, architectures="alexnet") == 1
+    run = outlets.read(played.out)
+    assert (run.red, run.headline) == (True, played.headline)
+    assert [row.metric for row in run.rows] == ["MACs"]
 
 
 def test_names_that_differ_have_other_comments(nights: Nights, api: Api, tmp_path: Path) -> None:
@@ -262,6 +291,9 @@ def test_an_issue_is_opened_updated_and_closed(nights: Nights, api: Api, tmp_pat
     assert call(*red, "--link", "https://a.example/2", variables=variables).returncode == 0
     assert [each["state"] for each in api.issues.values()] == ["open"]
     green = Nights(tmp_path / "green")
+    assert green.play(made(), preset="standard") == 0
+    assert call("publish", green.out, "--github-issue", variables=variables).returncode == 0
+    assert [each["state"] for each in api.issues.values()] == ["open"], "the first run compared nothing"
     assert green.play(made(), preset="standard") == 0
     assert call("publish", green.out, "--github-issue", variables=variables).returncode == 0
     assert [each["state"] for each in api.issues.values()] == ["closed"]

@@ -183,6 +183,7 @@ def _reported(
     """
     from reporter.cli import heartbeat
     from reporter.compare import baseline_file, reference_file
+    from reporter.nightly.run_folder import Folder
     from reporter.report import build
 
     found, document, code = changed
@@ -190,7 +191,9 @@ def _reported(
         reference_file.save(folder, pinned, chosen.fail_on, code, problem)
         baseline_file.save(folder, found, document)
         with heartbeat.during("writing the report", note):
-            return code, build.write(folder, languages, chosen)
+            written = build.write(folder, languages, chosen)
+        Folder(folder).supersede()
+        return code, written
     except ReporterError as error:  # a full disk hides no regression
         if code != REGRESSED:
             raise

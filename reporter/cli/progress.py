@@ -123,7 +123,7 @@ class Lines:
         if self._heartbeat:
             self._heartbeat.printed()
         try:
-            print(line, file=self.stream, flush=True)
+            print(f"{line}\n", end="", file=self.stream, flush=True)  # in one write: the heartbeat is a thread
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 

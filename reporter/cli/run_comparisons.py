@@ -46,9 +46,12 @@ def with_reference(
         return None, str(error) or repr(error)
     finally:
         seen.close()
-    found = findings.mark_accepted(measured, Folder(folder).acceptances().accepted)
+    accepted = Folder(folder).acceptances().accepted
+    found = findings.mark_accepted(measured, accepted)
     for line in reference_section.lines(found, reference.titles):
         printing.message(line)
+    for line in findings.outdated(found, accepted):
+        printing.note(line)
     with suppress(ReporterError):  # a full disk hides no regression
         ratio_history.add(folder, found)
     return found, ""

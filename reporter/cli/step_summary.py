@@ -29,7 +29,7 @@ def write(folder: Path, variables: Mapping[str, str] = os.environ) -> None:
 
 def content(run: outlets.PublishedRun) -> str:
     """What a comment on a pull request has; without a comparison, the number of architectures and of failures."""
-    if run.comparison or run.summary.get("against") or run.failure:
+    if run.is_compared:
         return outlets.comment(run, "report", "").partition("\n")[2]
     records = run.summary["records"]
     broken = sum(

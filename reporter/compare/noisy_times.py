@@ -19,9 +19,14 @@ MetricAndMode = tuple[str, str]
 
 def hides_growth(row: ReferenceVerdict) -> bool:
     """Whether a slowdown is known, and the machine was too noisy to show whether it grew."""
-    if row.known is None or (row.high is not None and row.high <= row.known.ratio):
+    return row.known is not None and is_growth_hidden(row.known.ratio, row.high, row.detectable)
+
+
+def is_growth_hidden(accepted: float, high: float | None, detectable: float | None) -> bool:
+    """The same of a ratio that was accepted, the upper end of its interval now, and the change that would be found."""
+    if high is not None and high <= accepted:
         return False
-    return row.detectable is None or row.detectable > NOISY
+    return detectable is None or detectable > NOISY
 
 
 def lacks_verdict(row: ReferenceVerdict) -> bool:

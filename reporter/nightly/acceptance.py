@@ -72,7 +72,10 @@ def _check_names(folder: Folder, findings: Sequence[Finding], named: Mapping[str
 
 
 def settle(folder: Folder) -> None:
-    """Marks the findings of the last run that are accepted; if all are, the run becomes the baseline."""
+    """Marks the findings of the last run that are accepted; if all are, the run becomes the baseline.
+
+    If its records are no longer in the folder, the next run does, which has the same findings.
+    """
     last = folder.last()
     if last is None or last.accepted:
         return
@@ -83,7 +86,7 @@ def settle(folder: Folder) -> None:
     settled = last.model_copy(update={"findings": findings})
     if settled == last:
         return
-    if settled.accepted:
+    if settled.accepted and not settled.superseded:
         base = baseline.read(folder)
         folder.promote(baseline.merged(base.records, record_files.load_all_modes(folder.out)[0]))
     state.save(folder.run_file, settled)

@@ -12,7 +12,9 @@ from reporter.compare.kernel_digests import has_digest
 from reporter.compare.matching import is_exact, is_time, newest
 from reporter.model import Reading, Record, ReporterError, option_values
 from reporter.model.records import EAGER
+from reporter.nightly import level
 from reporter.nightly.run_folder import Folder
+from reporter.nightly.state import NightlyRun
 from reporter.store import history, record_files
 from reporter.store.history import PastRun
 
@@ -63,9 +65,17 @@ def read(folder: Folder, other: Path | None = None) -> Baseline:
     return Baseline(tuple(records), tuple(unreadable), tuple(complaints), place)
 
 
-def from_history(base: Baseline, tonight: Iterable[Record], path: Path) -> list[Record]:
-    """For each architecture whose record cannot be read, the exact values of the history in the form of a record."""
-    values = history.last_values(path, base.unreadable)
+def from_history(base: Baseline, tonight: Iterable[Record], path: Path, last: NightlyRun | None) -> list[Record]:
+    """For each architecture whose record cannot be read, the exact values of the history in the form of a record.
+
+    Those of runs in which it had findings that were not accepted are left out, as they are no baseline.
+    """
+    red_runs = list(level.red(last))
+
+    def is_red(name: str, moment: str) -> bool:
+        return any(name in each.architectures and each.started <= moment <= each.ended for each in red_runs)
+
+    values = history.last_values(path, base.unreadable, left_out=is_red)
     eager = (record for record in tonight if record.mode == EAGER)
     return [_with_values(record, values[record.architecture]) for record in eager if record.architecture in values]
 

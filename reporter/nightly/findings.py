@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reporter.compare import kernel_changes, matching, output_changes, times
+from reporter.compare import kernel_changes, kernel_digests, matching, output_changes, times
 from reporter.compare.differences import Change, Differences, Gap, Level, Timing
 from reporter.compare.matching import Pair, is_exact, newest
-from reporter.compare.times import MIN_EFFECT
+from reporter.compare.times import ABSOLUTE_EFFECT, MIN_EFFECT
 from reporter.model import Reading, Record
 from reporter.model.records import EAGER
 from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
@@ -20,6 +20,7 @@ from reporter.store.history import PastRun
 Row = Timing | Level
 KINDS = {"exact": "exact", "failed": "failed", "removed": "removed"}
 """The kinds of change that are findings."""
+NOT_COMPARED = "not compared in this run"
 
 
 def differences(
@@ -48,11 +49,13 @@ def findings(
 ) -> tuple[Finding, ...]:
     """The regressions since the baseline, each with the start of the first run that had it and whether it is accepted.
 
-    A slower time is gone when it is judged as unchanged or faster; one that was not judged in this run remains. An
-    accepted one that is above its level is gone, because a new level starts.
+    A slower time is gone when it is judged as unchanged or faster; one that was not judged in this run remains, and so
+    does a count that changed, a kernel or a failure that was not measured. An accepted one that is above its level is
+    gone, because a new level starts.
     """
     made = [*_changed(found, now), *(_slower(row, now) for row in _above(found))]
     made += _remaining(found, tonight, last, {each.identity for each in made})
+    made += _left_out(tonight, last, made)
     first_seen = {each.identity: each.since for each in (last.findings if last else ())}
     dated = [each.model_copy(update={"since": first_seen.get(each.identity, now)}) for each in made]
     return tuple(
@@ -160,7 +163,10 @@ def _kind(row: Row) -> Kind:
 def _remaining(
     found: Differences, tonight: Sequence[Record], last: NightlyRun | None, identities: set[tuple[object, ...]]
 ) -> Iterator[Finding]:
-    """Slowdowns of the last run that this one neither confirms nor refutes."""
+    """Slowdowns of the last run that this one neither confirms nor refutes.
+
+    A small one is relative to other architectures: absolute times, of too few of them, do not show that it is gone.
+    """
     compared: list[Row] = [*found.timings, *found.levels]
     rows = {(_kind(row), row.architecture, row.mode, row.quantity.key, row.machine): row for row in compared}
     measured = {(record.architecture, record.mode) for record in tonight}
@@ -171,11 +177,47 @@ def _remaining(
             continue
         row = rows.get((before.kind, *_pair(before), before.metric, before.machine))
         if row is None:
-            yield before.model_copy(update={"reason": "not compared in this run"})
+            yield before.model_copy(update={"reason": NOT_COMPARED})
+        elif row.verdict == "unchanged" and not row.relative and (before.ratio or 0.0) <= 1 + ABSOLUTE_EFFECT:
+            yield before.model_copy(update={"reason": f"{NOT_COMPARED} with other architectures"})
         elif row.verdict == "noisy" and row.ratio > 1 + MIN_EFFECT:
             why = row.reason if isinstance(row, Timing) else None
             reason = f"now within noise: {why}" if why else "now within noise"
             yield _slower(row, before.since).model_copy(update={"reason": reason})
+
+
+def _left_out(tonight: Sequence[Record], last: NightlyRun | None, made: Sequence[Finding]) -> Iterator[Finding]:
+    """Exact changes and failures of the last run that this one did not measure, as with a budget or other --metrics.
+
+    Kernels are those of a machine: a run on another one is not about them.
+    """
+    made_again = {each.identity for each in made}
+    removed = {_pair(each) for each in made if each.kind == "removed"}
+    records: dict[tuple[str, str], list[Record]] = {}
+    for record in tonight:
+        records.setdefault((record.architecture, record.mode), []).append(record)
+    for before in last.findings if last else ():
+        if before.kind not in ("exact", "failed") or before.identity in made_again or _pair(before) in removed:
+            continue
+        here = [each for each in records.get(_pair(before), ()) if not before.kernels or each.machine == before.machine]
+        if here and not any(_is_answered(before, record) for record in here):
+            yield before.model_copy(update={"reason": _reason_left_out(before)})
+
+
+def _reason_left_out(before: Finding) -> str:
+    """Why it remains; of a failure with the reason that it had."""
+    reason = before.reason or ""
+    if before.kind == "exact" or not reason:
+        return NOT_COMPARED
+    return reason if reason.startswith(NOT_COMPARED) else f"{NOT_COMPARED}; before: {reason}"
+
+
+def _is_answered(finding: Finding, record: Record) -> bool:
+    """Whether a record has what a finding is about, or the reason why it cannot be measured."""
+    if finding.kernels:
+        return kernel_digests.setting_of(finding.metric) in kernel_digests.sources(record)
+    reading = record.readings.get(finding.metric)
+    return reading is not None and reading.status != "skipped"
 
 
 def _pair(finding: Finding) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 Levels are those of eager. A run is left out for the architectures that had findings that were not accepted.
 When a slower time is accepted, its level starts with the accepted run; when it is measured under other settings than
-the baseline, with that run.
+the baseline, with the first run of these settings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import TIMES, Acceptance, NightlyRun, Place, Red, Start
-from reporter.store import history
+from reporter.store import history, record_files
 from reporter.store.history import PastRun
 
 
@@ -28,7 +28,7 @@ def before(
     folder: Folder, base: Sequence[Record], tonight: Sequence[Record], last: NightlyRun | None, now: str
 ) -> list[PastRun]:
     """The accepted runs before this one that the level of each time is made of."""
-    first = [*starts(last, folder.acceptances().accepted), *restarted(base, tonight, last, now)]
+    first = [*starts(last, folder.acceptances().accepted), *restarted(folder, base, tonight, last, now)]
     return past(folder.out / "history.jsonl", tonight, first, last)
 
 
@@ -74,19 +74,40 @@ def starts(last: NightlyRun | None, acceptances: Iterable[Acceptance]) -> list[S
 
 
 def restarted(
-    base: Sequence[Record], tonight: Sequence[Record], last: NightlyRun | None, now: str
+    folder: Folder, base: Sequence[Record], tonight: Sequence[Record], last: NightlyRun | None, now: str
 ) -> tuple[Start, ...]:
-    """The starts because of other settings, one for each time, with those of this run."""
+    """The starts because of other settings, one for each time, with those of this run.
+
+    A level starts once although the baseline keeps the former settings, as it does while there are findings.
+    """
     found = {each.place: each for each in (last.starts if last else ())}
     before = {(record.architecture, record.machine): record for record in base if record.mode == EAGER}
     for record in (each for each in tonight if each.mode == EAGER):
         previous = before.get((record.architecture, record.machine))
-        for key, reading in record.readings.items():
-            old = previous.readings.get(key) if previous else None
-            if old and old.measured and reading.measured and not same_conditions(old.conditions, reading.conditions):
-                start = Start(architecture=record.architecture, metric=key, machine=record.machine, run=now)
+        others = [key for key in record.readings if previous and _differs(previous, record, key)]
+        in_place = _in_place(folder, record) if others else None
+        for key in others:
+            start = Start(architecture=record.architecture, metric=key, machine=record.machine, run=now)
+            if start.place not in found or in_place is None or _differs(in_place, record, key):
                 found[start.place] = start
     return tuple(found.values())
+
+
+def _differs(before: Record, record: Record, key: str) -> bool:
+    """Whether a time has a value in both records, under other settings."""
+    old, new = before.readings.get(key), record.readings.get(key)
+    if not old or not new or not old.measured or not new.measured:
+        return False
+    return not same_conditions(old.conditions, new.conditions)
+
+
+def _in_place(folder: Folder, record: Record) -> Record | None:
+    """The same record of the last complete run, None if it cannot be read."""
+    path = record_files.record_path(folder.out, record.machine, record.architecture)
+    try:
+        return record_files.load(path) if path.exists() else None
+    except ReporterError:
+        return None
 
 
 def red(last: NightlyRun | None) -> Iterator[Red]:

@@ -189,7 +189,7 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
     """The findings; a run that ended early has not removed what it did not reach."""
     base, last = before.base, before.last
     tonight, _ = record_files.load_all_modes(work.request.folder)
-    served = baseline.from_history(base, tonight, work.folder.out / "history.jsonl")
+    served = baseline.from_history(base, tonight, work.folder.out / "history.jsonl", last)
     compared = (*base.records, *served)
     if served and not work.fixed:
         with suppress(ReporterError):  # a full disk hides no finding of this run
@@ -220,6 +220,7 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
         fail_on=work.fail_on,
         past=before.past,
         pinned=before.pinned,
+        outdated=tuple(reference_findings.outdated(before.pinned, work.folder.acceptances().accepted)),
     )
 
 
@@ -241,17 +242,18 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
         findings=tuple(nightly.findings),
         failing=tuple(nightly.failing),
         red=tuple(level.red(before.last)),
-        starts=level.restarted(nightly.base.records, nightly.tonight, before.last, nightly.now),
+        starts=level.restarted(work.folder, nightly.base.records, nightly.tonight, before.last, nightly.now),
         elsewhere=reference_findings.elsewhere(nightly.pinned, before.last),
     )
-    compared = (
-        baseline_file.BaselineComparison(run_document.BASE, newest.started, nightly.differences) if newest else None
-    )
+    since = newest.started if newest else ""  # all values of the baseline are those of the history
+    compared = baseline_file.BaselineComparison(run_document.BASE, since, nightly.differences)
     try:
         found = run_document.as_json(nightly, work.request, work.folder.out.name, work.fail_on, code)
         reference_file.save(work.request.folder, nightly.pinned, work.fail_on, code)
         ratio_history.add(work.request.folder, nightly.pinned)
-        baseline_file.save(work.request.folder, compared, found, run_document.findings(nightly))
+        baseline_file.save(
+            work.request.folder, None if nightly.is_first else compared, found, run_document.findings(nightly)
+        )
         record_files.add_to_history(
             work.request.folder, record_files.history_size(work.folder.out), {"exit_code": code}
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reporter.compare.kernel_changes import layers_in_words
+from reporter.compare.noisy_times import is_growth_hidden
 from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly.screen import day
@@ -23,6 +24,9 @@ WORDS = {
     "level": "above its level",
     "reference": "worse than the reference",
 }
+HIDDEN = ", too noisy to show whether it grew"
+Place = tuple[str, str, str]
+"""Architecture, metric, mode."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,12 @@ class OutletRow:
 def rows(comparison: Mapping[str, Any], pinned: Mapping[str, Any], fail_on: FailOn) -> list[OutletRow]:
     """The regressions first, the largest first; those against a reference of a nightly run are among its findings."""
     against = () if comparison.get("findings") else _against(pinned, fail_on)
-    found = [*_findings(comparison, fail_on), *against, *_gaps(pinned)]
+    found = [*_findings(comparison, pinned, fail_on), *against, *_gaps(pinned)]
     return sorted(found, key=lambda row: (not row.red, not row.missing, bool(row.accepted), -row.ratio, row.name))
 
 
-def _findings(comparison: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
+def _findings(comparison: Mapping[str, Any], pinned: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
+    hidden = {_place(row) for row in pinned.get("verdicts", ()) if row["known"] and _hidden(row)}
     for each in comparison.get("findings", ()):
         finding = _finding(each)
         ratio = each["slowdown"]
@@ -66,7 +71,7 @@ def _findings(comparison: Mapping[str, Any], fail_on: FailOn) -> Iterator[Outlet
             result=f"{word}{values}{change}{why}",
             red=finding.fails(fail_on),
             unjudged=each["kind"] == "reference" and finding.is_open and not finding.fails(fail_on),
-            accepted=_shown(each),
+            accepted=_shown(each, hidden),
             ratio=ratio or math.inf,
         )
 
@@ -93,7 +98,7 @@ def _against(pinned: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
                 result=f"{each['verdict']} ({(each['ratio'] - 1) * 100:+.1f} % time)",
                 red=slower and fail_on in TIMES,
                 unjudged=slower and fail_on not in TIMES,
-                accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
+                accepted=_acceptance(each["known"]["since"]) + _hidden(each) if each["known"] else "",
                 ratio=each["ratio"],
             )
 
@@ -116,6 +121,15 @@ def _gaps(pinned: Mapping[str, Any]) -> Iterator[OutletRow]:
         )
 
 
+def _hidden(row: Mapping[str, Any]) -> str:
+    """What a slowdown that is known has beside it if the machine was too noisy to show whether it grew."""
+    return HIDDEN if is_growth_hidden(row["known"]["ratio"], row.get("high"), row.get("detectable")) else ""
+
+
+def _place(row: Mapping[str, Any]) -> Place:
+    return row["architecture"], row["metric"], row["mode"]
+
+
 def _kernels(row: Mapping[str, Any]) -> str:
     """The layers that ran another kernel, with both names."""
     return "; ".join(f"{layers_in_words(swap['layers'])}: {swap['base']} -> {swap['new']}" for swap in row["swaps"])
@@ -132,10 +146,15 @@ def _finding(row: Mapping[str, Any]) -> Finding:
     return Finding.model_validate({**about, "ratio": row["slowdown"], "information": row.get("information", False)})
 
 
-def _shown(row: Mapping[str, Any]) -> str:
-    """How a finding of comparison.json is shown that does not fail a run; empty for another one."""
+def _shown(row: Mapping[str, Any], hidden: Collection[Place]) -> str:
+    """How a finding of comparison.json is shown that does not fail a run; empty for another one.
+
+    `hidden` are the times of which the run does not show whether they grew.
+    """
+    if row["accepted"] and row["kind"] == "reference":
+        return _acceptance(row["since"]) + (HIDDEN if row["slowdown"] and _place(row) in hidden else "")
     if row["accepted"]:
-        return _acceptance(row["since"] if row["kind"] == "reference" else "")
+        return _acceptance("")
     return "for information" if row.get("information") else ""
 
 

@@ -40,6 +40,8 @@ OPEN = (
     "move`. If the machine is too noisy, use one without other work, or `--preset thorough`."
 )
 HOW_TO_FAIL = "To fail such a run, use `--fail-on any` (`fail-on: any` with the action)."
+NOT_COMPARED = "Nothing was compared: this run has no baseline and no pinned reference."
+MEASUREMENT_FAILED = "some measurement failed"
 COMPLETE = (0, REGRESSED, FAILED)
 """The exit codes of runs whose files are complete."""
 LONGEST = 1000
@@ -54,7 +56,7 @@ class PublishedRun:
     summary: dict[str, Any]
     comparison: dict[str, Any]
     unfinished: Started | None = None
-    """A later nightly run, which did not finish: the files are of the one before it."""
+    """A later nightly run, which did not finish: the files are of a run before it."""
     given: int | None = None
     """The exit code of the last run, if the caller knows it."""
     failure: ReferenceFailure | None = None
@@ -72,6 +74,11 @@ class PublishedRun:
         return code != 0 and (self.unfinished is not None or code not in (None, *COMPLETE))
 
     @property
+    def is_compared(self) -> bool:
+        """Whether the run was to be compared with anything: an earlier run, a baseline, or a pinned reference."""
+        return bool(self.comparison or self._pinned or self.failure)
+
+    @property
     def fail_on(self) -> FailOn:
         """What makes a run fail."""
         stored = (each.get("fail_on") for each in (self.comparison, self._pinned, self.summary["settings"]))
@@ -86,14 +93,14 @@ class PublishedRun:
 
     @property
     def green(self) -> bool:
-        """Whether the run shows that nothing regressed; one that failed or was too noisy does not."""
+        """Whether nothing regressed among what the run compared; one that failed or was too noisy is no pass."""
         code = self._code
         return code == 0 if code is not None else not self.red and not self._open
 
     @property
     def settles(self) -> bool:
-        """Whether an issue may be closed: not by a run that is too noisy to show that nothing became slower."""
-        return self.green and not self._blind
+        """Whether an issue may be closed: not by a run that compared nothing, or is too noisy to show a slowdown."""
+        return self.green and self.is_compared and not self._blind
 
     def left_open(self, issue: str) -> str:
         """The text of an issue after this green run: with what still has no verdict; empty if all of it has one.
@@ -131,7 +138,9 @@ class PublishedRun:
         red = sum(row.red for row in self.rows)
         if red:
             return f"Regressions: {red}."
-        return "No regression." if self.green else f"No verdict: {self._open or 'some measurement failed'}."
+        if not self.green:
+            return f"No verdict: {self._open or MEASUREMENT_FAILED}."
+        return "No regression." if self.is_compared else NOT_COMPARED
 
     @property
     def rows(self) -> list[OutletRow]:
@@ -165,7 +174,7 @@ class PublishedRun:
 
     @property
     def _open(self) -> str:
-        """Why a comparison with a pinned reference is no pass; empty if it is one."""
+        """Why a comparison with a pinned reference, or a run that compared nothing, is no pass; empty if it is one."""
         if self.failure:
             return f"the comparison with the pinned reference failed: {self.failure.reason}"
         gaps = self._pinned.get("gaps", ())
@@ -173,7 +182,9 @@ class PublishedRun:
             return f"times that failed in one of both environments: {failed}"
         if lost := len(self._pinned.get("lost", ())):
             return f"rounds that failed in one of both environments: {lost}"
-        return "too much noise" if self._pinned.get("too_noisy") else ""
+        if self._pinned.get("too_noisy"):
+            return "too much noise"
+        return MEASUREMENT_FAILED if not self.is_compared and self.summary.get("failed") else ""
 
 
 def read(folder: Path, code: int | None = None) -> PublishedRun:
@@ -199,7 +210,8 @@ def _read(folder: Path, code: int | None) -> PublishedRun:
             raise ReporterError(f"{folder}: unknown value of --fail-on: {legible(str(fail_on))}")
     run = PublishedRun(folder, summary, comparison, given=code, failure=reference_file.load_failure(folder))
     with suppress(ReporterError):  # a file that cannot be read
-        return replace(run, unfinished=state.load(Folder(folder).started_file, Started))
+        started = state.load(Folder(folder).started_file, Started)
+        return run if started is None or started.superseded else replace(run, unfinished=started)
     return run
 
 
@@ -229,7 +241,8 @@ def marker(name: str) -> str:
 
 def comment(run: PublishedRun, name: str, link: str) -> str:
     """The comment: a headline, at most MOST_ROWS rows, what to do, and a link to the report."""
-    word = "regression" if run.red else "no regression" if run.green else "no verdict"
+    passed = "no regression" if run.is_compared else "nothing was compared"
+    word = "regression" if run.red else passed if run.green else "no verdict"
     unjudged = run.unjudged
     word += ", not everything is judged" if unjudged else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]

@@ -21,8 +21,10 @@ from reporter.documents.reference_verdicts import (
     ReferenceVerdict,
 )
 from reporter.model import Quantity
-from reporter.model.records import EAGER
+from reporter.model.records import EAGER, pair_name
 from reporter.nightly.state import Acceptance, Finding, Kind, NightlyRun
+from reporter.report.between_runs.grouping import and_more
+from reporter.report.language import SOURCE, language
 from reporter.run.paired import reference_run
 from reporter.run.paired.against import Against
 
@@ -30,6 +32,7 @@ KIND: Kind = "reference"
 Row = ReferenceVerdict | ReferenceChange
 Marked = TypeVar("Marked", ReferenceVerdict, ReferenceChange)
 TIME_UNITS = ("s", "1/s")
+OUTDATED = "accepted, but not slower in this run: {names} (if it is fixed, remove it from accepted.json)"
 Place = tuple[str, str, str]
 """Architecture, metric, mode."""
 
@@ -111,6 +114,25 @@ def findings(
         if why and _place(each) not in made:
             accepted = any(entry.covers(each) for entry in acceptances)
             yield each.model_copy(update={"reason": why, "accepted": accepted})
+
+
+def outdated(found: AgainstReference | None, acceptances: Sequence[Acceptance]) -> Iterator[str]:
+    """A line with the slowdowns that are accepted although this run does not have them, if there are any.
+
+    One run does not end an acceptance: a user decides whether the slowdown is fixed.
+    """
+    if found is None:
+        return
+    names = []
+    for row in found.verdicts:
+        here = Finding.model_validate({**_about(row, found, ""), "ratio": row.ratio})
+        entries = [each for each in acceptances if each.kind == KIND and each.is_about(here)]
+        ratios = [each.ratio for each in entries if each.ratio is not None]
+        is_refuted = row.high is not None and row.high < min(ratios, default=0.0)
+        if is_refuted and row.verdict in ("unchanged", "faster"):
+            names.append(f"{pair_name(row.architecture, row.mode)} {row.metric}")
+    if names:
+        yield OUTDATED.format(names=and_more(names, language(SOURCE)))
 
 
 def elsewhere(found: AgainstReference | None, last: NightlyRun | None) -> tuple[Finding, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from reporter import documents
-from reporter.compare import document
+from reporter.compare import document, kernel_changes
 from reporter.compare.document import Context
+from reporter.compare.kernel_digests import setting_of
 from reporter.compare.matching import NO_NUMBER
 from reporter.documents import comparisons
 from reporter.documents.comparisons import StillFailing
@@ -15,6 +16,7 @@ from reporter.metrics.operators import KERNELS
 from reporter.model import Quantity
 from reporter.model.settings import FailOn
 from reporter.nightly import screen
+from reporter.nightly.findings import NOT_COMPARED
 from reporter.nightly.run_folder import UNFINISHED
 from reporter.nightly.screen import NightlyComparison
 from reporter.nightly.state import Finding
@@ -42,8 +44,8 @@ def findings(nightly: NightlyComparison) -> list[comparisons.FindingRow]:
     """The findings with what programs need to know of their metrics."""
     readings = (reading for record in (*nightly.base.records, *nightly.tonight) for reading in record.readings.values())
     quantities = {KERNELS.key: KERNELS, **{reading.quantity.key: reading.quantity for reading in readings}}
-    changes = nightly.differences.changes
-    quantities |= {change.quantity.key: change.quantity for change in changes if change.kernels and change.quantity}
+    settings = {each.metric: setting_of(each.metric) for each in nightly.findings if each.kernels}
+    quantities |= {key: kernel_changes.quantity(setting) for key, setting in settings.items() if key != KERNELS.key}
     return [_finding(each, quantities.get(each.metric)) for each in nightly.findings]
 
 
@@ -86,6 +88,6 @@ def _finding(finding: Finding, quantity: Quantity | None) -> comparisons.Finding
 
 
 def _reason(finding: Finding) -> str | None:
-    """Why it is one; that of kernels has both names, also if one against a reference remains for another reason."""
-    kernels = finding.kernels if finding.kind == "reference" else ""
+    """Why it is one; that of kernels has both names, also if it remains for another reason."""
+    kernels = finding.kernels if finding.kind == "reference" or finding.reason == NOT_COMPARED else ""
     return "; ".join(part for part in (kernels, finding.reason) if part) or finding.kernels or None

@@ -52,10 +52,14 @@ UNFINISHED: dict[str, Any] = {"finished": False, "architecture": None, "values":
 
 
 class Started(Model):
-    """When the run in progress started, and the line that history.jsonl gets if it does not finish."""
+    """When the run in progress started, and the line that history.jsonl gets if it does not finish.
+
+    `superseded`: it did not finish, and the results in the folder are those of a later run of the main job.
+    """
 
     started: str
     line: dict[str, JsonValue] | None = None
+    superseded: bool = False
 
 
 class Folder:
@@ -104,6 +108,17 @@ class Folder:
             line = {**unfinished.line, "exit_code": code}
             with suppress(ReporterError):
                 state.save(self.started_file, unfinished.model_copy(update={"line": line}))
+
+    def supersede(self) -> None:
+        """Marks the nightly runs before a complete run of the main job, whose results are in their place now.
+
+        The next nightly run still prints that one did not finish. The caller has the lock of the folder.
+        """
+        with suppress(ReporterError):  # a full disk
+            if unfinished := _or_none(self.started_file, Started):
+                state.save(self.started_file, unfinished.model_copy(update={"superseded": True}))
+            if last := self.last():
+                state.save(self.run_file, last.model_copy(update={"superseded": True}))
 
     def discard(self) -> None:
         """Removes what a run that ends without being complete has measured."""

@@ -14,6 +14,7 @@ from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly.accept_command import accept_command
 from reporter.nightly.baseline import Baseline
+from reporter.nightly.findings import NOT_COMPARED
 from reporter.nightly.state import Failing, Finding, Kind
 from reporter.report import units
 from reporter.report.between_runs import reference_section
@@ -60,6 +61,8 @@ class NightlyComparison:
     fail_on: FailOn = "never"
     past: Sequence[PastRun] = ()
     pinned: AgainstReference | None = None
+    outdated: Sequence[str] = ()
+    """Which acceptances are of slowdowns that this run does not have."""
 
     @property
     def is_first(self) -> bool:
@@ -74,7 +77,7 @@ def headline(nightly: NightlyComparison) -> str:
         parts = ["nothing changed among what was compared" if _reasons(nightly) else "nothing changed"]
     if accepted := len([each for each in nightly.findings if each.accepted]):
         parts.append(f"{accepted} accepted")
-    parts += [*_not_compared(nightly), *_without_baseline(nightly)]
+    parts += [*nightly.outdated, *_not_compared(nightly), *_without_baseline(nightly)]
     if nightly.unfinished:
         parts.append(f"the run of {moment(nightly.unfinished)} did not finish")
     if nightly.base.newest:
@@ -141,13 +144,16 @@ def _changed(nightly: NightlyComparison) -> Iterator[str]:
 
 def _counts(nightly: NightlyComparison) -> Iterator[str]:
     """How many findings of each kind this run has, and how many an earlier one had; what still fails comes later."""
+    failing = {pair_name(each.architecture, each.mode) for each in nightly.failing}
     for kind, word in COUNTS.items():
         group = [each for each in nightly.findings if each.kind == kind and each.is_open]
         first = [each for each in group if each.since == nightly.now]
         if first:
             yield f"{len(first)} {word}"
-        if len(group) > len(first) and kind != "failed":
-            yield f"{len(group) - len(first)} {word} since {day(min(each.since for each in group))}"
+        still = failing if kind == "failed" else set()
+        earlier = [each.since for each in group if each.since != nightly.now and each.name not in still]
+        if earlier:
+            yield f"{len(earlier)} {word.removeprefix('newly ')} since {day(min(earlier))}"
 
 
 def _why_first(base: Baseline) -> str:
@@ -265,12 +271,13 @@ def _option(group: Sequence[FindingLine]) -> str:
 
 
 def _value(each: Finding) -> str:
+    left_out = f" ({NOT_COMPARED})" if each.kind == "exact" and each.reason == NOT_COMPARED else ""
     if each.kernels:
-        return f"{each.name} {each.reason or each.kernels}"
+        return f"{each.name} {each.kernels if left_out else each.reason or each.kernels}{left_out}"
     base, new = each.base or 0, each.new or 0
     share = f" ({new / base - 1:+.2%})" if base else ""
     shown = [f"{value:,}" if isinstance(value, int) else repr(value) for value in (base, new)]
-    return f"{each.name} {shown[0]} -> {shown[1]}{share}"
+    return f"{each.name} {shown[0]} -> {shown[1]}{share}{left_out}"
 
 
 def _of_reference(each: Finding) -> str:

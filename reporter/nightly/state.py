@@ -138,7 +138,8 @@ class Start(Model):
 class NightlyRun(Model):
     """A complete nightly run: `parts` are the files and folders that it puts in place, `red` earlier runs.
 
-    `elsewhere` has the findings of earlier runs against a reference that this run was not about.
+    `elsewhere` has the findings of earlier runs against a reference that this run was not about. `superseded`: the
+    records in the folder are those of a later run of the main job.
     """
 
     schema_number: int = Field(SCHEMA, alias="schema")
@@ -152,6 +153,7 @@ class NightlyRun(Model):
     starts: tuple[Start, ...] = ()
     elsewhere: tuple[Finding, ...] = ()
     parts: tuple[str, ...] = ()
+    superseded: bool = False
 
     @property
     def accepted(self) -> bool:

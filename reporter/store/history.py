@@ -9,7 +9,7 @@ ONE_RUN_SECONDS lie between two of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
@@ -93,12 +93,20 @@ def complaint(path: Path, most_bytes: int = MOST_BYTES) -> str | None:
     return f"{path}: no line of it can be read; earlier runs are left out"
 
 
-def last_values(path: Path, names: Collection[str], most_bytes: int = MOST_BYTES) -> dict[str, dict[str, float]]:
-    """The last value of each key of some architectures, on any machine; none from a file that cannot be read."""
+def last_values(
+    path: Path,
+    names: Collection[str],
+    most_bytes: int = MOST_BYTES,
+    left_out: Callable[[str, str], bool] = lambda *_: False,
+) -> dict[str, dict[str, float]]:
+    """The last value of each key of some architectures, on any machine; none from a file that cannot be read.
+
+    `left_out` is called with the architecture and the moment of a line, and is true for one that does not count.
+    """
     found: dict[str, dict[str, float]] = {}
     try:
         for line in _backwards(path, most_bytes) if names else ():
-            if line["architecture"] in names:
+            if line["architecture"] in names and not left_out(line["architecture"], str(line.get("generated"))):
                 values = found.setdefault(line["architecture"], {})
                 for key, value in line["values"].items():
                     if _is_number(value):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,7 +38,7 @@ def publish_command(
 
     The options --github-comment and --github-issue use GITHUB_TOKEN, GITHUB_REPOSITORY and GITHUB_EVENT_PATH.
     """
-    from reporter.host import files, printing
+    from reporter.host import printing
     from reporter.host.github import GitHub, pull_request
     from reporter.model.fields import legible
     from reporter.nightly import outlet_files, outlets
@@ -44,8 +46,9 @@ def publish_command(
     run, link = outlets.read(folder, exit_code), legible(link)  # a byte other than UTF-8 is a surrogate
     text = outlets.comment(run, name, link)
     suite = outlet_files.junit(run) if junit else b""
-    measurements = files.dumps(outlet_files.benchmark(run)) if benchmark else ""
-    outlets.write(((comment, text), (junit, suite), (benchmark, measurements)))
+    outlets.write(((comment, text), (junit, suite)))
+    if benchmark:
+        _write_times(outlet_files.benchmark(run), benchmark)
     if github_comment:
         number = pull_request()
         if number is None:
@@ -55,6 +58,19 @@ def publish_command(
     if github_issue and (run.red or run.settles):
         issue = partial(outlets.issue, run, name, link)
         GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", issue, run.red, run.left_open)
+
+
+def _write_times(times: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Writes the times for github-action-benchmark, which fails if there are none: then the file is removed."""
+    from reporter.host import files, printing
+
+    if times:
+        files.write(path, files.dumps(times))
+        return
+    if path.is_file():  # or the times of an earlier run would be points of this one
+        with files.writing(path):
+            path.unlink()
+    printing.note(f"{path} is not written: the run has no times")
 
 
 ENTRIES = (publish_command,)
