@@ -3,7 +3,8 @@
 `Machine` is a second implementation of `reporter.worker.device.Runtime`. While it is entered, `tensor.to("cuda:1")`
 and every operator on such a tensor run on the CPU, and the machine does what a real one would do besides: it queues the
 operator on the device that holds the tensor, lets the device's clock and the caller's advance, and counts the bytes of
-all live tensors of each device. Reading a value waits for the device, as in torch.
+all live tensors of each device. Reading a value waits for the device, as in torch. A device of the type `mps` does not
+have float64, neither for its own tensors nor in a copy to the CPU that changes the data type.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ NAMING = (torch.device, torch._C._nn._parse_to)
 """What only names a device and makes no tensor."""
 BLOCK = 2 << 20
 """The allocator reserves memory in such steps."""
+LACKING = {"mps": (torch.float64, torch.complex128)}
+"""The data types that devices of a type do not have."""
 
 
 @dataclass
@@ -141,8 +144,15 @@ class Machine:
     def home(self, value: Any) -> int | None:
         return self.homes.get(value.untyped_storage()._cdata) if isinstance(value, Tensor) else None
 
+    def require(self, dtype: torch.dtype) -> None:
+        """TypeError where the devices do not have a data type."""
+        if dtype in LACKING.get(self.kind, ()):
+            name = str(dtype).removeprefix("torch.")
+            raise TypeError(f"Cannot convert a MPS Tensor to {name} dtype as the MPS framework doesn't support {name}.")
+
     def hold(self, tensor: Tensor, index: int) -> None:
         """Let a tensor's memory belong to a device until it is freed."""
+        self.require(tensor.dtype)
         storage = tensor.untyped_storage()
         if storage._cdata in self.homes:
             return
@@ -208,6 +218,10 @@ class _Placing(TorchFunctionMode):
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in NAMING:
             return func(*args, **(kwargs or {}))
+        if self.machine.kind in LACKING and func in (Tensor.cpu, Tensor.to) and self.machine.home(args[0]) is not None:
+            values = (*args[1:], *(kwargs or {}).values())
+            if func is Tensor.cpu or any(isinstance(each, torch.device | str) and is_cpu(each) for each in values):
+                return self._moved(func, args, kwargs or {})
         places: list[torch.device] = []
 
         def local(value: Any) -> Any:
@@ -225,3 +239,15 @@ class _Placing(TorchFunctionMode):
             answer = answer.clone() if any(answer is value for value in args) else answer
             self.machine.hold(answer, index)
         return answer
+
+    def _moved(self, func: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """A tensor that leaves a device for the CPU, in the data type that is asked for."""
+        for value in (*args[1:], *kwargs.values()):
+            if isinstance(value, torch.dtype):
+                self.machine.require(value)
+        with torch._C._DisableTorchDispatch():  # a copy whose memory belongs to no device
+            return func(args[0].clone(), *args[1:], **kwargs)
+
+
+def is_cpu(name: torch.device | str) -> bool:
+    return torch.device(name).type == "cpu"

@@ -34,6 +34,8 @@ class SimulatedGpu:
     """Bytes of each process."""
     graphics: dict[int, int | None] = field(default_factory=dict)
     looks: int = 0
+    parent: int | None = None
+    """The place of the GPU that a MIG instance is part of. The library has no clock of an instance."""
 
 
 class SimulatedNvml:
@@ -53,7 +55,7 @@ class SimulatedNvml:
 
     def nvmlDeviceGetClockInfo(self, handle: int, type: int) -> int:  # noqa: N802
         assert type == self.NVML_CLOCK_SM
-        gpu = self.gpus[handle]
+        gpu = self._whole(handle)
         gpu.looks += 1
         if gpu.drifting:
             return gpu.idle + 100 * (gpu.looks % 7)
@@ -62,7 +64,7 @@ class SimulatedNvml:
         return round(gpu.idle + (gpu.busy - gpu.idle) * min(1.0, worked / gpu.rise))
 
     def nvmlDeviceGetCurrentClocksEventReasons(self, handle: int) -> int:  # noqa: N802
-        return self.gpus[handle].bits
+        return self._whole(handle).bits
 
     def nvmlDeviceGetComputeRunningProcesses(self, handle: int) -> list[Any]:  # noqa: N802
         return _listed(self.gpus[handle].compute)
@@ -71,7 +73,15 @@ class SimulatedNvml:
         return _listed(self.gpus[handle].graphics)
 
     def nvmlDeviceGetDeviceHandleFromMigDeviceHandle(self, migDevice: int) -> int:  # noqa: N802, N803
-        return migDevice
+        parent = self.gpus[migDevice].parent
+        if parent is None:
+            raise SimulatedError("Invalid Argument")
+        return parent
+
+    def _whole(self, handle: int) -> SimulatedGpu:
+        if self.gpus[handle].parent is not None:
+            raise SimulatedError("Not Supported")
+        return self.gpus[handle]
 
 
 def _listed(processes: dict[int, int | None]) -> list[Any]:

@@ -25,7 +25,7 @@ from reporter.model import Reading, Record, Verdict
 from reporter.model.scaling_curves import CurvePoint, Curves
 from reporter.model.settings import settings
 from reporter.run import experiment
-from reporter.run.costs import USUAL_SPEED, Costs, stored_as
+from reporter.run.costs import CHECK_FLOAT64, CHECK_IMAGES, USUAL_SPEED, Costs, stored_as
 from reporter.run.paired import interleaving, paired_run
 from reporter.run.request import Estimate
 
@@ -239,6 +239,22 @@ def test_the_first_round_of_a_mode_is_no_measure_for_later_ones() -> None:
     assert costs(second) < expected
     costs.learn(second, 7.0)
     assert (costs(third), costs(first)) == (7.0, 2 * expected)
+
+
+@pytest.mark.parametrize("times", [{}, {"latency_cpu": 0.05, "latency_cuda": 0.001}], ids=["unmeasured", "measured"])
+def test_the_float64_run_of_a_mode_on_a_gpu_has_its_price_on_the_cpu(times: dict[str, float]) -> None:
+    """It takes longer than all calls on the GPU."""
+    measured = {key: reading(key, seconds) for key, seconds in times.items()}
+    costs = Costs({}, USUAL_SPEED, lambda name: blank(name).model_copy(update={"readings": measured}))
+    on_gpu = {"device": "cuda:0", "process": "modes cuda", "metrics": ("latency_cuda",)}
+
+    def once(**changed: Any) -> float:
+        """What the first round takes longer than others: preparing and checking."""
+        first, later = (in_modes("channels_last", number=number).model_copy(update=changed) for number in (0, 1))
+        return costs(first) - costs(later)
+
+    calls = CHECK_FLOAT64 + 2 * CHECK_IMAGES
+    assert CHECK_FLOAT64 / calls < once(**on_gpu) / once() < 0.9
 
 
 def of_curve(*batches: int, **more: Any) -> Job:

@@ -79,11 +79,19 @@ def test_in_a_container_one_of_the_processes_is_this_one() -> None:
 
 
 def test_a_device_is_found_by_the_uuid_that_torch_gives() -> None:
-    nvml = SimulatedNvml(Machine([Accelerator(1.0)] * 2), SimulatedGpu("GPU-1"), SimulatedGpu("MIG-2", idle=500))
+    nvml = SimulatedNvml(Machine([Accelerator(1.0)] * 2), SimulatedGpu("GPU-1"), SimulatedGpu("GPU-2", idle=500))
     assert gpu_state.looked_at(nvml, "1").clock_mhz == 345
     assert gpu_state.looked_at(nvml, "2").clock_mhz == 500
     with pytest.raises(SimulatedError):
         gpu_state.looked_at(nvml, "3")
+
+
+@pytest.mark.parametrize("uuid", ["2", "MIG-2"], ids=["as torch gives it", "whole"])
+def test_a_mig_instance_has_the_clock_and_the_limits_of_its_gpu(uuid: str) -> None:
+    """NVML has neither for an instance, but its processes."""
+    instance = SimulatedGpu("MIG-2", parent=0, compute={os.getpid(): 600 * MIB, os.getpid() + 1: 300 * MIB})
+    nvml = SimulatedNvml(Machine([Accelerator(1.0)] * 2), SimulatedGpu("GPU-1", bits=0x4), instance)
+    assert gpu_state.looked_at(nvml, uuid) == DeviceState(345, ("its power limit",), 1, 300)
 
 
 def test_what_a_device_does_not_support_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:

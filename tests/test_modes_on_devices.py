@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ from reporter.metrics.training_throughput import TRAINING, measure
 from reporter.model import Architecture, Metric, Reading
 from reporter.model.attempts import LONGEST_REASON, attempt
 from reporter.model.device_states import STATES
-from reporter.model.modes import parse
+from reporter.model.modes import Mode, parse
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import BEST, best
 from reporter.registry.catalog import collect
@@ -35,7 +36,7 @@ from reporter.worker.latency.fitting_batch import largest, with_fitting_batch
 from reporter.worker.subject import Subject
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_readings import gpu_precisions
-from reporter.worker.variants.mode_variants import in_torch
+from reporter.worker.variants.mode_variants import eager, in_torch
 
 pytestmark = pytest.mark.usefixtures("brief_collections")
 METRICS = collect("reporter.metrics", Metric)
@@ -175,6 +176,25 @@ def test_the_state_of_the_device_is_noted_in_the_times_of_modes(monkeypatch: pyt
     assert {key: form(each) for key, each in alike.items()} == {
         key: form(gpu_samples.reading(key, "channels_last")) for key in alike
     }, "as in the samples of reports"
+
+
+def test_outputs_on_mps_are_compared_with_a_float64_run_on_the_cpu(tmp_path: Path) -> None:
+    """MPS has no float64: tensors are moved to the CPU before their data type changes."""
+    machine = Machine([Accelerator(0.0)], kind="mps")
+    with machine:
+        on_device = torch.ones(2).to("mps:0")
+        for refused in (Tensor.double, partial(Tensor.to, device="cpu", dtype=torch.float64)):
+            with pytest.raises(TypeError, match="MPS Tensor to float64"):
+                refused(on_device)
+        assert on_device.cpu().double().dtype == torch.float64
+        for _ in range(2):  # the second time from the cache
+            subject = Subject(ENTRY, machine.device("mps:0"), CONDITIONS)
+            preparation = ModePreparation(subject, tmp_path)
+            preparation.calibrate()
+            found = preparation.checked(eager(subject.network, subject.form), Mode())
+            assert found.measured
+            assert found.reason is None
+            assert {each.dtype for each in subject.network.parameters()} == {torch.float32}
 
 
 # The end of memory

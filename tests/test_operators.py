@@ -17,12 +17,15 @@ from torch import Tensor, nn
 from torchvision.models import get_model
 
 from reporter.compare.kernel_changes import changed_calls
-from reporter.metrics.operators import COVERAGE
+from reporter.metrics import stages
+from reporter.metrics.operators import COVERAGE, ON_GPU
 from reporter.model import UnsupportedError
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
+from reporter.report.why import operator_names
+from reporter.worker import device
 from reporter.worker.counts.counting import count
 from reporter.worker.latency.alternation import Alternation, Effort
-from reporter.worker.profiling import kernel_names, operator_events, operator_pass, operator_times
+from reporter.worker.profiling import device_kernels, kernel_names, operator_events, operator_pass, operator_times
 from reporter.worker.profiling.device_kernels import launched
 from reporter.worker.profiling.instruction_sets import NEEDED, instruction_sets
 from reporter.worker.profiling.kernel_calls import recorded
@@ -31,6 +34,7 @@ from reporter.worker.profiling.layer_times import LISTED, layer_times
 from reporter.worker.profiling.observation import ProfilerOverhead, observe
 from reporter.worker.profiling.operator_events import OperatorEvent, Timed, events, operators, timed
 from reporter.worker.profiling.operator_times import aligned, profiled
+from reporter.worker.profiling.stage_times import StageProfile
 from reporter.worker.torch_state import threads
 
 LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.ReLU)
@@ -451,3 +455,42 @@ def test_kernels_of_a_device_are_listed_with_the_operators_that_launched_them() 
         ("", "aten::cudnn_convolution", "sm90_gemm", pytest.approx(30e-6)),
         ("", "aten::cudnn_convolution", "bias", pytest.approx(10e-6)),
     ]
+
+
+def kernels_of(seconds: dict[str, float]) -> list[tuple[str, str, str, float]]:
+    """The kernels of a call by their names."""
+    return [("", "aten::cudnn_convolution", kernel, each) for kernel, each in seconds.items()]
+
+
+def test_the_time_in_which_a_gpu_is_idle_is_a_row_of_its_own() -> None:
+    """One image of a call that is bound by kernel launches: kernels keep their seconds, 1 ms of 4."""
+    calls = [kernels_of({"sm90_gemm": 0.9e-3, "bias": 0.1e-3})] * 5
+    found, rows = operator_times.from_lists(calls, 4e-3, rest=operator_times.GPU_IDLE)
+    seconds = {row.kernel: row.seconds for row in found.operators}
+    assert seconds == pytest.approx({"idle": 3e-3, "sm90_gemm": 0.9e-3, "bias": 0.1e-3})
+    assert [row.share for row in found.operators] == pytest.approx([0.75, 0.225, 0.025])
+    assert (found.coverage, found.latency) == (pytest.approx(0.25), 4e-3)
+    assert [row.kernel for row in rows] == ["sm90_gemm", "bias"]
+    assert operator_names.label(found.operators[0].operator) == "GPU idle time"
+
+
+def test_kernels_that_sum_to_more_than_the_latency_are_scaled_to_it() -> None:
+    """As those of several streams; an engine that lists its operators leaves no rest."""
+    calls = [kernels_of({"one": 3e-3, "other": 2e-3})]
+    for latency, rest in ((4e-3, operator_times.GPU_IDLE), (4e-3, None), (10e-3, None)):
+        found, _ = operator_times.from_lists(calls, latency, rest)
+        assert {row.kernel: row.seconds for row in found.operators} == pytest.approx(
+            {"one": 0.6 * latency, "other": 0.4 * latency}
+        )
+
+
+def test_parts_that_do_not_sum_to_the_latency_of_a_gpu_are_not_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is idle between kernels, and it is waited for between stages."""
+    calls = [kernels_of({"sm90_gemm": 1e-3})]
+    profile = operator_times.from_lists(calls, 4e-3, rest=operator_times.GPU_IDLE)
+    monkeypatch.setattr(device_kernels, "device_profile", lambda *_: profile)
+    found = operator_pass.read_device(ON_GPU, "cuda", tuple, device.named("cpu"))
+    assert (found.value, found.reason) == (pytest.approx(0.25), None)
+    waited = operator_pass._stages_reading(stages.ON_GPU, StageProfile((), 4e-3, 1.6))
+    assert (waited.value, waited.reason) == (1.6, None)
+    assert operator_pass._stages_reading(stages.COVERAGE["cpu"], StageProfile((), 4e-3, 1.6)).reason

@@ -43,7 +43,8 @@ class SummaryOperator(Document):
     """All calls of an operator that ran the same kernel in one inference."""
 
     operator: str
-    """torch's name, for example `aten::max_pool2d_with_indices`, or the engine's."""
+    """torch's name, for example `aten::max_pool2d_with_indices`, or the engine's. `python` stands for the time between
+    operators, `gpu_idle` for the time in which a GPU runs no kernel."""
     kernel: str
     """The implementation that ran: oneDNN's name, `gemm` for a matrix product of a BLAS library, `native` for torch's
     own code, or a CUDA kernel."""

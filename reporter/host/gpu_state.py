@@ -38,9 +38,12 @@ def _nvml() -> Any:
 
 
 def looked_at(nvml: Any, uuid: str) -> DeviceState:
-    """The state of a device by a library with the functions of NVML, whose error is raised for an unknown UUID."""
-    handle = _handle(nvml, uuid)
-    whole = nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(handle) if uuid.startswith("MIG-") else handle
+    """The state of a device by a library with the functions of NVML, whose error is raised for an unknown UUID.
+
+    A MIG instance has the clock, and the limits of it, of its GPU: NVML does not support them for an instance.
+    """
+    name, handle = _found(nvml, uuid)
+    whole = nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(handle) if name.startswith("MIG-") else handle
     clock = _figure(nvml, lambda: int(nvml.nvmlDeviceGetClockInfo(whole, nvml.NVML_CLOCK_SM)))
     bits = _figure(nvml, lambda: int(_reasons(nvml)(whole))) or 0
     limits = dict.fromkeys(text for bit, text in LIMITS.items() if bits & bit)
@@ -48,13 +51,14 @@ def looked_at(nvml: Any, uuid: str) -> DeviceState:
     return DeviceState(clock, tuple(limits), count, memory)
 
 
-def _handle(nvml: Any, uuid: str) -> Any:
-    """The handle of a device, whose UUID torch gives without the word before it."""
+def _found(nvml: Any, uuid: str) -> tuple[str, Any]:
+    """The UUID of a device as NVML has it, and its handle; torch gives the UUID without the word before it."""
     for name in (uuid, f"GPU-{uuid}"):
         found = _figure(nvml, lambda name=name: nvml.nvmlDeviceGetHandleByUUID(name))  # type: ignore[misc]
         if found is not None:
-            return found
-    return nvml.nvmlDeviceGetHandleByUUID(f"MIG-{uuid}")
+            return name, found
+    name = f"MIG-{uuid}"
+    return name, nvml.nvmlDeviceGetHandleByUUID(name)
 
 
 def _reasons(nvml: Any) -> Callable[[Any], Any]:

@@ -46,8 +46,9 @@ ON_GPU = Quantity(
     unit="1",
     group="profile",
     better="neither",
-    definition="Seconds of all kernels on the GPU, by torch.profiler, over the latency of calls without the profiler; "
-    "what is missing is time in which the GPU waits. The seconds are then scaled to the latency.",
+    definition="Seconds of all kernels on the GPU, by torch.profiler, over the latency of calls without the profiler. "
+    "The rest of the latency is GPU idle time, listed as one more: a call with one image may be bound by kernel "
+    "launches. The seconds of kernels that sum to more than the latency are scaled to it.",
 )
 KERNELS = Quantity(
     key="kernels_cpu_1thread",

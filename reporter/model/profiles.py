@@ -30,9 +30,10 @@ class OperatorTime(_ProfileRow):
     """All calls of an operator that ran the same kernel in one inference.
 
     `operator` is torch's name (`aten::mkldnn_convolution`) or the engine's, `kernel` the implementation: a name of
-    oneDNN, `gemm`, `native`, or a CUDA kernel. `seconds` are scaled so that all operators sum to the latency that was
-    taken unprofiled beside them; `share` is their part of it. `library` is the BLAS library of `gemm`, e.g. `MKL`, or
-    `ATen`; empty where it is not known.
+    oneDNN, `gemm`, `native`, or a CUDA kernel. `python` and `gpu_idle` stand for the time between operators and the
+    time in which a GPU runs no kernel. `seconds` are scaled so that all operators sum to the latency that was taken
+    unprofiled beside them, on a GPU only if they sum to more; `share` is their part of it. `library` is the BLAS
+    library of `gemm`, e.g. `MKL`, or `ATen`; empty where it is not known.
     """
 
     operator: str

@@ -47,7 +47,7 @@ AROUND = 1.3
 PASSES = 5
 """How many calls of each mode a time takes at least, with warm-up."""
 CHECK_IMAGES, CHECK_FLOAT64 = 8, 40
-"""Calls of each mode for the check of its output, one for each image, and the float64 run in calls of eager."""
+"""Calls of each mode that check its output, one per image, and the float64 run on the CPU in calls of eager there."""
 PREPARING = {"compile": 20.0, "torchscript": 2.0}
 """Seconds in which an engine prepares a network for the first time.
 
@@ -171,7 +171,8 @@ class Costs:
         latency, train_step = (
             record.value(f"{key}_{device_type(job.device)}") if timed else None for key in ("latency", "train_step")
         )
-        image = latency or macs * self.speed * AROUND / (GPU if is_accelerator(job.device) else 1)
+        guessed = macs * self.speed * AROUND
+        image = latency or guessed / (GPU if is_accelerator(job.device) else 1)
         pixel = image / prod(record.image_size)
         expected = 3 * conditions.batch_size * pixel * conditions.image_size**2 + UPDATING * parameters
         step = train_step or expected
@@ -189,7 +190,8 @@ class Costs:
         if job.curve:
             return overhead + _of_curve(job.curve, image, conditions.seconds, record)
         if job.modes:
-            return overhead + self._of_modes(job, image, parameters, step)
+            on_cpu = (record.value("latency_cpu") if timed else None) or guessed
+            return overhead + self._of_modes(job, image, on_cpu, parameters, step)
         training, forward = _trainings(conditions, pixel, parameters, step / expected)
         more = {
             "counting": -building,
@@ -202,14 +204,17 @@ class Costs:
         }
         return overhead + more.get(job.process, image)
 
-    def _of_modes(self, job: Job, image: float, parameters: float, step: float) -> float:
-        """The seconds of a job that times modes in turns with eager; the first round prepares and checks them."""
+    def _of_modes(self, job: Job, image: float, on_cpu: float, parameters: float, step: float) -> float:
+        """The seconds of a job that times modes in turns with eager; the first round prepares and checks them.
+
+        `image` is the time of an inference on the device of the job, `on_cpu` that on the CPU.
+        """
         ways = len(job.modes) + 1
         calls = [ONE_THREAD * image if name.endswith("1thread") else image for name in job.metrics if not _trains(name)]
         checked = sum(CHECK_IMAGES * (sum(calls) - image) for mode in job.modes if _preparing(mode) and calls)
         calls += [step for name in job.metrics if _trains(name)]
         timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call) for call in calls)
-        once = checked + (CHECK_IMAGES * ways + CHECK_FLOAT64) * image + sum(map(_preparing, job.modes))
+        once = checked + CHECK_IMAGES * ways * image + CHECK_FLOAT64 * on_cpu + sum(map(_preparing, job.modes))
         return ways * COPYING * parameters + timing + (0.0 if job.round else once)
 
 

@@ -62,6 +62,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "dropout": ("dropout", "dropout_", "native_dropout"),
     "flattening": ("flatten", "view", "reshape", "_unsafe_view", "squeeze", "unsqueeze"),
     "Python interpreter": ("python",),
+    "GPU idle time": ("gpu_idle",),
     "quantization": ("quantize_per_tensor", "dequantize", "quantizelinear", "dequantizelinear", "fakequantize"),
 }
 """What operators of torch and of engines compute, by their names in lower case without a namespace."""

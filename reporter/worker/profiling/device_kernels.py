@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 from reporter.model.profiles import LayerKernel
 from reporter.worker.device import Device
 from reporter.worker.latency.timing import waiting_timer
-from reporter.worker.profiling.operator_times import OperatorProfile, from_lists
+from reporter.worker.profiling.operator_times import GPU_IDLE, OperatorProfile, from_lists
 
 CALLS = 5
 
@@ -22,7 +22,10 @@ def launched(events: Iterable[Any]) -> list[tuple[str, str, str, float]]:
 
 
 def device_profile(call: Callable[[], object], device: Device) -> tuple[OperatorProfile, list[LayerKernel]]:
-    """The operators of a call by their kernels, between calls without the profiler."""
+    """The operators of a call by their kernels, between calls without the profiler.
+
+    The time in which no kernel runs, as in a call that is bound by kernel launches, is listed as one more.
+    """
     waiting_timer(device, call, 2)
     before = waiting_timer(device, call, CALLS)
     calls = []
@@ -31,4 +34,4 @@ def device_profile(call: Callable[[], object], device: Device) -> tuple[Operator
             call()
             device.synchronize()
         calls.append(launched(found.events() or ()))
-    return from_lists(calls, median(before + waiting_timer(device, call, CALLS)))
+    return from_lists(calls, median(before + waiting_timer(device, call, CALLS)), rest=GPU_IDLE)

@@ -13,6 +13,7 @@ from torch import nn
 from reporter.host import machine
 from reporter.model import Quantity, Reading, UnsupportedError
 from reporter.model.attempts import attempt
+from reporter.model.devices import device_in, is_accelerator
 from reporter.model.profiles import LayerKernel, LayerTime, OperatorTime, digest, library_digest
 from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.device import Device
@@ -160,7 +161,7 @@ def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequen
         "latency": found.latency,
     }
     detail |= ledger_detail(name, rows)
-    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail, reason=_doubt(found.coverage))
+    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail, reason=_doubt(quantity, found.coverage))
 
 
 def ledger_detail(name: str, rows: Sequence[LayerKernel]) -> dict[str, Any]:
@@ -204,11 +205,16 @@ def read_stages_of_device(quantity: Quantity, subject: Subject) -> Reading:
 
 def _stages_reading(quantity: Quantity, stages: StageProfile) -> Reading:
     detail = {"stages": [row.model_dump(mode="json") for row in stages.stages], "latency": stages.latency}
-    return Reading(quantity=quantity, samples=(stages.coverage,), detail=detail, reason=_doubt(stages.coverage))
+    return Reading(
+        quantity=quantity, samples=(stages.coverage,), detail=detail, reason=_doubt(quantity, stages.coverage)
+    )
 
 
-def _doubt(coverage: float) -> str | None:
-    """What to know about parts that do not sum to the latency."""
-    if abs(coverage - 1) <= DOUBTFUL:
+def _doubt(quantity: Quantity, coverage: float) -> str | None:
+    """What to know about parts that do not sum to the latency.
+
+    Nothing on an accelerator: its kernels leave out the time in which it is idle, and its stages are waited for.
+    """
+    if abs(coverage - 1) <= DOUBTFUL or is_accelerator(device_in(quantity.key)):
         return None
     return f"the parts sum to {coverage:.2f} of the latency: calls were disturbed, or parts are missing"

@@ -21,6 +21,8 @@ Key = tuple[str, str, str]
 ENGINE_CALLS = 5
 PYTHON = ("python", "interpreter", "")
 """The operator and kernel that stand for the time between operators."""
+GPU_IDLE = ("gpu_idle", "idle", "")
+"""The operator and kernel that stand for the time in which a GPU runs no kernel."""
 USUAL_GAP = 3
 """So many times as long as the median gap between operators is one that the interpreter alone explains."""
 
@@ -58,9 +60,13 @@ def from_engine(call: Call, operators: Listed) -> tuple[OperatorProfile, list[La
 
 
 def from_lists(
-    listed: Sequence[Sequence[tuple[str, str, str, float]]], latency: float
+    listed: Sequence[Sequence[tuple[str, str, str, float]]], latency: float, rest: Key | None = None
 ) -> tuple[OperatorProfile, list[LayerKernel]]:
-    """The operators of some calls that are listed with node, operator, kernel and seconds, and the ledger's rows."""
+    """The operators of some calls that are listed with node, operator, kernel and seconds, and the ledger's rows.
+
+    With `rest`, what they leave of the latency is a row of that name, and all others keep their seconds. It is no part
+    of the coverage and of the ledger.
+    """
     calls: list[dict[Key, list[float]]] = []
     for each in listed:
         found: dict[Key, list[float]] = defaultdict(list)
@@ -68,6 +74,9 @@ def from_lists(
             found[operator, kernel, ""].append(seconds)
         calls.append(found)
     whole = median(sum(row[3] for row in each) for each in listed)
+    left = latency - sum(_medians(calls).values())
+    if rest and left > 0:
+        calls = [{**each, rest: [left]} for each in calls]
     rows = [
         LayerKernel(layer=node, operator=operator, kernel=kernel, shapes="", dtype="", layout="")
         for node, operator, kernel, _ in listed[-1]
@@ -132,8 +141,7 @@ def aligned(parts: Sequence[Timed], kernels: Sequence[LayerKernel]) -> list[tupl
 
 def _rows(calls: Sequence[dict[Key, list[float]]], latency: float) -> tuple[OperatorTime, ...]:
     """The median over all calls of the seconds of each operator, scaled to the latency."""
-    keys = {key: None for call in calls for key in call}
-    seconds = {key: max(0.0, median(sum(call.get(key, ())) for call in calls)) for key in keys}
+    seconds = _medians(calls)
     whole = sum(seconds.values()) or 1.0
     rows = [
         OperatorTime(
@@ -147,3 +155,9 @@ def _rows(calls: Sequence[dict[Key, list[float]]], latency: float) -> tuple[Oper
         for key, each in seconds.items()
     ]
     return tuple(sorted(rows, key=lambda row: -row.seconds))
+
+
+def _medians(calls: Sequence[dict[Key, list[float]]]) -> dict[Key, float]:
+    """The median over all calls of the seconds of each operator."""
+    keys = {key: None for call in calls for key in call}
+    return {key: max(0.0, median(sum(call.get(key, ())) for call in calls)) for key in keys}

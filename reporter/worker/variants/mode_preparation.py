@@ -157,8 +157,8 @@ class ModePreparation:
 
 
 def _sampled(network: nn.Module) -> Tensor:
-    """Some weights of each tensor of a model."""
-    parts = [each.detach().flatten()[:SAMPLED].double().cpu() for each in network.state_dict().values()]
+    """Some weights of each tensor of a model, in float64 on the CPU: MPS does not have float64."""
+    parts = [each.detach().flatten()[:SAMPLED].cpu().double() for each in network.state_dict().values()]
     return torch.cat(parts) if parts else torch.zeros(0)
 
 

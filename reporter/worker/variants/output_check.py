@@ -153,7 +153,7 @@ class Reference:
 
     def _copied(self, dtype: torch.dtype, work: Callable[[nn.Module], Result]) -> Result:
         with torch.inference_mode(False), torch.no_grad(), threads(usable_threads()):
-            return work(copied(self.network).eval().to("cpu", dtype))
+            return work(copied(self.network).eval().to("cpu").to(dtype))  # in two steps: MPS does not have float64
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
@@ -172,13 +172,14 @@ def run(
 ) -> Tensor:
     """The scores, N x classes in float64, of a callable that is given `batch` images at a time.
 
-    The first images follow the last one where N is no multiple of it; their second scores are left out.
+    The first images follow the last one where N is no multiple of it; their second scores are left out. Scores become
+    float64 on the CPU: MPS does not have it.
     """
     count = len(images)
     split = images[torch.arange(math.ceil(count / batch) * batch) % count].split(batch)
     batches: Iterable[Tensor] = (form(each) if form else each for each in split)
     with torch.no_grad():
-        found = [outputs.scores(call(each), classes).detach().to("cpu", torch.float64, copy=True) for each in batches]
+        found = [outputs.scores(call(each), classes).detach().cpu().to(torch.float64, copy=True) for each in batches]
     shapes = {_shape(scores): None for scores in found}
     if len(shapes) > 1:
         raise ReporterError(f"the outputs differ in shape between images: {', '.join(shapes)}")
