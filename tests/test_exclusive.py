@@ -1,4 +1,4 @@
-"""Which tests run at the same time, and which in one process: those that measure times run alone."""
+"""Tests that measure times run alone, and test files whose tests start workers run in one process."""
 
 from __future__ import annotations
 

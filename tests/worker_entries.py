@@ -37,10 +37,7 @@ def with_brief_profiles(question: str, connection: Connection) -> None:
     if '"process":"profiling' in question:
         shorten_ceilings()
     if '"process":"profiling' in question or '"process":"modes' in question:
-        from reporter.worker.profiling import observation
-
         shorten_profiles()
-        observation.CALIBRATION_CALLS = 4
     local._enter(question, connection)
 
 
