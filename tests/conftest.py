@@ -21,7 +21,7 @@ from html import escape
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
@@ -86,9 +86,9 @@ def prepare(config: pytest.Config) -> None:
 
     if path := config.getoption("--costs"):
         config.pluginmanager.register(Costs(path.resolve()))
-    # The tests of a process share a fork server: without this, workers that train import scikit-learn one by one, and
-    # in workers that list kernels MKL measures the frequency of the processor.
-    local.LOADED.extend(("reporter.worker.preloaded_sklearn", "reporter.worker.preloaded_mkl"))
+    # The tests of a process share a fork server: without this, workers that train import scikit-learn one by one, those
+    # that count fvcore, and in workers that list kernels MKL measures the frequency of the processor.
+    local.LOADED.extend(("fvcore.nn", "reporter.worker.preloaded_sklearn", "reporter.worker.preloaded_mkl"))
     # The first example may import something, and a busy machine may take seconds to draw some.
     slow = [HealthCheck.too_slow]
     settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES, suppress_health_check=slow)
@@ -107,6 +107,16 @@ def pytest_collection(session: pytest.Session) -> None:
         for path in sorted(Path(__file__).parent.glob("test_*.py"), reverse=True):
             with suppress(Exception, pytest.skip.Exception):  # reported when the file is collected
                 import_module(path.stem)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Gives files whose tests start workers to one process, in the default tests; see `scheduling.py`."""
+    if config.option.dist != "loadfile" or config.option.markexpr != "not slow":
+        return None
+    from scheduling import Scheduling
+
+    return Scheduling(config, log)
 
 
 LONGEST = ("test_user_repository.py", "test_faults_killed.py")
@@ -241,6 +251,14 @@ def brief_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def brief_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Profiles a few calls, in tests that do not look at the times of operators and stages."""
+    from worker_entries import shorten_profiles
+
+    shorten_profiles(monkeypatch.setattr)
+
+
+@pytest.fixture
 def blank_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Specifies the charts of reports, but draws none, in tests that do not look at pictures."""
     from reporter.report import build
@@ -298,10 +316,10 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A quick run of two networks, with everything in it, in two languages: one for all tests that only look at it.
 
-    A test that writes into the folder works on a copy. Charts are blank, and the ceilings of the machine are measured
-    by a few calls.
+    A test that writes into the folder works on a copy. Charts are blank, a few calls are profiled, and the ceilings of
+    the machine are measured by a few.
     """
-    from worker_entries import with_brief_ceilings
+    from worker_entries import with_brief_profiles
 
     from reporter.run.executors import local
 
@@ -310,7 +328,7 @@ def real_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     with locked(base / "real_run.lock"):
         if not process.exists():
             named = ("--modes", "default,tf32", "--lang", "en,ru")
-            with mock.patch.object(local, "_enter", with_brief_ceilings):
+            with mock.patch.object(local, "_enter", with_brief_profiles):
                 done = call("--out", folder, *TINY, *WIDE, *QUICK, *named)
             process.write_bytes(pickle.dumps(done))
     return folder, pickle.loads(process.read_bytes())

@@ -156,33 +156,60 @@ def test_two_environments_with_one_torch_are_refused(lender: Environment, tmp_pa
     assert process.stderr.count("\n") == 1
 
 
-def about(lender: Environment, other: Path, folder: Path, pythonpath: str = "") -> About:
-    """What a side reports of itself to the installed program; PYTHONPATH is set where the side is started from."""
-    given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [str(lender.python), "-P", "-c", HELLO, str(other), pythonpath]
-    process = subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, timeout=300, check=False)
-    assert process.returncode == 0, process.stderr
-    return About.model_validate_json(process.stdout)
+def hello(lender: Environment, other: Environment, tmp_path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a side reports of itself to the installed program, or why it cannot measure.
 
-
-def test_a_side_imports_its_own_packages_only(lender: Environment, tmp_path: Path, empty: Path) -> None:
-    """Through another interpreter, beside another reporter, from a folder with modules in it, with PYTHONPATH set.
-
-    Of an environment that has torch, torchvision, what these require, and what `bootstrap.NEEDED` names, but no more.
+    Through another interpreter, beside another reporter, from a folder with modules in it, and with PYTHONPATH set
+    where the side is started from.
     """
-    needless = ("sklearn", "scikit_learn", "scipy", "pandas", "babel", "click", "rich", "fvcore", "jinja2", "timm")
-    other = environment(tmp_path / "other", without=needless)
     other.add("reporter", __init__="raise RuntimeError('another version')", types="")
     (other.site / "startup.py").write_text(
         "import sys, types\nsys.modules['reporter'] = types.ModuleType('reporter')\n"
     )
     (other.site / "startup.pth").write_text("import startup; print('unfinished', end='')\n")
     for name in ("torch", "reporter", "json", "random", "pydantic"):
-        (empty / f"{name}.py").write_text("raise RuntimeError('of the current folder')")
+        (folder / f"{name}.py").write_text("raise RuntimeError('of the current folder')")
     wrapper = tmp_path / "a python"
     wrapper.write_text(f'#!/bin/sh\nexec {other.python} "$@"\n')
     wrapper.chmod(0o755)
-    found = about(lender, wrapper, empty, f"{lender.site}:{empty}")
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [str(lender.python), "-P", "-c", HELLO, str(wrapper), f"{lender.site}:{folder}"]
+    return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, timeout=300, check=False)
+
+
+NOTING = """
+import json, random, sys
+import pydantic
+modules = {{each.__name__: each.__file__ for each in (json, random, pydantic)}}
+with open({log!r}, "w") as file:
+    json.dump({{"path": sys.path, "prefix": sys.prefix, "python": sys.executable, "modules": modules}}, file)
+raise RuntimeError("it was noted")
+"""
+
+
+def test_a_side_starts_in_its_own_environment(lender: Environment, tmp_path: Path, empty: Path) -> None:
+    """Up to the import of torch, in place of which a module notes what it finds."""
+    log = tmp_path / "noted.json"
+    other = stub(tmp_path / "other", NOTING.format(log=str(log)))
+    process = hello(lender, other, tmp_path, empty)
+    assert "cannot measure: it cannot use torch 9.9.9" in process.stderr
+    assert "RuntimeError: it was noted" in process.stderr
+    found = json.loads(log.read_text())
+    assert (found["python"], found["prefix"]) == (str(other.python), str(other.folder))
+    assert found["modules"]["pydantic"] == str(other.site / "pydantic" / "__init__.py")
+    assert str(other.site) in found["path"]
+    assert not [place for place in found["path"] if Path(place).is_relative_to(lender.folder)]
+    assert str(empty) not in found["path"]
+
+
+@pytest.mark.slow
+def test_a_side_imports_its_own_packages_only(lender: Environment, tmp_path: Path, empty: Path) -> None:
+    """Of an environment that has torch, torchvision, what these require, and `bootstrap.NEEDED`, but no more."""
+    needless = ("sklearn", "scikit_learn", "scipy", "pandas", "babel", "click", "rich", "fvcore", "jinja2", "timm")
+    other = environment(tmp_path / "other", without=needless)
+    process = hello(lender, other, tmp_path, empty)
+    assert process.returncode == 0, process.stderr
+    found = About.model_validate_json(process.stdout)
     assert found.imports["torch"].file == str(other.site / "torch" / "__init__.py")
     assert found.imports["python"].file == str(other.python)
     assert found.places[0] == str(other.folder)
@@ -191,16 +218,25 @@ def test_a_side_imports_its_own_packages_only(lender: Environment, tmp_path: Pat
 
 
 def test_nothing_but_the_package_is_lent(tmp_path: Path) -> None:
-    """Neither what is beside the package in its folder, nor what another finder offers under its name."""
+    """Neither what is beside the package in its folder, nor what another finder offers under its name.
+
+    Also where another version is installed, which a file of the environment has imported when Python started.
+    """
     for name in ("reporter", "beside"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("")
     (tmp_path / "reporter" / "part.py").write_text("")
+    older = tmp_path / "installed" / "reporter"
+    older.mkdir(parents=True)
+    for name in ("__init__", "part"):
+        (older / f"{name}.py").write_text("")
     code = f"""
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location("lent", {str(bootstrap.__file__)!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
+sys.path.insert(0, {str(older.parent)!r})
+import reporter.part
 path = list(sys.path)
 module.lend({str(tmp_path)!r})
 import reporter.part

@@ -116,7 +116,7 @@ import jinja2, pandas
 import reporter
 def load():
     r = reporter.load(FOLDER)
-    r.values, r.samples, r.readings, r.chart("parameters"), r.chart("timeline")
+    r.values, r.samples, r.readings, r.chart("parameters")
 print(changes(lambda: reporter.measure(NETWORK, "parameters", out=FOLDER)))
 gc.disable()
 gc.set_threshold(5)

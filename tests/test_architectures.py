@@ -32,7 +32,7 @@ HEADS = {"googlenet": 13_004_888 - 6_624_904, "inception_v3": 27_161_264 - 23_83
 STAGES = {"se_resnet50": (3, 4, 6, 3), "se_resnet101": (3, 4, 23, 3), "se_resnext50_32x4d": (3, 4, 6, 3)}
 PLAIN = {"se_resnet50": "resnet50", "se_resnet101": "resnet101", "se_resnext50_32x4d": "resnext50_32x4d"}
 
-DEEPEST = ("vgg19", "vgg19_bn", "densenet201", "resnet101", "se_resnet101")
+DEEPEST = ("vgg19", "vgg19_bn", "densenet201", "resnet101", "se_resnet101", "se_resnext50_32x4d", "inception_v3")
 """More layers of the same kinds as others have."""
 every = pytest.mark.parametrize("name", catalog_entries())
 not_deepest = pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_state_dict_has_timms_keys_and_shapes(name: str) -> None:
     assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
 
 
-@pytest.mark.parametrize("name", ["se_resnet50", "se_resnext50_32x4d"])
+@pytest.mark.parametrize("name", [pytest.param("se_resnet50", marks=pytest.mark.slow), "se_resnext50_32x4d"])
 def test_gives_timms_scores_with_timms_weights(name: str) -> None:
     timm = pytest.importorskip("timm")
     torch.manual_seed(0)

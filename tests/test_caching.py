@@ -56,7 +56,7 @@ class Grid(nn.Module):
         return self.head(self.scale(features * (1 + self.grid(features))).mean((2, 3)))
 
 
-@pytest.mark.usefixtures("brief_ceilings")
+@pytest.mark.usefixtures("brief_ceilings", "brief_profiles")
 @pytest.mark.parametrize(
     ("kind", "turned"),
     [

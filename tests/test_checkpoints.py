@@ -74,7 +74,8 @@ def constant(layer: nn.Module) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["alexnet", *(pytest.param(name, marks=pytest.mark.slow) for name in ("densenet121", "googlenet"))]
+    "name",
+    [SMALLEST, *(pytest.param(name, marks=pytest.mark.slow) for name in ("alexnet", "densenet121", "googlenet"))],
 )
 def test_published_files_fit_with_another_head(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """AlexNet's head is an eighth of its tensors; DenseNet's file has names that torch no longer allows.

@@ -367,15 +367,15 @@ def test_batches_beyond_a_hard_limit_are_rows_and_nothing_is_killed(name: str, f
     """A network whose worker may take 1 GiB more: a batch of 4,096 holds 2 GiB twice."""
     before = LIMIT.format(name=name, field=field, bytes=2**30)
     file, out = written(tmp_path, before), tmp_path / "out"
-    done = call(*options(out, file, "--batches", "1,8,32,4096,65536", "--sizes", "64,8192"))
+    done = call(*options(out, file, "--batches", "1,8,32,4096,65536", "--sizes", "64,8192"), report=False)
     assert done.returncode == 0, done.stderr
     assert [row["status"] for row in curve(out)] == ["ok", "ok", "ok", "oom", "oom"], done.stderr
     assert [row["status"] for row in curve(out, "size")] == ["ok", "oom"]
     reasons = [row["reason"] for row in [*curve(out), *curve(out, "size")] if row["status"] == "oom"]
     assert all("MiB are available; it was not run" in reason for reason in reasons)
     assert "killed" not in done.stderr
-    readings = json.loads((out / "summary.json").read_text())["records"][0]["readings"]
-    assert readings["best_throughput_cpu"]["value"] == max(row["throughput"] or 0 for row in curve(out))
+    (record,) = record_files.load_all(out)[0]
+    assert record.value("best_throughput_cpu") == max(row["throughput"] or 0 for row in curve(out))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
@@ -384,7 +384,7 @@ def test_a_miss_of_the_forecast_is_a_row_too(tmp_path: Path) -> None:
     before = LIMIT.format(name="DATA", field="VmData", bytes=2**29)
     during = "import torch; held = torch.ones(2**24 * len(images)) if len(images) > 8 and not images.is_meta else None"
     file, out = written(tmp_path, before, during), tmp_path / "out"
-    done = call(*options(out, file, "--batches", "1,8,16,32,64"))
+    done = call(*options(out, file, "--batches", "1,8,16,32,64"), report=False)
     assert done.returncode == 0, done.stderr
     rows = curve(out)
     assert [row["status"] for row in rows] == ["ok", "ok", "oom", "oom", "oom"]
@@ -397,14 +397,14 @@ def test_a_worker_that_ends_in_a_point_loses_that_point_alone(tmp_path: Path) ->
     flag.touch()
     during = f"import os; len(images) == 4 and not images.is_meta and os.path.exists('{flag}') and os._exit(3)"
     file, out = written(tmp_path, during=during), tmp_path / "out"
-    done = call(*options(out, file, "--batches", "1,2,4,8", "--sizes", "32"))
+    done = call(*options(out, file, "--batches", "1,2,4,8", "--sizes", "32"), report=False)
     assert done.returncode == 3
     rows = curve(out)
     assert [row["status"] for row in rows] == ["ok", "ok", "failed", "ok"]
     assert rows[2]["reason"] == "the worker ended with exit code 3"
     assert [row["status"] for row in curve(out, "size")] == ["ok"]
     flag.unlink()
-    assert call(*options(out, file, "--batches", "1,2,4,8", "--sizes", "32")).returncode == 0
+    assert call(*options(out, file, "--batches", "1,2,4,8", "--sizes", "32"), report=False).returncode == 0
     again = curve(out)
     assert again[2]["status"] == "ok"
     assert [again[number] == rows[number] for number in (0, 1, 3)] == [True] * 3, "not measured again"
@@ -580,7 +580,7 @@ def test_a_run_with_curves_in_named_modes(tmp_path: Path) -> None:
     assert record_files.load(path).curves == records[0].curves
     record_files.save(out, records[0], records[1:])
     assert json.loads(path.read_bytes()) == json.loads(before)
-    done = call(*options(out, file, *chosen, "--modes", "channels_last,tf32"))
+    done = call(*options(out, file, *chosen, "--modes", "channels_last,tf32"), report=False)
     assert done.returncode == 0
     assert json.loads(path.read_bytes())["curves"] == json.loads(before)["curves"], "nothing is measured again"
 
@@ -674,7 +674,7 @@ def test_points_of_other_conditions_are_on_no_curve() -> None:
     assert fit["time_per_image"]["value"] == pytest.approx(0.0, abs=1e-12), "1 s a call for 1 and 2 images"
 
 
-@pytest.mark.parametrize("code", ["en", "ru"])
+@pytest.mark.parametrize("code", [pytest.param("en", marks=pytest.mark.slow), "ru"])
 def test_charts_and_a_table_of_curves(code: str) -> None:
     comparison = compare([with_curves(each) for each in samples.few()])
     for name in ("throughput_over_batch", "latency_over_size"):

@@ -388,7 +388,7 @@ class SignalStack(ctypes.Structure):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_signals_have_a_stack_after_models_of_openvino_are_gone() -> None:
     """Those that end in the order in which they began would leave one that is unmapped."""
-    works = [prepared("openvino", Tiny()) for _ in range(2)]
+    works = [prepared("openvino", wide(), LARGE) for _ in range(2)]
     while works:
         works.pop(0)
         gc.collect()

@@ -1,11 +1,14 @@
-"""A test that measures times runs while no other test runs."""
+"""Tests that measure times run alone, and test files whose tests start workers run in one process."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 
 from exclusive import held
+from scheduling import FORKING, Scheduling
+from xdist.remote import Producer
 
 PATIENCE = 10
 """Seconds until a thread that should have gone on is taken as stuck."""
@@ -56,3 +59,40 @@ def test_two_tests_that_measure_times_run_one_after_the_other(tmp_path: Path) ->
     first.finish()
     assert second.runs.wait(PATIENCE)
     second.finish()
+
+
+class Node:
+    """A process of pytest-xdist, as its scheduler sees it: the tests that it was given, by their numbers."""
+
+    shutting_down = False
+
+    def __init__(self, name: str) -> None:
+        self.gateway, self.given = SimpleNamespace(id=name), []
+
+    def send_runtest_some(self, numbers: list[int]) -> None:
+        self.given += numbers
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+def test_one_process_begins_with_the_files_that_start_workers() -> None:
+    """And every test runs once, whichever process is the faster one: it takes those of the other."""
+    assert {path.name for path in Path(__file__).parent.glob("test_*.py")} >= FORKING
+    files = ("test_ab.py", "test_names.py", "test_run.py", "test_load.py", "test_tables.py")
+    tests = [f"tests/{file}::test_{number}" for file in files for number in range(3)]
+    config = SimpleNamespace(getvalue=lambda _: ["2*popen"], option=SimpleNamespace(loadscopereorder=False))
+    for faster, given in (
+        (0, [[*range(3), *range(6, 15)], [3, 4, 5]]),
+        (1, [[0, 1, 2], [3, 4, 5, *range(9, 15), 6, 7, 8]]),
+    ):
+        scheduling = Scheduling(config, Producer("test", enabled=False))
+        nodes = [Node("gw0"), Node("gw1")]
+        for node in nodes:
+            scheduling.add_node(node)
+            scheduling.add_node_collection(node, tests)
+        scheduling.schedule()
+        for node in (nodes[faster], nodes[1 - faster]):
+            for number in node.given:  # grows meanwhile
+                scheduling.mark_test_complete(node, number)
+        assert [node.given for node in nodes] == given

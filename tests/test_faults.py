@@ -327,7 +327,7 @@ def await_handlers(process: subprocess.Popen[str]) -> None:
         (signal.SIGTERM, 0.0, 1),
         pytest.param(signal.SIGINT, 0.1, 1, marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 0.6, 2, marks=pytest.mark.slow),
-        (signal.SIGINT, 0.9, 3),
+        pytest.param(signal.SIGINT, 0.9, 3, marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, 1.6, 3, marks=pytest.mark.slow),
     ],
 )

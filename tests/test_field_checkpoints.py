@@ -116,7 +116,18 @@ def test_other_formats_are_read(tmp_path: Path) -> None:
         assert torch.equal(started(tmp_path / name, own())[0][0][0].weight, state["0.0.weight"])
 
 
-@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile])
+class Compiled(nn.Module):
+    """Its weights are named as those of torch.compile, which imports the compiler."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self._orig_mod = network
+
+    def forward(self, images: Tensor) -> Any:
+        return self._orig_mod(images)
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, Compiled, pytest.param(torch.compile, marks=pytest.mark.slow)])
 def test_a_wrapped_network_takes_a_plain_checkpoint(tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]) -> None:
     source = small(4)
     torch.save(source.state_dict(), tmp_path / "mine.pth")

@@ -628,7 +628,8 @@ def threads() -> Iterator[None]:
 
 
 def test_packed_weights_are_announced_before_the_first_measurement(tmp_path: Path) -> None:
-    done = call("--out", tmp_path, "--architecture", CASES / "more.py:quantised", "--metrics", "parameters", *QUICK)
+    options = ("--architecture", CASES / "more.py:quantised", "--metrics", "parameters", *QUICK)
+    done = call("--out", tmp_path, *options, report=False)
     lines = done.stderr.splitlines()
     first = next(place for place, line in enumerate(lines) if line.startswith("["))
     assert any("quantised: packed weights are not counted: head" in line for line in lines[:first])

@@ -222,11 +222,12 @@ def test_a_run_with_another_size(tmp_path: Path) -> None:
     options = ["--out", out, "--architecture", f"{file}:POOLED", "--modes", "eager", "--preset", "quick",
                "--weights", "random"]  # fmt: skip
     flat = ["--architecture", f"{file}:FLAT"]
-    assert call(*options, *flat, "--metrics", "size,compute", report=False).returncode == 0
+    counts = ("--metrics", "size,macs,activations,depth")
+    assert call(*options, *flat, *counts, report=False).returncode == 0
     first = record(out, "pooled")
     assert first.readings["macs"].value == 216 * 30 * 30 + 80
     assert "own_input_size" not in json.loads(next(out.glob("records/*/pooled.json")).read_text())
-    done = call(*options, "--metrics", "size,compute", "--input-size", "32", report=False)
+    done = call(*options, *counts, "--input-size", "32", report=False)
     assert done.returncode == 0
     assert record(out, "pooled").own_input_size is None
     assert record(out, "pooled").readings == first.readings
@@ -236,7 +237,7 @@ def test_a_run_with_another_size(tmp_path: Path) -> None:
     assert "macs" not in record(out, "pooled").readings, "that of another size"
     assert record(out, "pooled").readings["parameters"] == first.readings["parameters"]
 
-    done = call(*options, *flat, "--metrics", "size,compute", "--input-size", "20x40")
+    done = call(*options, *flat, *counts, "--input-size", "20x40")
     assert done.returncode == 0, "a network that does not take the size is no failure"
     found = record(out, "pooled")
     assert found.readings["macs"].value == 216 * 18 * 38 + 80

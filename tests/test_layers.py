@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from reporter.run.paired import bootstrap
+
 PACKAGE = Path(__file__).parent.parent / "reporter"
 LAYERS = (
     ("version",),
@@ -217,6 +219,18 @@ def test_what_the_parent_loads_imports_no_worker_module() -> None:
         if name.split(".")[0] in PARENT and name not in ("run.executors.local", "run.paired.side")
     }
     assert not wrong, "these imports would load torch: " + ", ".join(sorted(wrong))
+
+
+def test_a_side_of_ab_loads_no_package_that_an_environment_may_lack() -> None:
+    """With the metrics and architectures that it loads; torchvision requires numpy."""
+    waiting = ["run.paired.side", *(name for name in MODULES if name.split(".")[0] in ("metrics", "architectures"))]
+    seen: set[str] = set()
+    while waiting:
+        if (name := waiting.pop()) not in seen:
+            seen.add(name)
+            waiting += {*modules(name, parsed(name).at_load), name.rpartition(".")[0]} & FILES.keys()
+    found = {package for name in seen for package in parsed(name).loaded} - {"reporter"}
+    assert found - set(sys.stdlib_module_names) == {*bootstrap.NEEDED, "numpy"}
 
 
 def test_extensions_import_worker_modules_in_functions_only() -> None:

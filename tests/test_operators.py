@@ -179,9 +179,15 @@ def test_channels_last_and_bf16_run_other_kernels(network: nn.Module, rows: list
     assert len({digest(each) for each in (rows, last, half)}) == 3
 
 
-def test_operators_sum_to_the_latency(network: nn.Module, rows: list[LayerKernel]) -> None:
-    with torch.inference_mode():
-        found = profiled(observe(partial(network, IMAGES), Effort(0.3)), rows)
+@pytest.fixture(scope="module")
+def observed(network: nn.Module) -> Alternation[OperatorEvent]:
+    """Calls on one thread, for tests that only look at them: the profiler takes a third of a second."""
+    with threads(1), torch.inference_mode():
+        return observe(partial(network, IMAGES), Effort(0.3))
+
+
+def test_operators_sum_to_the_latency(observed: Alternation[OperatorEvent], rows: list[LayerKernel]) -> None:
+    found = profiled(observed, rows)
     assert sum(row.seconds for row in found.operators) == pytest.approx(found.latency)
     assert sum(row.share for row in found.operators) == pytest.approx(1)
     kernels = Counter((row.operator, row.kernel) for row in rows)
@@ -192,8 +198,13 @@ def test_operators_sum_to_the_latency(network: nn.Module, rows: list[LayerKernel
 
 @pytest.mark.parametrize(("coverage", "doubtful"), [(0.95, False), (1.09, False), (0.5, True), (1.4, True)])
 def test_parts_that_do_not_sum_to_the_latency_are_marked(
-    coverage: float, doubtful: bool, network: nn.Module, monkeypatch: pytest.MonkeyPatch
+    coverage: float,
+    doubtful: bool,
+    network: nn.Module,
+    observed: Alternation[OperatorEvent],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(operator_pass, "observe", lambda *_: observed)
     monkeypatch.setattr(operator_pass, "profiled", lambda *_: operator_times.OperatorProfile((), 0.01, coverage))
     found = operator_pass.Profiler(partial(network, IMAGES), network, Effort(0.01, 1))
     reading = operator_pass.read(COVERAGE["cpu"], "cpu", found)
@@ -221,9 +232,10 @@ def test_an_operator_that_is_missed_lowers_the_coverage(monkeypatch: pytest.Monk
         assert profiled(observation, []).coverage == pytest.approx(covered / 1000)
 
 
-def test_the_layers_that_take_most_are_those_of_the_ledger(network: nn.Module, rows: list[LayerKernel]) -> None:
-    with torch.inference_mode():
-        found = profiled(observe(partial(network, IMAGES), Effort(0.05)), rows)
+def test_the_layers_that_take_most_are_those_of_the_ledger(
+    observed: Alternation[OperatorEvent], rows: list[LayerKernel]
+) -> None:
+    found = profiled(observed, rows)
     known = {(row.layer, row.operator, row.kernel, row.library) for row in rows}
     assert {(each.layer, each.operator, each.kernel, each.library) for each in found.layers} <= known
     assert len(found.layers) == LISTED < len(known)

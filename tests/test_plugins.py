@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from commands import BLANK_CHARTS, ROOT, call, run
+from networks import own, subject
 from test_importing import console_script, trapped_folder
 
 from reporter.architectures.torchvision import discover
+from reporter.metrics import finetune
 from reporter.model import Architecture
 from reporter.model.modes import CHANNELS_LAST, output_verdict
 from reporter.registry import plugins, selection
@@ -191,19 +193,23 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def extended_run(
     tiny: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A run of that network with the data set, the metric and the modes of another package, most of which fail.
+    """A run of that network with the metric and the modes of another package, most of which fail."""
+    modes = f"crash,refuse,constant,slow,tf32,{CHANNELS_LAST}"
+    return by_the_script(tmp_path_factory.mktemp("extended"), tiny, "convolutions,latency_cpu_1thread", modes)
 
-    By the console script, in a folder with modules that raise an exception and leave a line in `imported.txt`. Its
-    charts are blank.
+
+def by_the_script(
+    folder: Path, tiny: dict[str, str], metrics: str, modes: str
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A run by the console script, in a folder with modules that raise an exception and leave a line in `imported.txt`.
+
+    Its charts are blank.
     """
-    folder = tmp_path_factory.mktemp("extended")
     engines = install(folder, "broken_engines", ENGINE_POINTS, engines=BROKEN_ENGINES, __init__="")
     current, script = trapped_folder(folder), console_script(folder)
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     variables |= {"PYTHONPATH": os.pathsep.join((tiny["PYTHONPATH"], str(engines), str(BLANK_CHARTS)))}
     variables |= {"REPORTER_TRAPPED": str(folder / "imported.txt")}
-    metrics = "convolutions,finetune_top1,latency_cpu_1thread"
-    modes = f"crash,refuse,constant,slow,tf32,{CHANNELS_LAST}"
     options = ("--architectures", "Tiny", "--metrics", metrics, "--dataset", "grey", *QUICK, "--modes", modes)
     command = [sys.executable, script, "--out", folder / "r", *options]
     pipes = {"capture_output": True, "text": True}
@@ -219,7 +225,7 @@ def test_the_console_script_and_its_workers_import_nothing_from_the_current_fold
     assert not log.exists(), log.read_text()
 
 
-def test_an_installed_package_adds_its_network_data_set_and_metric(
+def test_an_installed_package_adds_its_network_and_metric(
     extended_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     folder, done = extended_run
@@ -228,9 +234,36 @@ def test_an_installed_package_adds_its_network_data_set_and_metric(
     (record,) = record_files.load_all(folder)[0]
     assert record.architecture == "tiny"
     assert record.value("convolutions") == 1
-    assert record.readings["finetune_top1"].detail["dataset"] == "grey"
     assert call("render", folder).returncode == 0, "the package is gone; its records tell of themselves"
     assert "Convolutions" in (folder / "report.md").read_text()
+
+
+def test_an_installed_package_adds_its_data_set(tiny: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network is fine-tuned on it, in the process of the tests."""
+    monkeypatch.syspath_prepend(tiny["PYTHONPATH"].rpartition(os.pathsep)[2])
+    caches = plugins.points, selection.datasets
+    for each in caches:
+        each.cache_clear()
+    try:
+        top, *_ = finetune.measure(subject(own(), dataset="grey", image_size=16, steps=2, seeds=1, test_images=10))
+    finally:
+        for each in caches:
+            each.cache_clear()
+    assert top.measured
+    assert (top.detail["dataset"], top.detail["classes"]) == ("grey", 5)
+
+
+@pytest.mark.slow
+def test_the_workers_of_the_console_script_are_trained_on_an_installed_data_set(
+    tiny: dict[str, str], tmp_path: Path
+) -> None:
+    """They import scikit-learn, too."""
+    folder, done = by_the_script(tmp_path, tiny, "convolutions,finetune_top1", "eager")
+    assert done.returncode == 0, done.stderr
+    log = tmp_path / "imported.txt"
+    assert not log.exists(), log.read_text()
+    (record,) = record_files.load_all(folder)[0]
+    assert record.readings["finetune_top1"].detail["dataset"] == "grey"
 
 
 def test_a_mode_that_fails_takes_nothing_from_the_others(

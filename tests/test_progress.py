@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -294,13 +295,15 @@ def test_lines_are_in_a_group_on_github(monkeypatch: pytest.MonkeyPatch) -> None
     assert lines.count("::endgroup::") == 1
 
 
-def test_a_run_prints_each_finished_architecture(tmp_path: object) -> None:
-    process = call("--out", tmp_path, *OPTIONS, report=False)
+def test_a_run_prints_each_finished_architecture(
+    real_run: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    process = real_run[1]
     assert process.returncode == 0, process.stderr
     assert "tiny finished" in process.stderr
     assert "wide finished" in process.stderr
     assert all(character == "\n" or character.isprintable() for character in process.stderr)
-    process = call("--out", tmp_path, *OPTIONS, "--fresh", "--progress", "json", report=False)
+    process = call("--out", tmp_path, *OPTIONS, "--progress", "json", report=False)
     events = [json.loads(line) for line in process.stderr.splitlines()]
     assert events[-1]["event"] == "message"
     assert "measured for" in events[-1]["text"]

@@ -170,29 +170,32 @@ def test_torn_and_impossible_lines_are_skipped(tmp_path: Path) -> None:
     assert ratio_history.load(tmp_path / "nothing") == []
 
 
-def test_the_reference_is_moved_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real measurements of this environment against itself, after a run with --against."""
+OPTIONS = (*TINY, "--metrics", "latency_cpu_1thread", "--preset", "quick")
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sides from the fork server, and verdicts after three short rounds."""
     monkeypatch.setattr(interleaving, "subprocess", SimpleNamespace(Popen=ForkedSide, PIPE=None))
     monkeypatch.setattr(reference_rule, "LOOKS", 1)
-    monkeypatch.setattr(reference_rule, "NOISY", math.inf)  # three short rounds
+    monkeypatch.setattr(reference_rule, "NOISY", math.inf)
     monkeypatch.setattr(LocalExecutor, "renew", lambda _: None)  # torch is loaded once, not for each round
-    options = (*TINY, "--metrics", "latency_cpu_1thread", "--preset", "quick")
-    here = sys.executable
+
+
+@pytest.mark.usefixtures("forked")
+def test_a_run_against_a_reference_adds_a_line_to_the_history(tmp_path: Path) -> None:
+    """Real measurements of this environment against itself."""
     run = call(
-        "--out", tmp_path, *options, "--modes", "eager", "--quiet", "--against", here, seconds=BRIEF, report=False
+        *("--out", tmp_path, *OPTIONS, "--modes", "eager", "--quiet", "--against", sys.executable),
+        seconds=BRIEF,
+        report=False,
     )
     assert run.returncode == 0, run.stderr
-    refused = call("move", tmp_path, "--to", here, *options)
+    refused = call("move", tmp_path, "--to", sys.executable, *OPTIONS)
     assert refused.returncode == 2
     assert "has no against.lock; name the current reference with --from" in refused.stderr
-    (tmp_path / "against.lock").write_text("torch==1.0\n")
-    root = os.path.dirname(os.path.dirname(here))
-    done = call("move", tmp_path, "--from", here, "--to", root, *options)
-    assert done.returncode == 0, done.stderr
-    assert "new over old: tiny latency_cpu_1thread" in done.stderr
-    assert not (tmp_path / "against.lock").exists()
-    ran, moved = ratio_history.load(tmp_path)
-    assert (ran.kind, moved.kind) == ("run", "move")
+    [ran] = ratio_history.load(tmp_path)
+    assert ran.kind == "run"
     found = json.loads((tmp_path / "against.json").read_text())
     control = AgainstReference.model_validate(found)
     [row] = control.verdicts
@@ -205,6 +208,24 @@ def test_the_reference_is_moved_by_one_command(tmp_path: Path, monkeypatch: pyte
     assert AgainstReference.model_validate(summary(few, control)["against"]) == control
     assert reference_section.section(control, few, language("ru")).title == "Сравнение с эталоном"
     assert ran.rows[0].ratio == found["verdicts"][0]["ratio"]
-    assert ran.machine_kind == moved.machine_kind == found["machine_kind"]
-    assert moved.moved_to == moved.reference == ran.reference
+    assert ran.machine_kind == found["machine_kind"]
     assert ran.reference.startswith("torch==")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("forked")
+def test_the_reference_is_moved_by_one_command(tmp_path: Path) -> None:
+    """Real measurements of this environment against itself, after a run with --against."""
+    here = sys.executable
+    options = ("--out", tmp_path, *OPTIONS, "--modes", "eager", "--quiet", "--against", here)
+    assert call(*options, seconds=BRIEF, report=False).returncode == 0
+    (tmp_path / "against.lock").write_text("torch==1.0\n")
+    root = os.path.dirname(os.path.dirname(here))
+    done = call("move", tmp_path, "--from", here, "--to", root, *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    assert "new over old: tiny latency_cpu_1thread" in done.stderr
+    assert not (tmp_path / "against.lock").exists()
+    ran, moved = ratio_history.load(tmp_path)
+    assert (ran.kind, moved.kind) == ("run", "move")
+    assert ran.machine_kind == moved.machine_kind
+    assert moved.moved_to == moved.reference == ran.reference

@@ -110,7 +110,7 @@ def with_ratios(lines: list[RatioLine], names: Collection[str] = NAMES) -> Compa
     return replace(compare(records), ratios=tuple(ratio_curves.curves(lines)))
 
 
-@pytest.mark.parametrize("code", ["en", "ru"])
+@pytest.mark.parametrize("code", [pytest.param("en", marks=pytest.mark.slow), "ru"])
 def test_the_report_shows_a_curve_for_each_kind_of_machine(code: str) -> None:
     """Of four architectures, which are drawn sooner than eighteen."""
     names = ("alexnet", "googlenet", SLOWED, "densenet121")

@@ -37,7 +37,8 @@ def test_logging_is_as_before_after_a_counter_failed(level: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["squeezenet1_1", pytest.param("resnet18", marks=pytest.mark.slow), "mobilenet_v3_small"]
+    "name",
+    ["squeezenet1_1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet18", "mobilenet_v3_small"))],
 )
 def test_a_network_counted_again_gives_its_row(name: str) -> None:
     """Multiply-adds by this program and by fvcore, and the operators that fvcore gets wrong."""

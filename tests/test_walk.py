@@ -346,10 +346,19 @@ def test_an_environment_has_only_what_has_to_change(
     found = importlib.util.find_spec("torch")
     assert found
     assert shown.stdout.split() == ["3.0", str(found.origin)]
-    with pytest.raises(pinned.InstallationError, match="no-such-package"):
-        made.make(NAMES[UNINSTALLABLE], print)
     made.keep_only(["1.0"])
     assert not list((tmp_path / "walk").iterdir())
+
+
+@pytest.mark.slow
+def test_a_version_that_cannot_be_installed_has_a_reason(
+    variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PIP_CONFIG_FILE", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, variables[name])
+    made = version_environments.VersionEnvironments("paced", tmp_path / "walk")
+    with pytest.raises(pinned.InstallationError, match="no-such-package"):
+        made.make(NAMES[UNINSTALLABLE], print)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Entry points of workers in tests, in place of that of a run; each worker imports this module and calls one.
 
-For example `mock.patch.object(local, "_enter", worker_entries.with_brief_ceilings)`.
+For example `mock.patch.object(local, "_enter", worker_entries.with_brief_profiles)`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,20 @@ def shorten_ceilings(replace: Callable[[object, str, object], object] = setattr)
     replace(ceiling_rates.best_rates, "__defaults__", (once,))
 
 
-def with_brief_ceilings(question: str, connection: Connection) -> None:
-    """A worker that measures the ceilings of the machine by a few calls."""
+def shorten_profiles(replace: Callable[[object, str, object], object] = setattr) -> None:
+    """Profiles a few calls in a row, and does so twice."""
+    from reporter.worker.latency import alternation
+
+    replace(alternation, "MOST_CALLS", 4)
+    replace(alternation, "UNSETTLED", 2)
+
+
+def with_brief_profiles(question: str, connection: Connection) -> None:
+    """A worker that profiles a few calls, and measures the ceilings of the machine by a few."""
     if '"process":"profiling' in question:
         shorten_ceilings()
+    if '"process":"profiling' in question or '"process":"modes' in question:
+        shorten_profiles()
     local._enter(question, connection)
 
 
