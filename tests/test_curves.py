@@ -600,7 +600,8 @@ def test_a_curve_of_a_device_that_is_not_measured_has_its_reason_if_its_key_is_n
 
     def readings(*named: str) -> dict[str, tuple[str, str | None]]:
         chosen = settings({"metrics": named, "device": "cpu"})
-        metrics = preparation.with_curves(preparation.choose_metrics(named), chosen, devices)
+        chosen_metrics = preparation.on_devices(preparation.choose_metrics(named), chosen, devices)
+        metrics = preparation.with_curves(chosen_metrics, chosen, devices)
         (folder := tmp_path / named[0]).mkdir()
         request = Request(folder, [own()], metrics, devices, CONDITIONS, no_cuda=NOT_ASKED)
         ledger = Ledger(own(), request)
@@ -610,6 +611,7 @@ def test_a_curve_of_a_device_that_is_not_measured_has_its_reason_if_its_key_is_n
         return {key: (each.status, each.reason) for key, each in found.items() if key.startswith("best_throughput")}
 
     assert readings("best_throughput_cuda") == {"best_throughput_cuda": ("unsupported", NOT_ASKED)}
+    assert readings("best_throughput") == {"best_throughput_cuda": ("unsupported", NOT_ASKED)}
     assert readings("latency_cuda") == readings("best_throughput_cpu") == {}
 
 
