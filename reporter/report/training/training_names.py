@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from reporter.metrics import finetune, gradients
 from reporter.model import Quantity, Record
 from reporter.report.training.held_out_accuracy import is_from_scratch
 
@@ -14,6 +15,10 @@ BY_KEY = {TOP1: "Top-1 after training", "finetune_seconds": "Training time"}
 """The titles of quantities whose name depends on the initial weights; records of earlier versions have other ones."""
 FROM_SCRATCH = {"scratch_top1": "Top-1 after training from scratch", "scratch_seconds": "Time of training from scratch"}
 """The titles of those that always start from random weights; records of earlier versions have other ones, too."""
+RATIOS = {each.key: each.definition for each in (gradients.RATIO, finetune.RATIO)}
+"""The definitions of gradient ratios, which are combined on logarithms."""
+FORMER_RATIO = "; the mean over seeds."
+"""How those of records of earlier versions end."""
 TITLES: dict[Start, dict[str, str]] = {
     "scratch": {
         "Training": "Training from scratch",
@@ -47,8 +52,14 @@ def specific(title: str, weights: Start | None) -> str:
 
 
 def renamed(quantities: dict[str, Quantity], weights: Start | None) -> dict[str, Quantity]:
-    """The quantities with the titles that name what was done; no two of them have the same title."""
+    """The quantities with the titles that name what was done, and definitions that state how seeds are combined.
+
+    No two of them have the same title.
+    """
     apart = weights == "scratch" and not FROM_SCRATCH.keys() & quantities.keys()
     named = {key: specific(title, weights if weights != "scratch" or apart else None) for key, title in BY_KEY.items()}
     titles = {key: title for key, title in (named | FROM_SCRATCH).items() if key in quantities}
-    return quantities | {key: quantities[key].model_copy(update={"title": title}) for key, title in titles.items()}
+    titled = {key: quantities[key].model_copy(update={"title": title}) for key, title in titles.items()}
+    former = [key for key in RATIOS if key in quantities and quantities[key].definition.endswith(FORMER_RATIO)]
+    defined = {key: quantities[key].model_copy(update={"definition": RATIOS[key]}) for key in former}
+    return quantities | titled | defined
