@@ -176,7 +176,7 @@ def with_curves(metrics: Mapping[str, Metric], settings: Settings, devices: Mapp
     """The metrics with those of the curves: on the CPU only where points or the key are named, on a GPU with its times.
 
     A device that is not measured has no row for its curve, unless --metrics names it, with or without its device: then
-    the row has the reason, as that of other times. `metrics` has no accelerators of another type, unless they are named.
+    the row has the reason, as that of other times. `metrics` has accelerators of another type only if they are named.
     """
     catalogue = collect("reporter.metrics", Metric)
     found = {name: metric for name, metric in metrics.items() if not metric.curve}
