@@ -20,6 +20,7 @@ from reporter.store.history import PastRun
 Row = Timing | Level
 KINDS = {"exact": "exact", "failed": "failed", "removed": "removed"}
 """The kinds of change that are findings."""
+NOT_COMPARED = "not compared in this run"
 
 
 def differences(
@@ -48,8 +49,9 @@ def findings(
 ) -> tuple[Finding, ...]:
     """The regressions since the baseline, each with the start of the first run that had it and whether it is accepted.
 
-    A slower time is gone when it is judged as unchanged or faster; one that was not judged in this run remains. An
-    accepted one that is above its level is gone, because a new level starts.
+    A slower time is gone when it is judged as unchanged or faster; one that was not judged in this run remains, as does
+    a changed count that was taken under other settings. An accepted one that is above its level is gone, because a new
+    level starts.
     """
     made = [*_changed(found, now), *(_slower(row, now) for row in _above(found))]
     made += _remaining(found, tonight, last, {each.identity for each in made})
@@ -160,18 +162,26 @@ def _kind(row: Row) -> Kind:
 def _remaining(
     found: Differences, tonight: Sequence[Record], last: NightlyRun | None, identities: set[tuple[object, ...]]
 ) -> Iterator[Finding]:
-    """Slowdowns of the last run that this one neither confirms nor refutes."""
+    """Slowdowns, and changed counts, of the last run that this one neither confirms nor refutes."""
+    unlike = {
+        (name, gap.mode, gap.quantity.key)
+        for gap in found.gaps
+        if gap.quantity and gap.why.startswith(matching.OTHER_SETTINGS)
+        for name in gap.architectures
+    }
     compared: list[Row] = [*found.timings, *found.levels]
     rows = {(_kind(row), row.architecture, row.mode, row.quantity.key, row.machine): row for row in compared}
     measured = {(record.architecture, record.mode) for record in tonight}
     for before in last.findings if last else ():
+        if before.kind == "exact" and before.identity not in identities and (*_pair(before), before.metric) in unlike:
+            yield before if before.kernels else before.model_copy(update={"reason": NOT_COMPARED})
         if before.kind not in TIMES or before.identity in identities or _pair(before) not in measured:
             continue
         if before.kind == "level" and before.accepted:
             continue
         row = rows.get((before.kind, *_pair(before), before.metric, before.machine))
         if row is None:
-            yield before.model_copy(update={"reason": "not compared in this run"})
+            yield before.model_copy(update={"reason": NOT_COMPARED})
         elif row.verdict == "noisy" and row.ratio > 1 + MIN_EFFECT:
             why = row.reason if isinstance(row, Timing) else None
             reason = f"now within noise: {why}" if why else "now within noise"
