@@ -20,6 +20,8 @@ from reporter.model.settings import settings
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import conditions_of
 from reporter.run.input_sizes import fields, usable, valid
+from reporter.run.ledger import Ledger
+from reporter.run.request import Request
 from reporter.store import record_files
 from reporter.worker import entry, torch_state, trial
 from reporter.worker.counts.stage_costs import level
@@ -249,6 +251,18 @@ def test_a_run_with_another_size(tmp_path: Path) -> None:
     assert summary["settings"]["input_size"] == "20x40"
     assert "20x40*" in (out / "report.md").read_text().replace("\\*", "*")
     assert "Input, pixels" in (out / "report.md").read_text()
+
+
+def test_a_record_of_another_size_is_of_the_run_that_measured_it(tmp_path: Path) -> None:
+    """What has no date of its own, such as a count, has that of the record."""
+
+    def begun(size: str | None) -> Record:
+        conditions = CONDITIONS.model_copy(update={"input_size": size})
+        return Ledger(own(), Request(tmp_path, [own()], {}, {"cpu": "cpu", "any": "cpu"}, conditions)).record
+
+    record_files.save(tmp_path, begun(None).model_copy(update={"started": "2026-01-01T00:00:00+00:00"}))
+    assert begun(None).started == "2026-01-01T00:00:00+00:00"
+    assert begun("48").started > "2026-01-02"
 
 
 def test_readings_with_another_number_of_threads_are_dropped() -> None:
