@@ -485,7 +485,7 @@ def test_a_branch_that_the_image_decides_on_is_no_auxiliary_head() -> None:
 
 
 def test_a_branch_that_is_chosen_after_batch_norm_is_no_auxiliary_head() -> None:
-    """In training, one of two images is always below their mean; in evaluation, neither is below that before."""
+    """In training it centers the two images, so that they run through different layers; in evaluation it does not."""
 
     class Gated(Routed):
         def __init__(self, classes: int) -> None:
