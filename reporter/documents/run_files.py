@@ -46,7 +46,7 @@ class SummaryOperator(Document):
     """torch's name, for example `aten::max_pool2d_with_indices`, or the engine's."""
     kernel: str
     """The implementation that ran: oneDNN's name, `gemm` for a matrix product of a BLAS library, `native` for torch's
-    own code, or a CUDA kernel."""
+    own code, `onednn` if it is not known which of oneDNN's, or a CUDA kernel."""
     calls: int
     """How often it was called."""
     seconds: float
