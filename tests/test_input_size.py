@@ -13,9 +13,9 @@ from torch import nn
 
 from reporter.host.job import Job
 from reporter.host.machine import usable_threads
-from reporter.model import Architecture, Metric, Record, ReporterError
+from reporter.model import Architecture, Metric, Reading, Record, ReporterError
 from reporter.model.image_sizes import ImageSize, image_size, square
-from reporter.model.modes import alternation, speedup
+from reporter.model.modes import ONCE, alternation, speedup
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import conditions_of
@@ -143,7 +143,7 @@ def test_a_network_of_one_size_has_one_reason_and_its_parameters() -> None:
 
 
 def test_a_mode_of_a_refused_size_has_the_settings_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the same call does not try it again."""
+    """So that the same call does not try it again, and keeps what is measured once, which has those of the mode."""
     for name in ("find", "limit_memory"):
         monkeypatch.setattr(entry, name, lambda *_: own(flat))
     conditions = CONDITIONS.model_copy(update={"input_size": "48", "threads": 1})
@@ -155,6 +155,10 @@ def test_a_mode_of_a_refused_size_has_the_settings_of_its_time(monkeypatch: pyte
     assert {reading["status"] for reading in found.values()} == {"unsupported"}
     settings = conditions.of(METRICS["latency_cpu"], "cpu") | conditions_of("torchscript")
     assert found["latency_cpu"]["settings"] == json.loads(json.dumps(settings))
+    about = {"architecture": "small", "family": "T", "year": None, "paper": "", "variant": "", "input_size": 32}
+    readings = {key: Reading.model_validate(each) for key, each in found.items()}
+    made = Record(**about, machine="m", started="2026-01-01", readings=readings, mode="torchscript")
+    assert {each.key for each in ONCE} < readings.keys() == valid(made, conditions).readings.keys()
 
 
 def test_published_accuracy_is_of_one_size() -> None:
