@@ -107,7 +107,7 @@ def run(
         verdict = Verdict("unsupported", reason)
     if subject is None or verdict.status != "ok":
         for mode, metric, quantity in wanted(job, catalogue):
-            settings = {}
+            settings: dict[str, Any] = {}
             if subject:
                 once = job.modes and quantity in ONCE
                 own = subject.conditions.of_mode() if once else subject.conditions.of(metric, subject.place.name)
