@@ -134,7 +134,7 @@ def _stored(last: NightlyRun | None) -> list[Finding]:
 def _is_here(finding: Finding, found: AgainstReference) -> bool:
     """Whether a run can refute a finding: on its kind of machine, against its reference, with its threads and size.
 
-    The kind of machine is that of times and kernels; that of a count has no name.
+    A count is about all kinds of machines, and about images of one size unless it is one of the weights.
     """
     if finding.reference != reference_names.reference(found.reference):
         return False

@@ -201,8 +201,8 @@ class Costs:
     def _of_modes(self, job: Job, image: float, parameters: float, step: float) -> float:
         """The seconds of a job that times modes in turns with eager; the first round prepares and checks them."""
         ways = len(job.modes) + 1
-        each = [_of_call(name, image, image, step) for name in job.metrics if not _trains(name)]
-        checked = sum(CHECK_IMAGES * (sum(each) - image) for mode in job.modes if _preparing(mode) and each)
+        single = [_of_call(name, image, image, step) for name in job.metrics if not _trains(name)]
+        checked = sum(CHECK_IMAGES * (sum(single) - image) for mode in job.modes if _preparing(mode) and single)
         batch = job.conditions.throughput_batch * image
         calls = [_of_call(name, image, batch, step) for name in job.metrics]
         timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call) for call in calls)

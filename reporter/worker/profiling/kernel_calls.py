@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ FIRST_FACTOR = {
 CONVOLVING, PRODUCING = ("convolution", "deconvolution"), ("matmul", "inner_product")
 MULTIPLYING = (*CONVOLVING, *PRODUCING)
 """The kinds of oneDNN's primitives that convolutions and products of matrices run as."""
-ONEDNN_OPERATOR = "mkldnn"
+ONEDNN_OPERATOR = re.compile("mkldnn|onednn")
 """What the names of torch's operators of oneDNN contain."""
 
 
@@ -160,7 +161,7 @@ def implementations(operators: Sequence[str], ran: Sequence[Primitive]) -> dict[
     for kinds in () if found else (CONVOLVING, PRODUCING):
         own = [place for place in every if ("conv" in operators[place]) == (kinds is CONVOLVING)]
         names = [each.implementation for each in ran if each.kind in kinds]
-        of_onednn = [place for place in own if ONEDNN_OPERATOR in operators[place]]
+        of_onednn = [place for place in own if ONEDNN_OPERATOR.search(operators[place])]
         same = len(set(names)) == 1 and len(names) >= len(of_onednn)
         found |= _in_order(own, operators, names) or (dict.fromkeys(of_onednn, names[0]) if same else {})
     return found
@@ -179,7 +180,7 @@ def _without_name(operator: str) -> str:
         return GEMM
     if GENERATED.match(operator):
         return INDUCTOR
-    return ONEDNN if multiplies(operator) and ONEDNN_OPERATOR in operator else NATIVE
+    return ONEDNN if multiplies(operator) and ONEDNN_OPERATOR.search(operator) else NATIVE
 
 
 def _is_shape(shape: object) -> bool:
