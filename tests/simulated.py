@@ -39,13 +39,18 @@ def readings(job: Job, engines: Mapping[str, Engine] | None = None) -> list[dict
     for metric in (METRICS[name] for name in job.metrics):
         for mode in job.modes or (EAGER,):
             number = 0 if mode in job.once else job.round
+            own, of_mode = (
+                conditions | conditions_of(mode, engines)
+                for conditions in (job.conditions.of(metric, job.device), job.conditions.of_mode())
+            )
             for quantity in quantities(metric, number) if job.modes else metric.quantities:
-                rounds = (1,) if metric.timed and (quantity not in ONCE or not job.modes) else ()
-                settings = job.conditions.of(metric, job.device) | conditions_of(mode, engines)
+                once = bool(job.modes) and quantity in ONCE
+                rounds, settings = (1,) if metric.timed and not once else (), of_mode if once else own
                 made = Reading(quantity=quantity, samples=(1,), rounds=rounds, settings=settings)
                 found.append({"reading": made.model_dump(mode="json"), "mode": mode})
             if metric.inference and engine_version(mode, engines or execution_modes.engines()):
-                alone = made.model_copy(update={"quantity": alternation(metric.quantities[0]), "rounds": (1,)})
+                ratio = alternation(metric.quantities[0])
+                alone = Reading(quantity=ratio, samples=(1,), rounds=(1,), settings=own)
                 found.append({"reading": alone.model_dump(mode="json"), "mode": mode})
     return found
 

@@ -196,10 +196,11 @@ def test_the_word_of_a_key_without_its_device_names_it_on_every_device() -> None
     }
     here = preparation.on_devices(steps, Settings(metrics=("train_step",)), {"cpu": "cpu", "any": "cpu"})
     assert {key for key in here if not metrics[key].always} == {"train_step_cpu", "train_step_cuda"}
-    curves = preparation.with_curves(
-        preparation.choose_metrics(("best_throughput",)), Settings(metrics=("best_throughput",)), {"cpu": "cpu"}
-    )
-    assert "best_throughput_cpu" in curves
+    chosen = Settings(metrics=("best_throughput",))
+    curves = preparation.choose_metrics(chosen.metrics)
+    for devices in ({"cpu": "cpu", "any": "cpu"}, {"cpu": "cpu", "cuda": "cuda:0"}, {"cuda": "cuda:0"}):
+        found = preparation.with_curves(preparation.on_devices(curves, chosen, devices), chosen, devices)
+        assert {key for key in found if not metrics[key].always} == {"best_throughput_cpu", "best_throughput_cuda"}
     assert "memory_cuda" in preparation.choose_metrics(("inference_bytes",))
     assert preparation.choose_metrics(("latency",)).keys() > {"latency_cpu", "throughput_cpu", "train_step_cpu"}
 

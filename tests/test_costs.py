@@ -22,6 +22,7 @@ from reporter.cli.progress import Lines
 from reporter.facts import published
 from reporter.host.job import CurveJob, Job
 from reporter.model import Reading, Record, Verdict
+from reporter.model.fields import CURVES_SHARE
 from reporter.model.scaling_curves import CurvePoint, Curves
 from reporter.model.settings import settings
 from reporter.run import experiment
@@ -288,10 +289,51 @@ def test_what_later_rounds_took_holds_for_all_of_them() -> None:
 
 
 def test_a_point_that_is_known_is_not_part_of_what_a_curve_took() -> None:
-    known = CurvePoint(mode="eager", device="cpu", batch=1, size="32", status="oom", reason="because")
-    resumed, swept = (of_curve(*batches, sweep=not batches, settled=Curves(batch=(known,))) for batches in ((1, 2), ()))
+    resumed, swept = (of_curve(*each, sweep=not each, settled=Curves(batch=(measured(1),))) for each in ((1, 2), ()))
     assert stored_as(resumed) == stored_as(of_curve(2)) == "curves cpu (batches 2)"
     assert stored_as(swept) == "curves cpu (batches from 2)"
+
+
+def measured(batch: int) -> CurvePoint:
+    """A point that took a second, whatever its batch is."""
+    about = {"mode": "eager", "device": "cpu", "size": "32", "latency": 1.0, "samples": (1.0,)}
+    return CurvePoint.model_validate({**about, "batch": batch, "throughput": float(batch)})
+
+
+def test_a_sweep_that_is_over_costs_nothing_beside_image_sizes() -> None:
+    """As where --sizes is added to a run on a GPU whose throughput has saturated."""
+    costs = Costs({}, USUAL_SPEED, blank)
+    ended = measured(4).model_copy(update={"throughput": 2.0})
+    over = Curves(batch=(measured(1), measured(2), ended))
+    job_of_sizes = of_curve(sweep=True, sizes=("64",), settled=over)
+    assert stored_as(job_of_sizes) == stored_as(of_curve(sizes=("64",))) == "curves cpu (sizes 64)"
+    assert costs(job_of_sizes) == costs(of_curve(sizes=("64",)))
+    open_sweep = Curves(batch=(measured(1), measured(2)))
+    assert costs(of_curve(sweep=True, sizes=("64",), settled=open_sweep)) > costs(job_of_sizes)
+
+
+def test_times_on_an_accelerator_and_in_modes_have_the_price_of_their_calls() -> None:
+    """A training step and a batch take longer than an image, on any device."""
+    costs = Costs({}, USUAL_SPEED, blank)
+
+    def price(metric: str, device: str, *modes: str) -> float:
+        made = job("resnet50", "timing cpu")
+        process = f"modes {device}" if modes else f"timing {device}"
+        about = {"process": process, "device": device, "modes": modes, "metrics": (metric,)}
+        return costs(made.model_copy(update=about))
+
+    for device in ("cpu", "cuda"):
+        image = price(f"latency_{device}", device)
+        assert price(f"throughput_{device}", device) > image
+        assert price(f"train_step_{device}", device) > image
+        assert price(f"throughput_{device}", device, "bf16") > price(f"latency_{device}", device, "bf16")
+    assert price("train_throughput_cuda", "cuda") == price("train_step_cuda", "cuda")
+
+
+def test_a_point_of_a_curve_is_sampled_for_a_part_of_the_time() -> None:
+    costs = Costs({}, 1e-30, blank)
+    seconds = job("resnet50", "timing cpu").conditions.seconds
+    assert costs(of_curve(1, 2)) - costs(of_curve(1)) == pytest.approx(CURVES_SHARE * seconds)
 
 
 @pytest.mark.parametrize(("mode", "seconds"), [("bf16", 0.0), ("bf16+openvino", 6.0), ("compile", 20.0)])

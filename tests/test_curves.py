@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import mode_samples
@@ -38,11 +39,14 @@ from reporter.report.output.summary import summary
 from reporter.report.page import failures
 from reporter.report.sections import Items
 from reporter.report.table import status_word
-from reporter.run import curve_plan, experiment, preparation
-from reporter.run.curve_measurement import described
+from reporter.run import budget, curve_plan, experiment, preparation
+from reporter.run.budget_schedule import BudgetSchedule
+from reporter.run.costs import USUAL_SPEED, Costs
+from reporter.run.curve_measurement import CurveMeasurement, described
 from reporter.run.input_sizes import valid
 from reporter.run.ledger import NOT_ASKED, Ledger
-from reporter.run.request import Request
+from reporter.run.request import Outcome, Request
+from reporter.run.schedule import Task
 from reporter.run.slots import Event
 from reporter.store import record_files
 from reporter.tables import batch_fits
@@ -452,6 +456,25 @@ def test_image_sizes_alone_have_no_best_throughput(tmp_path: Path) -> None:
     assert (CPU.name in record.readings, failed) == (False, 0)
 
 
+@pytest.mark.parametrize("batches", [(), (1,)], ids=["sizes", "batches"])
+def test_only_a_curve_with_batches_lacks_a_best_throughput(batches: tuple[int, ...], tmp_path: Path) -> None:
+    """Where the network cannot be built, and where a budget is over."""
+    request = of_curves(tmp_path, batches=batches, sizes=("16",))
+    ledger, progress, reason = Ledger(own(), request), Lines(StringIO()), "RuntimeError: no network"
+    [job] = experiment.plan(request, {"small": ledger})
+    plan = SimpleNamespace(waiting=[Task(job, "")], seconds=60.0, left=0.0)
+    budget.close(request, cast(BudgetSchedule, plan), {"small": ledger}, progress)
+    assert (CPU.name in ledger.record.readings) == bool(batches)
+    found = CurveMeasurement(job, ledger, progress, Outcome())
+    found.start()
+    failed = Reading(quantity=BEST["cpu"], status="failed", reason=reason)
+    found.receive({"reading": failed.model_dump(mode="json"), "mode": "eager"})
+    found.finish(Verdict("ok", None), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    assert [each.reason for each in ledger.record.curves.size] == [reason]
+    kept = [ledger.record.readings[CPU.name].reason] if batches else []
+    assert [each.reason for each in ledger.record.readings.values()] == kept == [reason] * bool(batches)
+
+
 def test_points_for_which_there_was_no_time_are_rows(tmp_path: Path) -> None:
     record, failed = measured(tmp_path, batches=(1, 4), sizes=("16", "64x32"), timeout=0.0)
     points = [(each.batch, each.size, each.status) for each in (*record.curves.batch, *record.curves.size)]
@@ -600,7 +623,8 @@ def test_a_curve_of_a_device_that_is_not_measured_has_its_reason_if_its_key_is_n
 
     def readings(*named: str) -> dict[str, tuple[str, str | None]]:
         chosen = settings({"metrics": named, "device": "cpu"})
-        metrics = preparation.with_curves(preparation.choose_metrics(named), chosen, devices)
+        chosen_metrics = preparation.on_devices(preparation.choose_metrics(named), chosen, devices)
+        metrics = preparation.with_curves(chosen_metrics, chosen, devices)
         (folder := tmp_path / named[0]).mkdir()
         request = Request(folder, [own()], metrics, devices, CONDITIONS, no_cuda=NOT_ASKED)
         ledger = Ledger(own(), request)
@@ -610,6 +634,7 @@ def test_a_curve_of_a_device_that_is_not_measured_has_its_reason_if_its_key_is_n
         return {key: (each.status, each.reason) for key, each in found.items() if key.startswith("best_throughput")}
 
     assert readings("best_throughput_cuda") == {"best_throughput_cuda": ("unsupported", NOT_ASKED)}
+    assert readings("best_throughput") == {"best_throughput_cuda": ("unsupported", NOT_ASKED)}
     assert readings("latency_cuda") == readings("best_throughput_cpu") == {}
 
 

@@ -484,6 +484,22 @@ def test_a_branch_that_the_image_decides_on_is_no_auxiliary_head() -> None:
     assert found["parameters_auxiliary"].value == 0
 
 
+def test_a_branch_that_is_chosen_after_batch_norm_is_no_auxiliary_head() -> None:
+    """In training it centers the two images, so that they run through different layers; in evaluation it does not."""
+
+    class Gated(Routed):
+        def __init__(self, classes: int) -> None:
+            super().__init__(classes, 0.0)
+            self.norm = nn.BatchNorm1d(1, affine=False)
+
+        def forward(self, images: Tensor) -> Any:
+            return super().forward(images * 0 + self.norm(images.abs().mean((1, 2, 3))[:, None])[:, :, None, None])
+
+    found = readings(built(Gated), "size")
+    assert found["parameters"].value == 9_032 + 2 * 72
+    assert found["parameters_auxiliary"].value == 0
+
+
 def test_a_weight_of_two_auxiliary_heads_is_counted_once() -> None:
     class Supervised(Body):
         def __init__(self, classes: int) -> None:

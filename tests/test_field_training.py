@@ -323,6 +323,27 @@ def test_recalibration_leaves_statistics_that_stay_in_evaluation_mode() -> None:
     assert not recalibrate(nn.Sequential(Kept(3)), data, 32, seed=0)
 
 
+def test_recalibration_leaves_statistics_that_no_image_reaches() -> None:
+    class Chosen(nn.Module):
+        """Two experts, of which the second is for images that are not among these."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.experts = nn.ModuleList(nn.BatchNorm2d(3) for _ in range(2))
+
+        def forward(self, images: Tensor) -> Any:
+            return self.experts[int(images.mean() > 100)](images)
+
+    network = Chosen()
+    for expert in network.experts:
+        expert.running_mean.fill_(7.0)
+        expert.num_batches_tracked.fill_(5)
+    assert recalibrate(network, (torch.randn(64, 3, 4, 4), torch.zeros(64)), 32, seed=0)
+    assert network.experts[0].running_mean.tolist() == pytest.approx([0.0] * 3, abs=0.2)
+    assert network.experts[1].running_mean.tolist() == [7.0] * 3
+    assert int(network.experts[1].num_batches_tracked) == 5
+
+
 def test_half_precision_trains() -> None:
     torch.manual_seed(0)
     network = small(4).half()

@@ -13,13 +13,15 @@ from torch import nn
 
 from reporter.host.job import Job
 from reporter.host.machine import usable_threads
-from reporter.model import Architecture, Metric, Record, ReporterError
+from reporter.model import Architecture, Metric, Reading, Record, ReporterError
 from reporter.model.image_sizes import ImageSize, image_size, square
-from reporter.model.modes import alternation, speedup
+from reporter.model.modes import ONCE, alternation, speedup
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import conditions_of
 from reporter.run.input_sizes import fields, usable, valid
+from reporter.run.ledger import Ledger
+from reporter.run.request import Request
 from reporter.store import record_files
 from reporter.worker import entry, torch_state, trial
 from reporter.worker.counts.stage_costs import level
@@ -141,7 +143,7 @@ def test_a_network_of_one_size_has_one_reason_and_its_parameters() -> None:
 
 
 def test_a_mode_of_a_refused_size_has_the_settings_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the same call does not try it again."""
+    """So that the same call does not try it again, and keeps what is measured once, which has those of the mode."""
     for name in ("find", "limit_memory"):
         monkeypatch.setattr(entry, name, lambda *_: own(flat))
     conditions = CONDITIONS.model_copy(update={"input_size": "48", "threads": 1})
@@ -153,6 +155,10 @@ def test_a_mode_of_a_refused_size_has_the_settings_of_its_time(monkeypatch: pyte
     assert {reading["status"] for reading in found.values()} == {"unsupported"}
     settings = conditions.of(METRICS["latency_cpu"], "cpu") | conditions_of("torchscript")
     assert found["latency_cpu"]["settings"] == json.loads(json.dumps(settings))
+    about = {"architecture": "small", "family": "T", "year": None, "paper": "", "variant": "", "input_size": 32}
+    readings = {key: Reading.model_validate(each) for key, each in found.items()}
+    made = Record(**about, machine="m", started="2026-01-01", readings=readings, mode="torchscript")
+    assert {each.key for each in ONCE} < readings.keys() == valid(made, conditions).readings.keys()
 
 
 def test_published_accuracy_is_of_one_size() -> None:
@@ -250,6 +256,18 @@ def test_a_run_with_another_size(tmp_path: Path) -> None:
     assert summary["settings"]["input_size"] == "20x40"
     assert "20x40*" in (out / "report.md").read_text().replace("\\*", "*")
     assert "Input, pixels" in (out / "report.md").read_text()
+
+
+def test_a_record_of_another_size_is_of_the_run_that_measured_it(tmp_path: Path) -> None:
+    """What has no date of its own, such as a count, has that of the record."""
+
+    def begun(size: str | None) -> Record:
+        conditions = CONDITIONS.model_copy(update={"input_size": size})
+        return Ledger(own(), Request(tmp_path, [own()], {}, {"cpu": "cpu", "any": "cpu"}, conditions)).record
+
+    record_files.save(tmp_path, begun(None).model_copy(update={"started": "2026-01-01T00:00:00+00:00"}))
+    assert begun(None).started == "2026-01-01T00:00:00+00:00"
+    assert begun("48").started > "2026-01-02"
 
 
 def test_readings_with_another_number_of_threads_are_dropped() -> None:

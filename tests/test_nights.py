@@ -118,6 +118,19 @@ def test_a_finding_stays_while_it_is_not_measured(nights: Nights) -> None:
     assert nights.play(made()) == 1
 
 
+def test_a_changed_count_is_open_until_a_run_with_images_of_its_size_refutes_it(nights: Nights) -> None:
+    """As with --input-size in every second run; it was gone, and the baseline was replaced."""
+    small = with_reading("alexnet", "macs", samples=(5,), settings={"input_size": "64"})
+    assert nights.play(made(), MACS) == 1
+    for change in (small, MACS, small):
+        assert nights.play(made(), change) == 1
+        assert ("not compared in this run" in nights.lines[0]) == (change is small)
+        assert "since 2 November" in nights.lines[0]
+    assert nights.value("alexnet", "macs", ".nightly/base") == 714_188_480
+    assert nights.play(made()) == 0
+    assert nights.play(made(), small) == 0
+
+
 def test_some_findings_are_accepted(nights: Nights) -> None:
     """The others stay, and so does the baseline; an acceptance is of one change, not of all later ones."""
     depth = with_reading("vgg16", "depth", samples=(17,))

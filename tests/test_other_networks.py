@@ -20,7 +20,8 @@ from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.counts.counting import count
 from reporter.worker.latency.alternation import Effort
 from reporter.worker.profiling.instruction_sets import instruction_sets, processor_flags
-from reporter.worker.profiling.kernel_calls import recorded
+from reporter.worker.profiling.kernel_calls import implementations, recorded
+from reporter.worker.profiling.kernel_names import Primitive
 from reporter.worker.profiling.operator_events import events, multiplies, operators, timed
 from reporter.worker.profiling.operator_pass import Profiler
 from reporter.worker.subject import Subject
@@ -185,6 +186,30 @@ def test_a_network_that_cannot_run_with_layers_is_recorded_without() -> None:
     found = Profiler(partial(network, IMAGES), network, Effort(0.01, 1)).rows
     assert [(row.layer, row.operator) for row in found] == [("", "aten::mkldnn_convolution"), ("", "aten::mean")]
     assert found[0].kernel not in ("", NATIVE, GEMM)
+
+
+CONVOLUTION, LINEAR, PRODUCT = "mkldnn::_convolution_pointwise", "mkldnn::_linear_pointwise", "mkl::_mkl_linear"
+
+
+@pytest.mark.parametrize(
+    ("operators", "ran", "known"),
+    [
+        ([CONVOLUTION, LINEAR], [("convolution", "a"), ("inner_product", "b")], {0: "a", 1: "b"}),
+        ([CONVOLUTION, PRODUCT], [("convolution", "a")], {0: "a"}),
+        ([CONVOLUTION, "aten::mean", "aten::mm"], [("convolution", "a"), ("pooling", "p"), ("matmul", "b")],
+         {0: "a", 2: "b"}),
+        ([CONVOLUTION, CONVOLUTION, LINEAR], [("convolution", "a"), ("convolution", "b")], {0: "a", 1: "b"}),
+        ([CONVOLUTION, LINEAR, LINEAR], [("convolution", "a"), *[("matmul", name) for name in "bcd"]], {0: "a"}),
+        ([CONVOLUTION, CONVOLUTION, LINEAR], [("convolution", "a")] * 5, {0: "a", 1: "a"}),
+        ([CONVOLUTION, CONVOLUTION], [("convolution", "a")], {}),
+        ([CONVOLUTION], [], {}),
+    ],
+)  # fmt: skip
+def test_primitives_of_a_compiled_model_belong_to_operators_of_their_kind(
+    operators: list[str], ran: list[tuple[str, str]], known: dict[int, str]
+) -> None:
+    """Of as many in all, or else of convolutions and of products each; without a match, all have to be the same."""
+    assert implementations(operators, [Primitive(*each) for each in ran]) == known
 
 
 def test_instruction_sets_have_the_names_of_onednn() -> None:

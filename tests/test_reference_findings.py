@@ -132,6 +132,33 @@ def test_a_count_or_kernel_that_was_not_compared_remains(
     assert night(differs) == 0
 
 
+def test_a_count_keeps_its_date_if_the_size_of_images_alternates() -> None:
+    """A run with images of another size shows nothing about it, unless it is one of the weights."""
+    macs = CHANGES[0]
+    parameters = macs.model_copy(update={"metric": "parameters"})
+    small = macs.model_copy(update={"reference": 50, "tonight": 60})
+    last: NightlyRun | None = None
+    now = ""
+
+    def night(sizes: dict[str, str], *changes: ReferenceChange) -> dict[tuple[str, int], str]:
+        """The dates of the findings, after a run in which these counts differ."""
+        nonlocal last, now
+        now = f"2026-11-{int(now[-2:] or 0) + 1:02}"
+        run = EQUAL.model_copy(update={"changes": changes, "input_sizes": sizes})
+        made = tuple(reference_findings.findings(run, last, [KERNELS], (), now, missing={}))
+        elsewhere = reference_findings.elsewhere(run, last)
+        last = NightlyRun(started=now, exit_code=1, findings=made, elsewhere=elsewhere)
+        return {(each.metric, int(each.new or 0)): each.since for each in made}
+
+    assert night({}, macs, parameters) == dict.fromkeys((("macs", 6), ("parameters", 6)), "2026-11-01")
+    first = {("parameters", 6): "2026-11-01"}
+    assert night({"alexnet": "64"}, small, parameters) == {("macs", 60): "2026-11-02", **first}
+    assert night({}, macs, parameters) == {("macs", 6): "2026-11-01", **first}
+    assert night({"alexnet": "64"}, small) == {("macs", 60): "2026-11-02"}
+    assert night({}, parameters) == {("parameters", 6): "2026-11-05"}
+    assert night({}, macs) == {("macs", 6): "2026-11-06"}
+
+
 def test_a_count_is_gone_although_kernels_were_not_recorded() -> None:
     """As in each run with a torch that cannot record them; equal counts are in no list of a run."""
     gap = ReferenceGap(architecture="alexnet", metric=KERNELS.key, mode="eager", reason="unsupported in reference")

@@ -175,6 +175,19 @@ def test_the_batch_of_a_throughput_is_stated_where_it_is_read() -> None:
     assert batches(compare([first]), ENGLISH) == ""
 
 
+@pytest.mark.parametrize("key", ["gradient_ratio", "gradient_ratio_trained"])
+def test_gradient_ratios_of_older_records_have_the_definition_of_how_they_are_combined(key: str) -> None:
+    """These define the mean over seeds, which was printed beside a geometric mean."""
+    ratio = samples.reading(key, 4.0, 9.0)
+    older = ratio.quantity.model_copy(update={"definition": "Norm over norm, on one batch; the mean over seeds."})
+    record = changed(samples.record(samples.ROWS[9]), ratio.model_copy(update={"quantity": older}))
+    made = groups.group("finetune")(compare([record]), ENGLISH)
+    assert made
+    at = [each.key for each in made.columns].index(key)
+    assert made.rows[0][at].text == "6.0"
+    assert "; the geometric mean over" in made.columns[at].hint
+
+
 def test_a_network_without_a_year_has_an_empty_cell() -> None:
     first, second = samples.lecture()[:2]
     table = overview.make(compare([first, second.model_copy(update={"year": None})]), ENGLISH)

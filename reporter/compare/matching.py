@@ -32,6 +32,8 @@ TOP1 = "finetune_top1"
 TOP1_SIGMAS = 3.0
 """An accuracy is mentioned when it moved by more than so many binomial standard deviations, and than seeds differ."""
 NO_NUMBER = ("failed", "oom", "timeout")
+OTHER_SETTINGS = "taken under other settings"
+"""How the reason of a gap begins whose sides both have a number."""
 UNREPEATED = tuple(quantity.key for quantity in ONCE)
 """What is measured once per mode, in no rounds: nothing is known of how far it varies."""
 
@@ -162,7 +164,7 @@ def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
             continue
         has = [reading is not None and reading.measured for reading in (base, new)]
         if base and new and all(has):
-            yield quantity, f"taken under other settings ({settings_in_words(base, new)})"
+            yield quantity, f"{OTHER_SETTINGS} ({settings_in_words(base, new)})"
         elif any(has) and not all(has) and not {r.status for r in (base, new) if r} & set(NO_NUMBER):
             yield quantity, f"only {'BASE' if has[0] else 'NEW'} has it"
         elif base and new and not any(has) and new.status in NO_NUMBER and _outcome(base) != _outcome(new):

@@ -47,7 +47,7 @@ class SummaryOperator(Document):
     operators, `gpu_idle` for the time in which a GPU runs no kernel."""
     kernel: str
     """The implementation that ran: oneDNN's name, `gemm` for a matrix product of a BLAS library, `native` for torch's
-    own code, or a CUDA kernel."""
+    own code, `onednn` if it is not known which of oneDNN's, or a CUDA kernel."""
     calls: int
     """How often it was called."""
     seconds: float

@@ -11,7 +11,7 @@ from reporter.host.file_names import FileName
 from reporter.model import Metric, Quantity, Reading
 from reporter.model.modes import quantities
 from reporter.model.records import EAGER
-from reporter.model.scaling_curves import Curves
+from reporter.model.scaling_curves import Curves, is_saturated
 from reporter.model.settings import Conditions
 
 TURN, STOP = b"turn\n", b"stop\n"
@@ -41,6 +41,11 @@ class CurveJob(BaseModel):
     def has_batches(self) -> bool:
         """Whether it measures a curve over the batch size."""
         return bool(self.batches) or self.sweep
+
+    @property
+    def continues_sweep(self) -> bool:
+        """Whether the batch is still to be doubled: throughput has not saturated in the points that are settled."""
+        return self.sweep and not is_saturated(self.settled.batch)
 
 
 class Job(BaseModel):

@@ -55,7 +55,10 @@ def measure(subject: Subject) -> Iterator[Reading]:
 
 
 def _of_torchvision(subject: Subject) -> tuple[Published | str, Published | str]:
-    """The accuracies of the weights, and of the best weights, or why there are none."""
+    """The accuracies of the weights, and of the best weights, or why there are none.
+
+    Only weights of torchvision count, where it has any: those of timm's network of the same name are listed with that.
+    """
     from torchvision.models import get_model_weights
 
     name, weights = subject.architecture.name, subject.architecture.weights

@@ -23,6 +23,8 @@ DEFAULT_MALLOC_SHARE = 0.15
 """The share of the sampling time of other times that these get: they are a second view of the same calls."""
 MODES_SHARE = 0.35
 """The share of the sampling time of other times that each execution mode gets, and eager beside them."""
+CURVES_SHARE = 0.5
+"""The share of the sampling time of other times that each point of a curve gets."""
 KEEPING = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647"
 """The environment variables with which glibc keeps freed memory, as a process that is timed does."""
 GRADIENT_RATIOS = ("gradient_ratio", "gradient_ratio_trained")

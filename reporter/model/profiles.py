@@ -13,8 +13,9 @@ from reporter.model.fields import Name
 from reporter.model.readings import Model, Number
 
 LEDGER_SCHEMA = 1
-GEMM, NATIVE = "gemm", "native"
-"""Kernels without a name of their own: a matrix product of a BLAS library, and torch's own code."""
+GEMM, NATIVE, ONEDNN = "gemm", "native", "onednn"
+"""Kernels without a name of their own: a matrix product of a BLAS library, torch's own code, and oneDNN in a compiled
+model, if it is not known which of its implementations."""
 ATEN = "ATen"
 """The library of matrix products that torch computes itself, without a BLAS library."""
 
@@ -30,9 +31,9 @@ class OperatorTime(_ProfileRow):
     """All calls of an operator that ran the same kernel in one inference.
 
     `operator` is torch's name (`aten::mkldnn_convolution`) or the engine's, `kernel` the implementation: a name of
-    oneDNN, `gemm`, `native`, or a CUDA kernel. `python` and `gpu_idle` stand for the time between operators and the
-    time in which a GPU runs no kernel. `seconds` are scaled so that all operators sum to the latency that was taken
-    unprofiled beside them, on a GPU only if they sum to more; `share` is their part of it. `library` is the BLAS
+    oneDNN, `gemm`, `native`, `onednn`, or a CUDA kernel. `python` and `gpu_idle` stand for the time between operators
+    and the time in which a GPU runs no kernel. `seconds` are scaled so that all operators sum to the latency that was
+    taken unprofiled beside them, on a GPU only if they sum to more; `share` is their part of it. `library` is the BLAS
     library of `gemm`, e.g. `MKL`, or `ATen`; empty where it is not known.
     """
 

@@ -50,12 +50,12 @@ def findings(
     """The regressions since the baseline, each with the start of the first run that had it and whether it is accepted.
 
     A slower time is gone when it is judged as unchanged or faster; one that was not judged in this run remains, and so
-    does a count that changed, a kernel or a failure that was not measured. An accepted one that is above its level is
-    gone, because a new level starts.
+    does a count that changed, a kernel or a failure that was not measured, or taken under other settings. An accepted
+    one that is above its level is gone, because a new level starts.
     """
     made = [*_changed(found, now), *(_slower(row, now) for row in _above(found))]
     made += _remaining(found, tonight, last, {each.identity for each in made})
-    made += _left_out(tonight, last, made)
+    made += _left_out(found, tonight, last, made)
     first_seen = {each.identity: each.since for each in (last.findings if last else ())}
     dated = [each.model_copy(update={"since": first_seen.get(each.identity, now)}) for each in made]
     return tuple(
@@ -186,11 +186,19 @@ def _remaining(
             yield _slower(row, before.since).model_copy(update={"reason": reason})
 
 
-def _left_out(tonight: Sequence[Record], last: NightlyRun | None, made: Sequence[Finding]) -> Iterator[Finding]:
+def _left_out(
+    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, made: Sequence[Finding]
+) -> Iterator[Finding]:
     """Exact changes and failures of the last run that this one did not measure, as with a budget or other --metrics.
 
-    Kernels are those of a machine: a run on another one is not about them.
+    Or that it took under other settings. Kernels are those of a machine: a run on another one is not about them.
     """
+    unlike = {
+        (name, gap.mode, gap.quantity.key)
+        for gap in found.gaps
+        if gap.quantity and gap.why.startswith(matching.OTHER_SETTINGS)
+        for name in gap.architectures
+    }
     made_again = {each.identity for each in made}
     removed = {_pair(each) for each in made if each.kind == "removed"}
     records: dict[tuple[str, str], list[Record]] = {}
@@ -200,7 +208,8 @@ def _left_out(tonight: Sequence[Record], last: NightlyRun | None, made: Sequence
         if before.kind not in ("exact", "failed") or before.identity in made_again or _pair(before) in removed:
             continue
         here = [each for each in records.get(_pair(before), ()) if not before.kernels or each.machine == before.machine]
-        if here and not any(_is_answered(before, record) for record in here):
+        is_unlike = before.kind == "exact" and (*_pair(before), before.metric) in unlike
+        if here and (is_unlike or not any(_is_answered(before, record) for record in here)):
             yield before.model_copy(update={"reason": _reason_left_out(before)})
 
 

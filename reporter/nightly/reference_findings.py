@@ -20,9 +20,10 @@ from reporter.documents.reference_verdicts import (
     ReferenceGap,
     ReferenceVerdict,
 )
-from reporter.model import Quantity
+from reporter.model import Metric, Quantity
 from reporter.model.records import EAGER, pair_name
 from reporter.nightly.state import Acceptance, Finding, Kind, NightlyRun
+from reporter.registry.catalog import collect
 from reporter.report.between_runs.grouping import and_more
 from reporter.report.language import SOURCE, language
 from reporter.run.paired import reference_run
@@ -97,14 +98,16 @@ def findings(
     the reasons. That of an architecture that is no longer part of the run is gone.
     """
     titles = {quantity.key: quantity for quantity in quantities}
-    before = {each.identity: each for each in _earlier(last, found) if _is_here(each, found)}
+    earlier = list(_earlier(last, found))
+    before = {each.identity: each for each in earlier if _is_here(each, found)}
+    first_seen = {each.identity: each.since for each in sorted(earlier, key=lambda each: each.since, reverse=True)}
     made: set[Place] = set()
     for row in _rows(found):
         finding = _finding(row, found, now)
         if finding is not None:
             made.add(_place(finding))
             quantity = titles.get(finding.metric)
-            since = before[finding.identity].since if finding.identity in before else now
+            since = first_seen.get(finding.identity, now)
             about = {"title": quantity.title, "unit": quantity.unit} if quantity else {"title": finding.metric}
             yield finding.model_copy(update={**about, "since": since, "accepted": row.known is not None})
     reasons = _without_verdict(found)
@@ -151,11 +154,16 @@ def _stored(last: NightlyRun | None) -> list[Finding]:
 
 
 def _is_here(finding: Finding, found: AgainstReference) -> bool:
-    """Whether a run can refute a finding: on its kind of machine, against its reference, with its threads and size."""
+    """Whether a run can refute a finding: on its kind of machine, against its reference, with its threads and size.
+
+    A count is about all kinds of machines, and about images of one size unless it is one of the weights.
+    """
     if finding.reference != reference_names.reference(found.reference):
         return False
     on_others = reference_names.runs_on_all_threads(finding.metric) and finding.threads not in (None, found.threads)
-    if finding.machine and any(finding.architecture == row.architecture for row in (*_rows(found), *found.gaps)):
+    if (finding.machine or _takes_input(finding.metric)) and any(
+        finding.architecture == row.architecture for row in (*_rows(found), *found.gaps)
+    ):
         on_others |= finding.input_size != found.input_sizes.get(finding.architecture, "")
     return finding.machine in ("", found.machine_kind) and not on_others
 
@@ -232,8 +240,12 @@ def _finding(row: Row, found: AgainstReference, since: str) -> Finding | None:
 
 
 def _about(row: Row | ReferenceGap, found: AgainstReference, since: str) -> dict[str, Any]:
-    """The place of a finding: a count is about all machines, times and kernels about a mode on one kind of machine."""
+    """The place of a finding: a count is about all machines, times and kernels about a mode on one kind of machine.
+
+    Parameters are about images of any size, other counts about those of one.
+    """
     is_count = isinstance(row, ReferenceChange) and row.kernels is None
+    size = found.input_sizes.get(row.architecture, "") if not is_count or _takes_input(row.metric) else ""
     return {
         "kind": KIND,
         "architecture": row.architecture,
@@ -242,7 +254,15 @@ def _about(row: Row | ReferenceGap, found: AgainstReference, since: str) -> dict
         "mode": row.mode,
         "machine": "" if is_count else found.machine_kind,
         "threads": None if is_count else found.threads,
-        "input_size": "" if is_count else found.input_sizes.get(row.architecture, ""),
+        "input_size": size,
         "reference": reference_names.reference(found.reference),
         "since": since,
     }
+
+
+def _takes_input(key: str) -> bool:
+    """Whether a quantity depends on the size of the images; one of a metric that is not known here does not."""
+    return any(
+        metric.takes_input and any(each.key == key for each in metric.quantities)
+        for metric in collect("reporter.metrics", Metric).values()
+    )

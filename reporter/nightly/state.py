@@ -66,14 +66,14 @@ class Finding(Model):
         """What two runs must share for a finding to be the same.
 
         Of a count it is the new value, of a time the machine, and of a comparison with a reference its versions, and
-        the threads if the time depends on them, and the size of the images.
+        the threads if the time depends on them, and the size of the images; a count is not another one at another size.
         """
         counted = self.kind == "exact" or (self.kind == "reference" and self.ratio is None)
         value = (self.kernels or self.new) if counted else None
         machine = self.machine if self.kind in (*TIMES, "reference") else ""
         threads = self.threads if reference_names.runs_on_all_threads(self.metric) else None
         about = self.kind, self.architecture, self.mode, self.metric
-        return *about, value, machine, self.reference, threads, self.input_size
+        return *about, value, machine, self.reference, threads, self.input_size if machine else ""
 
     def as_named_in(self, other: Finding) -> Finding:
         """The same under the names of a later finding, if these are longer names of its reference and its machine."""

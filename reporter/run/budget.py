@@ -84,7 +84,8 @@ def gather(request: Request, plan: BudgetSchedule, executor: Executor, progress:
 def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger], progress: Progress) -> None:
     """Stores in each row what was left out of it, and prints all of that in a line."""
     for task in plan.waiting:
-        ledgers[task.job.architecture].leave_out(task.job, LEFT_OUT)
+        if task.job.curve is None or task.job.curve.has_batches:  # sizes alone have no best throughput
+            ledgers[task.job.architecture].leave_out(task.job, LEFT_OUT)
     out = []
     if request.claims and not _affords_claims(request):
         out.append("the evidence for claims")

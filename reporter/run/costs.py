@@ -19,7 +19,7 @@ from math import prod
 from reporter.host.job import CurveJob, Job
 from reporter.model import Record
 from reporter.model.devices import device_type, is_accelerator
-from reporter.model.fields import DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
+from reporter.model.fields import CURVES_SHARE, DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
 from reporter.model.image_sizes import image_size
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS
 from reporter.model.records import EAGER
@@ -59,7 +59,6 @@ COPYING = 4e-9
 """Seconds that a parameter takes to be converted."""
 SWEPT = (1, 2, 4, 8, 16, 32)
 """The batch sizes that a sweep is assumed to measure."""
-SUFFIX = "_default_malloc"
 COLD_START = "cold_start"
 """The metric of a timing process that is not sampled: the first call."""
 USUAL_SPEED = 1e-11
@@ -178,17 +177,14 @@ class Costs:
         step = train_step or expected
         overhead = OVERHEAD.get(job.process, OTHER) + building
         if job.process.startswith("timing"):
-            calls = {"latency_cpu_1thread": ONE_THREAD * image, "latency_cpu": image}
-            calls |= {"throughput_cpu": conditions.throughput_batch * image, "train_step_cpu": step}
             sampled = [name for name in job.metrics if name != COLD_START]
             shares = {name: DEFAULT_MALLOC_SHARE if name in DEFAULT_MALLOC else 1.0 for name in sampled}
-            kinds = {name: calls.get(name.removesuffix(SUFFIX), image) for name in sampled}
+            kinds = {name: _of_call(name, image, conditions.throughput_batch * image, step) for name in sampled}
             first = image if COLD_START in job.metrics else 0.0
-            return (
-                overhead + first + sum(conditions.seconds * shares[name] + PATIENCE * kinds[name] for name in sampled)
-            )
+            times = (conditions.seconds * shares[name] + PATIENCE * kinds[name] for name in sampled)
+            return overhead + first + sum(times)
         if job.curve:
-            return overhead + _of_curve(job.curve, image, conditions.seconds, record)
+            return overhead + _of_curve(job.curve, image, conditions.seconds * CURVES_SHARE, record)
         if job.modes:
             on_cpu = (record.value("latency_cpu") if timed else None) or guessed
             return overhead + self._of_modes(job, image, on_cpu, parameters, step)
@@ -210,12 +206,22 @@ class Costs:
         `image` is the time of an inference on the device of the job, `on_cpu` that on the CPU.
         """
         ways = len(job.modes) + 1
-        calls = [ONE_THREAD * image if name.endswith("1thread") else image for name in job.metrics if not _trains(name)]
-        checked = sum(CHECK_IMAGES * (sum(calls) - image) for mode in job.modes if _preparing(mode) and calls)
-        calls += [step for name in job.metrics if _trains(name)]
+        single = [_of_call(name, image, image, step) for name in job.metrics if not _trains(name)]
+        checked = sum(CHECK_IMAGES * (sum(single) - image) for mode in job.modes if _preparing(mode) and single)
+        batch = job.conditions.throughput_batch * image
+        calls = [_of_call(name, image, batch, step) for name in job.metrics]
         timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call) for call in calls)
         once = checked + CHECK_IMAGES * ways * image + CHECK_FLOAT64 * on_cpu + sum(map(_preparing, job.modes))
         return ways * COPYING * parameters + timing + (0.0 if job.round else once)
+
+
+def _of_call(metric: str, image: float, batch: float, step: float) -> float:
+    """The seconds of a call that a metric times, from those of an image, of a batch and of a training step."""
+    if _trains(metric):
+        return step
+    if metric.startswith("throughput"):
+        return batch
+    return ONE_THREAD * image if metric.endswith("1thread") else image
 
 
 def _preparing(mode: str) -> float:
@@ -244,7 +250,7 @@ def _of_curve(curve: CurveJob, image: float, seconds: float, record: Record) -> 
     An engine prepares the network again for each point.
     """
     batches, sizes = _missing_points(curve)
-    if curve.sweep:
+    if curve.continues_sweep:
         done = len(swept(curve.settled.batch))
         batches = SWEPT[done:] or (2**done,)
     images = [*batches, *(prod(image_size(size)) / prod(record.image_size) for size in sizes)]
@@ -272,7 +278,7 @@ def _missing_points(curve: CurveJob) -> tuple[tuple[int, ...], tuple[str, ...]]:
 
 def _named_points(curve: CurveJob) -> str:
     """The points that a job measures, for example `batches 1,2; sizes 64`."""
-    sweep = f"batches from {2 ** len(swept(curve.settled.batch))}" if curve.sweep else ""
+    sweep = f"batches from {2 ** len(swept(curve.settled.batch))}" if curve.continues_sweep else ""
     batches, sizes = (",".join(map(str, missing)) for missing in _missing_points(curve))
     return "; ".join(filter(None, (sweep, batches and f"batches {batches}", sizes and f"sizes {sizes}")))
 
@@ -283,7 +289,7 @@ def _identity(job: Job) -> Identity:
 
 
 def _trains(metric: str) -> bool:
-    return metric.startswith("train_step")
+    return metric.startswith(("train_step", "train_throughput"))
 
 
 def _counts(record: Record) -> tuple[float, float]:

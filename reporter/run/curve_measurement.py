@@ -52,7 +52,8 @@ class CurveMeasurement(Measurement):
         else:
             if "reading" in message:  # the network was not found or built
                 self._refused = Reading.model_validate(message["reading"]).verdict
-            super().receive(message)
+            if "reading" not in message or self._missing:
+                super().receive(message)
 
     def drop_crashed(self, verdict: Verdict) -> bool:
         """After a crash: stores it as the status of the point; whether others remain for a new worker."""

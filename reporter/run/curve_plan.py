@@ -9,7 +9,7 @@ from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
 from reporter.model.modes import SETS
 from reporter.model.records import EAGER
-from reporter.model.scaling_curves import LOST, Axis, CurvePoint, Curves, best, is_saturated, swept
+from reporter.model.scaling_curves import LOST, Axis, CurvePoint, Curves, best, swept
 from reporter.registry.execution_modes import conditions_of, resolve
 from reporter.run import mode_plan
 from reporter.run.ledger import Ledger
@@ -78,7 +78,7 @@ def lacks(ledger: Ledger, asked: CurveJob) -> bool:
     size = str(ledger.record.image_size)
     batches = {(point.batch, point.size) for point in asked.settled.batch}
     sizes = {point.size for point in asked.settled.size}
-    if asked.sweep and not is_saturated(asked.settled.batch):
+    if asked.continues_sweep:
         return True
     return any((batch, size) not in batches for batch in asked.batches) or bool(set(asked.sizes) - sizes)
 

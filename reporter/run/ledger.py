@@ -236,8 +236,8 @@ class Ledger:
         conditions = self.request.conditions_of(architecture.name)
         now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
         now["environment"] = self.request.about["environment"]
-        now |= input_sizes.changed_fields(records[0], architecture, conditions)
-        now |= {"started": moment()} if self.request.fresh else {}
+        resized = input_sizes.changed_fields(records[0], architecture, conditions)
+        now |= resized | ({"started": moment()} if self.request.fresh or resized else {})
         return [input_sizes.valid(record.model_copy(update=now), conditions) for record in records]
 
     def _own_devices(self, number: int) -> Mapping[str, str]:

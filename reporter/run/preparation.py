@@ -158,14 +158,16 @@ def choose_metrics(names: tuple[str, ...], methods: tuple[str, ...] = ("full",))
 def with_curves(metrics: Mapping[str, Metric], settings: Settings, devices: Mapping[str, str]) -> dict[str, Metric]:
     """The metrics with those of the curves: on the CPU only where points or the key are named, on a GPU with its times.
 
-    A device that is not measured has no row for its curve, unless the key is named: then the row has the reason.
+    A device that is not measured has no row for its curve, unless --metrics names it, with or without its device: then
+    the row has the reason, as that of other times. `metrics` has accelerators of another type only if they are named.
     """
     catalogue = collect("reporter.metrics", Metric)
     found = {name: metric for name, metric in metrics.items() if not metric.curve}
     for name, metric in catalogue.items():
-        asked = settings.batches or settings.sizes or {name, without_device(name)} & set(settings.metrics)
+        named = bool({name, without_device(name)} & set(settings.metrics))
+        asked = named or settings.batches or settings.sizes
         here = metric.device in devices and (asked or (name in metrics and metric.device != "cpu"))
-        if metric.curve and (here or name in settings.metrics):
+        if metric.curve and (here or (named and name in metrics)):
             found[name] = metric
     return found
 

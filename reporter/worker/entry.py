@@ -23,6 +23,7 @@ from reporter.host.questions import TASKS, MeasureClaims, TimmModel, Torchvision
 from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import plain
+from reporter.model.modes import ONCE
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import conditions_of
 from reporter.worker import device, precision, references, torch_state, trial
@@ -106,7 +107,11 @@ def run(
         verdict = Verdict("unsupported", reason)
     if subject is None or verdict.status != "ok":
         for mode, metric, quantity in wanted(job, catalogue):
-            settings = subject.conditions.of(metric, subject.place.name) | conditions_of(mode) if subject else {}
+            settings: dict[str, Any] = {}
+            if subject:
+                once = job.modes and quantity in ONCE
+                own = subject.conditions.of_mode() if once else subject.conditions.of(metric, subject.place.name)
+                settings = own | conditions_of(mode)
             for reading in absent([quantity], verdict.status, verdict.reason or ""):
                 kept = reading.model_copy(update={"settings": settings})
                 send({"reading": kept.model_dump(mode="json"), "mode": mode})

@@ -23,7 +23,7 @@ from reporter.worker.device import Device, named
 from reporter.worker.input_format import Form, form
 from reporter.worker.latency import timing
 from reporter.worker.latency.timing import Sampler
-from reporter.worker.weights.auxiliary_heads import auxiliary_heads
+from reporter.worker.weights.auxiliary_heads import auxiliary_heads, trained_on_same_values
 from reporter.worker.weights.classifier_heads import scores
 
 Result = TypeVar("Result")
@@ -101,8 +101,8 @@ class Subject:
     def heads(self) -> tuple[str, ...]:
         """The names of the auxiliary heads; none where no inference can be run.
 
-        Training and evaluation are compared on the same two images, because the values of an image may decide which
-        modules it runs through.
+        Training and evaluation are compared on the same two images, with the same normalization, because the values of
+        an image may decide which modules it runs through.
         """
         counts, _ = attempt(lambda: self.counts)
         size = self.size
@@ -191,7 +191,7 @@ class Subject:
         return count(self.on(device), self.input(images, device, size))
 
     def _count_training(self, device: str) -> Counts:
-        return count(self._made(device).train(), self.input(2, device))
+        return count(trained_on_same_values(self._made(device)), self.input(2, device))
 
     def _count_classes(self, device: str) -> int:
         return scores(self.on(device), self.input(1, device)).shape[-1]

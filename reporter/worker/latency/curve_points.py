@@ -17,6 +17,7 @@ from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, ReporterError, Verdict
 from reporter.model.attempts import attempt
 from reporter.model.devices import device_type
+from reporter.model.fields import CURVES_SHARE
 from reporter.model.image_sizes import image_size
 from reporter.model.modes import parse
 from reporter.model.records import EAGER
@@ -39,8 +40,6 @@ COPIES = 2
 """How often an engine has the weights in memory, besides the network."""
 MOST_KEPT = 200
 """Samples of a point that are kept."""
-SHARE = 0.5
-"""The share of the sampling time of other times that each point gets."""
 
 
 class CurveTiming:
@@ -131,7 +130,7 @@ class CurveTiming:
             samples = self.subject.sample(
                 lambda: variant.run(ready),
                 timing.timer(self.subject.place),
-                seconds=self.subject.conditions.seconds * SHARE,
+                seconds=self.subject.conditions.seconds * CURVES_SHARE,
                 goal=self.subject.conditions.goal,
                 min_samples=LEAST_SAMPLES,
             )

@@ -225,11 +225,13 @@ def recalibrate(network: nn.Module, train: Images, size: int, seed: int) -> bool
     """Estimates batch-norm means and variances as averages over six batches of training images, weights as they are.
 
     A layer that its network keeps in evaluation mode while it trains keeps its statistics, too, which
-    `torch.optim.swa_utils.update_bn` would set to 0 and 1. Returns whether there are statistics to estimate.
+    `torch.optim.swa_utils.update_bn` would set to 0 and 1, and so does one that no image of these batches reaches, as
+    in an expert. Returns whether there are statistics to estimate.
     """
     network.train()
     layers = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     momenta = {layer: layer.momentum for layer in layers if layer.training and layer.running_mean is not None}
+    kept = {layer: {name: each.clone() for name, each in layer.named_buffers(recurse=False)} for layer in momenta}
     for layer in momenta:
         layer.reset_running_stats()
         layer.momentum = None  # a cumulative average
@@ -237,6 +239,9 @@ def recalibrate(network: nn.Module, train: Images, size: int, seed: int) -> bool
         network(images)
     for layer, momentum in momenta.items():
         layer.momentum = momentum
+        if layer.num_batches_tracked == 0:
+            for name, before in kept[layer].items():
+                layer.get_buffer(name).copy_(before)
     return bool(momenta)
 
 

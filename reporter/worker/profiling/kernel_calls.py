@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -15,7 +16,7 @@ from torch.autograd.profiler import profile, record_function
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from reporter.model.profiles import GEMM, NATIVE, LayerKernel
+from reporter.model.profiles import GEMM, NATIVE, ONEDNN, LayerKernel
 from reporter.worker.counts.mac_formulas import FUSED, rule
 from reporter.worker.counts.meta_shapes import tensors
 from reporter.worker.profiling.blas_libraries import Products
@@ -40,8 +41,11 @@ FIRST_FACTOR = {
     **dict.fromkeys(("aten::addmm", "aten::_addmm_activation", "aten::baddbmm", "aten::addbmm", "aten::addmv"), 1),
 }
 """The places of the first factor among the arguments of products of matrices; the second one follows."""
-MULTIPLYING = ("convolution", "matmul", "inner_product", "deconvolution")
+CONVOLVING, PRODUCING = ("convolution", "deconvolution"), ("matmul", "inner_product")
+MULTIPLYING = (*CONVOLVING, *PRODUCING)
 """The kinds of oneDNN's primitives that convolutions and products of matrices run as."""
+ONEDNN_OPERATOR = re.compile("mkldnn|onednn")
+"""What the names of torch's operators of oneDNN contain."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def recorded(network: nn.Module | None, call: Callable[[], object]) -> list[Laye
 def recorded_without_layers(call: Callable[[], object]) -> list[LayerKernel]:
     """The backend operators of one call of a compiled model, whose layers and outputs are not known.
 
-    The primitives of oneDNN are assigned to the operators that multiply if there are as many.
+    The primitives of oneDNN are assigned to the operators that multiply; see `implementations`.
     """
     with verbose() as capture:
         products = Products(capture)
@@ -133,22 +137,50 @@ def recorded_without_layers(call: Callable[[], object]) -> list[LayerKernel]:
         text = capture.text(start)
     found = events(profiled.kineto_results)
     parts = [part.event for root in operators(found) for part in timed(root) if part.computes]
-    ran = [each.implementation for each in primitives(text) if each.kind in MULTIPLYING]
-    every = [event for event in parts if multiplies(event.name)]
-    several = [event for event in every if event.name not in PRODUCTS]
-    several = several if len(several) == len(ran) else every
-    names = iter(ran) if len(ran) == len(several) else iter(())
-    rows = []
-    for event in parts:
-        kernel = next(names, "") if any(event is each for each in several) else ""
+    known, rows = implementations([event.name for event in parts], primitives(text)), []
+    for place, event in enumerate(parts):
         shapes = ", ".join("x".join(map(str, shape)) for shape in event.shapes if _is_shape(shape))
-        kernel = kernel or (GEMM if event.name in PRODUCTS else INDUCTOR if GENERATED.match(event.name) else NATIVE)
+        kernel = known.get(place) or _without_name(event.name)
         rows.append(
             LayerKernel(layer="", operator=event.name, kernel=kernel, shapes=shapes, dtype="", layout="", macs=0)
         )
     count = sum(row.kernel == GEMM for row in rows)
     library = products.common(text, count) if count else ""
     return [row.model_copy(update={"library": library}) if row.kernel == GEMM else row for row in rows]
+
+
+def implementations(operators: Sequence[str], ran: Sequence[Primitive]) -> dict[int, str]:
+    """The implementations that primitives of oneDNN had, by the place of the operator that ran each.
+
+    They are those of the operators that multiply, in their order, if there are as many; else, of convolutions and of
+    products of matrices each, if there are as many of these. Operators whose primitives all had one implementation have
+    that. Others are left out.
+    """
+    every = [place for place, name in enumerate(operators) if multiplies(name)]
+    found = _in_order(every, operators, [each.implementation for each in ran if each.kind in MULTIPLYING])
+    for kinds in () if found else (CONVOLVING, PRODUCING):
+        own = [place for place in every if ("conv" in operators[place]) == (kinds is CONVOLVING)]
+        names = [each.implementation for each in ran if each.kind in kinds]
+        of_onednn = [place for place in own if ONEDNN_OPERATOR.search(operators[place])]
+        same = len(set(names)) == 1 and len(names) >= len(of_onednn)
+        found |= _in_order(own, operators, names) or (dict.fromkeys(of_onednn, names[0]) if same else {})
+    return found
+
+
+def _in_order(places: Sequence[int], operators: Sequence[str], names: Sequence[str]) -> dict[int, str]:
+    """The names by place if there are as many as operators without a BLAS library, or else in all; empty otherwise."""
+    without = [place for place in places if operators[place] not in PRODUCTS]
+    chosen = next((each for each in (without, places) if len(each) == len(names)), ())
+    return dict(zip(chosen, names, strict=False))
+
+
+def _without_name(operator: str) -> str:
+    """The kernel of an operator whose implementation is not known."""
+    if operator in PRODUCTS:
+        return GEMM
+    if GENERATED.match(operator):
+        return INDUCTOR
+    return ONEDNN if multiplies(operator) and ONEDNN_OPERATOR.search(operator) else NATIVE
 
 
 def _is_shape(shape: object) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 """Modules that contain others and are never called, as is a plain nn.Module."""
@@ -29,6 +31,18 @@ def auxiliary_heads(network: nn.Module, unread: Collection[str], learning: Colle
     idle = {id(named[name]) for name in unread}
     trained = {id(named[name]) for name in learning}
     return tuple(_heads(network, "", idle, trained))
+
+
+def trained_on_same_values(network: nn.Module) -> nn.Module:
+    """The network in training mode, in place, whose normalization and dropout layers evaluate.
+
+    A network may choose a branch by values that these would change: what training then runs is no auxiliary head.
+    """
+    network.train()
+    for module in network.modules():
+        if isinstance(module, _NormBase | _DropoutNd):
+            module.eval()
+    return network
 
 
 def modules(network: nn.Module, heads: Iterable[str]) -> list[nn.Module]:
