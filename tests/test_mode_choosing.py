@@ -9,11 +9,14 @@ from typing import Any
 import mode_samples
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from commands import call
 from test_curves import point, with_curves
 
 import reporter
+from reporter.charts import best_modes
 from reporter.cli import choosing
+from reporter.cli.main import command
 from reporter.model import Reading, Record, ReporterError
 from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.scaling_curves import BEST, Curves
@@ -94,6 +97,26 @@ def test_a_mode_without_a_limited_time_lacks_the_value(folder: Path) -> None:
     assert not {mode for _, mode in names(choosing.chosen(folder, {}))} & {"onnxruntime"}, "nothing limits its time"
     other = choosing.chosen(folder, {"latency_cuda": 1.0})
     assert ("resnet18", "openvino") in pairs(other["unknown"])
+
+
+@pytest.mark.parametrize("type_", ["xpu", "mps"])
+def test_times_on_other_accelerators_are_limited_and_order_the_modes(type_: str, tmp_path: Path) -> None:
+    (base,) = [record for record in eager() if record.architecture == "resnet18"]
+    key, on_cpu = f"latency_{type_}", base.readings["latency_cpu"]
+    there = on_cpu.model_copy(update={"quantity": on_cpu.quantity.model_copy(update={"key": key})})
+    base = base.model_copy(update={"readings": base.readings | {key: there}})
+    modes = [mode_samples.mode(base, name, factor, times=(key,)) for name, factor in (("bf16", 0.5), ("fp16", 0.25))]
+    record_files.save_all(tmp_path, [base, *modes])
+    assert there.value is not None
+    found = choosing.chosen(tmp_path, {key: 0.7 * there.value})
+    assert pairs(found["fits"]) == [("resnet18", "fp16"), ("resnet18", "bf16")]
+    assert pairs(found["out"]) == [("resnet18", "eager")]
+    assert found["fits"][0]["speedup"] == pytest.approx(4)
+    done = CliRunner().invoke(command, ["choose", str(tmp_path), f"--max-latency-{type_}", str(0.7 * there.value)])
+    assert done.output.startswith("2 of 3 (architecture, mode) pairs fit")
+    assert f"{key} " in done.output
+    chart = next(each for each in best_modes.ENTRIES if each.name == f"modes_{type_}")
+    assert "fp16, 4.00×" in json.dumps(chart.draw(compare([base, *modes]), language("en")), ensure_ascii=False)
 
 
 def test_wrong_modes_are_left_out(folder: Path) -> None:

@@ -101,6 +101,10 @@ def test_two_gpus_measure_two_networks_at_a_time(tmp_path: Path) -> None:
     on = {each.job.architecture: each.job.device for each in executor.done if each.job.device != "cpu"}
     assert on == {"net0": "cuda:0", "net1": "cuda:1", "net2": "cuda:0", "net3": "cuda:1"}
     assert executor.now == 4 * (1 + ROUNDS) + 4 / 2 * (ROUNDS + 1)
+    assert {(each.job.device, each.job.concurrent) for each in executor.done} == {
+        ("cpu", 1),
+        *((gpu, 2) for gpu in GPUS),
+    }
 
 
 def test_a_network_stays_on_its_gpu_when_others_are_asked_for(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
+from reporter.model.devices import ACCELERATORS, DEVICE_TITLES
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report import units
@@ -118,10 +119,24 @@ CAPTION = (
 SHOWN = {
     "modes": ("latency_cpu", "From eager to the fastest mode, all CPU threads"),
     "modes_1thread": ("latency_cpu_1thread", "From eager to the fastest mode, one CPU thread"),
-    "modes_cuda": ("latency_cuda", "From eager to the fastest mode, GPU"),
+    **{
+        f"modes_{each}": (f"latency_{each}", f"From eager to the fastest mode, {DEVICE_TITLES[each]}")
+        for each in ACCELERATORS
+    },
 }
 """The charts by name: the key of their time, and their title."""
+LAST = 2
+"""The place of the charts of accelerators in the chapter, before the speedups of all modes."""
 ENTRIES = tuple(
-    Chart(name, title, CAPTION, best(key), "modes", order, narrow=best(key, narrow=True), remark=separate_times.of(key))
-    for order, (name, (key, title)) in enumerate(SHOWN.items())
+    Chart(
+        name,
+        title,
+        CAPTION,
+        best(key),
+        "modes",
+        min(place, LAST),
+        narrow=best(key, narrow=True),
+        remark=separate_times.of(key),
+    )
+    for place, (name, (key, title)) in enumerate(SHOWN.items())
 )

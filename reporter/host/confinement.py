@@ -62,10 +62,10 @@ def adopt() -> None:
     _control(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def children() -> set[int]:
-    """The processes directly below this one; none if the system does not report them."""
+def children(process: Path = Path("/proc/self")) -> set[int]:
+    """The processes directly below one, by its folder in /proc; none if the system does not report them."""
     found: set[int] = set()
-    for path in Path("/proc/self/task").glob("*/children"):
+    for path in (process / "task").glob("*/children"):
         with suppress(OSError):
             found.update(map(int, path.read_text().split()))
     return found

@@ -55,7 +55,8 @@ class Job(BaseModel):
     that keeps what is prepared for them between rounds. `once` are the modes whose preparation is timed and whose
     outputs are checked in a later round than the first one, in which the worker crashed. `reference` is FILE.py:NAME or
     package.module:NAME if the architecture is from elsewhere, else empty. `curve` has the points to measure if it is a
-    job of a curve. `ceilings` are those of the machine if an earlier job of the run measured them.
+    job of a curve. `ceilings` are those of the machine if an earlier job of the run measured them. `concurrent` is how
+    many jobs run at a time on its machine, with this one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +74,7 @@ class Job(BaseModel):
     cache: FileName = ""
     curve: CurveJob | None = None
     ceilings: tuple[Reading, ...] = ()
+    concurrent: int = 1
 
     @property
     def is_eager(self) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from reporter.host import cgroups
+from reporter.host import cgroups, concurrent_jobs
 from reporter.host.gpus import shared_precisions, visible
 from reporter.host.gpus import versions as gpu_versions
 from reporter.version import __version__
@@ -118,6 +118,11 @@ def usable_threads() -> int:
     return max(1, math.ceil(min(cores, cgroups.processors())))
 
 
+def threads_of_job() -> int:
+    """Processors for the part of a job that is not timed: its share of the usable ones, beside jobs on other GPUs."""
+    return max(1, usable_threads() // concurrent_jobs.count())
+
+
 @cache
 def native_precisions() -> list[str]:
     """The precisions besides fp32 that the processor has instructions for; none where they are unknown.
@@ -138,7 +143,7 @@ def has_vnni() -> bool:
 
 
 def gpus() -> list[str]:
-    """The names of the NVIDIA GPUs that this process may use; empty where there is none."""
+    """The names of the GPUs that this process may use; empty where there is none, or torch was not asked for them."""
     return [str(gpu["name"]) for gpu in visible()]
 
 
@@ -183,7 +188,7 @@ def keep_freed_memory() -> bool:
 
 @dataclass(frozen=True)
 class Load:
-    """Seconds so far: passed, that processors were busy in all, and with this process; and how many processors."""
+    """Seconds so far: passed, that processors were busy in all, and with the run's workers; how many processors."""
 
     passed: float
     busy: float
@@ -199,16 +204,16 @@ class Load:
         return max(0.0, others / (passed * self.processors))
 
 
-def load() -> Load | None:
+def load(proc: Path = concurrent_jobs.PROC) -> Load | None:
     """How busy the machine is, by Linux's count of ticks, a hypervisor's share included; None elsewhere."""
     try:
-        lines = Path("/proc/stat").read_text().splitlines()
+        lines = (proc / "stat").read_text().splitlines()
     except OSError:
         return None
     user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, lines[0].split()[1:9])
     busy = (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
     processors = sum(line.startswith("cpu") for line in lines) - 1
-    return Load(monotonic(), busy, sum(os.times()[:2]), processors)
+    return Load(monotonic(), busy, sum(os.times()[:2]) + concurrent_jobs.seconds(proc), processors)
 
 
 def _processor() -> tuple[str, list[str]]:

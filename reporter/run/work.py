@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from reporter.host.job import Job
 from reporter.model import Verdict
+from reporter.model.devices import is_accelerator
 from reporter.run import node_engines, node_environments
 from reporter.run.costs import Costs
 from reporter.run.curve_measurement import CurveMeasurement
@@ -60,7 +62,8 @@ class Work:
         """Starts a worker for what remains of a job, in the time that is left for it."""
         measurement.start(self.schedule.limit)
         if job := measurement.remaining:
-            self.executor.start(slot, job.model_dump_json(), measurement.limit, job.round)
+            sent = job.model_copy(update={"concurrent": _concurrent(job, slot, self.executor.slots)})
+            self.executor.start(slot, sent.model_dump_json(), measurement.limit, job.round)
         else:
             self._skip(slot)
 
@@ -118,3 +121,9 @@ class Work:
             kind = CurveMeasurement if task.job.curve else Measurement
             self._running[task] = kind(task.job, ledger, self.progress, self.outcome)
         return self._running[task]
+
+
+def _concurrent(job: Job, slot: Slot, slots: Sequence[Slot]) -> int:
+    """How many jobs run at a time on a node: one on each of its GPUs, or one on the CPU."""
+    gpus = [each for each in slots if each.node == slot.node and not each.counts]
+    return len(gpus) if is_accelerator(job.device) else 1

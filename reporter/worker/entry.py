@@ -16,7 +16,7 @@ import torchvision  # noqa: F401  loaded once in the fork server, not in every w
 
 from reporter.architectures import timm
 from reporter.architectures.torchvision import discover
-from reporter.host import accelerators, questions
+from reporter.host import accelerators, concurrent_jobs, questions
 from reporter.host.confinement import confine, limit_memory
 from reporter.host.job import Job, wanted
 from reporter.host.questions import TASKS, MeasureClaims, TimmModel, TorchvisionModel
@@ -100,6 +100,7 @@ def run(
     at the end {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks.
     """
     limit_memory(job.device)
+    concurrent_jobs.share(job.concurrent)
     torch_state.settle(threads=job.conditions.threads)
     catalogue = collect("reporter.metrics", Metric)
     subject, verdict = attempt(partial(_subject, job, sample, named))

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from reporter.cli.limit_options import Amount
-from reporter.cli.options import comma_list
+from reporter.cli.options import Function, comma_list
 from reporter.cli.paths import PATH
 from reporter.host import files, printing
 from reporter.model import ReporterError
+from reporter.model.devices import ACCELERATORS
+from reporter.report.choosing.amounts import Kind
+
+
+def on_accelerators(stem: str, kind: Kind, about: str) -> Callable[[Function], Function]:
+    """An option for each type of accelerator; the help lists that of CUDA, which names the others."""
+    first, *others = ACCELERATORS
+    named = f"{about}; also {stem}-{' and -'.join(others)}."
+
+    def add(command: Function) -> Function:
+        for each in reversed(others):
+            command = click.option(f"{stem}-{each}", type=Amount(kind), help=f"{about}.", hidden=True)(command)
+        return click.option(f"{stem}-{first}", type=Amount(kind), help=named)(command)
+
+    return add
 
 
 @click.command("choose")
@@ -23,11 +39,11 @@ from reporter.model import ReporterError
 @click.option("--max-process-memory", type=Amount("size"), help="The whole process with torch and the model.")
 @click.option("--max-latency-cpu", type=Amount("time"), help="One image, all CPU threads.")
 @click.option("--max-latency-cpu-1thread", type=Amount("time"), help="One image, one CPU thread.")
-@click.option("--max-latency-cuda", type=Amount("time"), help="One image on the GPU.")
+@on_accelerators("--max-latency", "time", "One image on the GPU")
 @click.option("--min-throughput-cpu", type=Amount("rate"), help="Images per second in batches, all CPU threads.")
-@click.option("--min-throughput-cuda", type=Amount("rate"), help="Images per second in batches on the GPU.")
+@on_accelerators("--min-throughput", "rate", "Images per second in batches on the GPU")
 @click.option("--min-best-throughput-cpu", type=Amount("rate"), help="At the best batch size of a curve.")
-@click.option("--min-best-throughput-cuda", type=Amount("rate"), help="At the best batch size of a curve.")
+@on_accelerators("--min-best-throughput", "rate", "At the best batch size of a curve")
 @click.option("--max-output-error", type=Amount("share"), help="Relative to a float64 run.")
 @comma_list("--license", "licenses", metavar="L,…", help="Only weights under these licenses; globs.")
 @click.option("--sort", metavar="KEY", default="", help="Best value of KEY first, such as macs (default: top-1).")

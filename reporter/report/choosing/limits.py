@@ -14,21 +14,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reporter.model import WITHIN, Reading, Record, ReporterError, Status
+from reporter.model.devices import ACCELERATORS, DEVICE_TYPES
 from reporter.model.modes import OUTPUT_ERROR
 from reporter.report import units
 from reporter.report.comparison import Accuracy, Comparison, accuracy
 
-CRITERIA = {
+CRITERIA: dict[str, tuple[str, ...]] = {
     "parameters": ("parameters",),
     "macs": ("macs",),
     "memory": ("weights_bytes", "peak_activation_bytes"),
-    "latency_cpu": ("latency_cpu",),
-    "latency_cpu_1thread": ("latency_cpu_1thread",),
-    "latency_cuda": ("latency_cuda",),
-    "throughput_cpu": ("throughput_cpu",),
-    "throughput_cuda": ("throughput_cuda",),
-    "best_throughput_cpu": ("best_throughput_cpu",),
-    "best_throughput_cuda": ("best_throughput_cuda",),
+    **{key: (key,) for key in ("latency_cpu", "latency_cpu_1thread", *(f"latency_{each}" for each in ACCELERATORS))},
+    **{f"{rate}_{each}": (f"{rate}_{each}",) for rate in ("throughput", "best_throughput") for each in DEVICE_TYPES},
     "process_memory": ("rss_process_bytes",),
 }
 """What can be limited, and the quantities that it is the sum of; memory is that of one inference of one image."""

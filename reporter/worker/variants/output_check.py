@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from reporter.host import files
-from reporter.host.machine import usable_threads
+from reporter.host.machine import threads_of_job
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
 from reporter.worker import outputs
@@ -152,7 +152,7 @@ class Reference:
         raise UnsupportedError(str(verdict.reason) if verdict.status == "unsupported" else reason)
 
     def _copied(self, dtype: torch.dtype, work: Callable[[nn.Module], Result]) -> Result:
-        with torch.inference_mode(False), torch.no_grad(), threads(usable_threads()):
+        with torch.inference_mode(False), torch.no_grad(), threads(threads_of_job()):
             return work(copied(self.network).eval().to("cpu").to(dtype))  # in two steps: MPS does not have float64
 
 
