@@ -26,6 +26,7 @@ from reporter.model.records import EAGER
 from reporter.model.scaling_curves import swept
 from reporter.model.settings import Conditions
 from reporter.registry.selection import dataset
+from reporter.run.learned_ratio import LearnedRatio
 
 MACS, PARAMETERS = 4e9, 25e6
 """What an architecture is assumed to have before anything is known of it."""
@@ -67,24 +68,6 @@ GPU = 20
 """How much faster a GPU is, until one has been seen."""
 
 Identity = tuple[str, str, tuple[str, ...]]
-
-
-class LearnedRatio:
-    """How far the guesses of each process were off: seconds taken over seconds guessed."""
-
-    def __init__(self) -> None:
-        self._took: dict[str, float] = defaultdict(float)
-        self._guessed: dict[str, float] = defaultdict(float)
-
-    def learn(self, process: str, seconds: float, guess: float) -> None:
-        """Takes in a finished job."""
-        self._took[process] += seconds
-        self._guessed[process] += guess
-
-    def __call__(self, process: str) -> float:
-        """The factor for a process, as if one second of it had been guessed as well as all processes were so far."""
-        overall = (sum(self._took.values()) + 1) / (sum(self._guessed.values()) + 1)
-        return (self._took.get(process, 0.0) + overall) / (self._guessed.get(process, 0.0) + 1)
 
 
 class Costs:
