@@ -127,6 +127,7 @@ def test_the_identity_of_an_xpu(monkeypatch: pytest.MonkeyPatch) -> None:
     visible(monkeypatch, "xpu", 2)
     found = accelerators.visible_to_torch()
     assert (found.type, found.names) == ("xpu", ["Intel Arc B580"] * 2)
+    assert [each["driver"] for each in found.devices] == ["1.6.33578"] * 2
     identity = device.named("xpu:1").identity()
     assert identity["memory_mib"] == 12 << 10
     assert (identity["driver"], identity["compute_units"]) == ("1.6.33578", 160)
@@ -161,6 +162,9 @@ def test_rocm_is_named_although_torch_calls_it_cuda(monkeypatch: pytest.MonkeyPa
     assert identity["hip_runtime"] == "6.4.43482"
     assert "miopen" in identity
     assert not {"cuda_runtime", "cudnn"} & set(identity)
+    visible(monkeypatch, "cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert accelerators.visible_to_torch().devices == [identity], "for the facts of the machine, as no driver lists it"
 
 
 def test_torch_is_asked_where_an_accelerator_is_likely(monkeypatch: pytest.MonkeyPatch) -> None:

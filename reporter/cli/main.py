@@ -96,7 +96,7 @@ def measure_and_report(
     """The main job; gives the exit code."""
     from reporter.cli import heartbeat
     from reporter.cli.progress import progress
-    from reporter.compare.folders import baseline
+    from reporter.compare.folders import baseline, check_this_machine
     from reporter.model.durations import duration
     from reporter.model.settings import configured_out, settings
     from reporter.report.language import checked_codes
@@ -111,6 +111,8 @@ def measure_and_report(
     note = printing.silent if quiet else printing.note
     with heartbeat.during("preparing the run", note):
         request, reference = _prepared(out, chosen, executor, labels, note)
+    if before:
+        check_this_machine(chosen, before)
     seen, lock = progress(sys.stderr, quiet, kind=shown), files.lock(request.folder)
     code, start = USAGE, record_files.history_size(request.folder)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reporter.host import accelerators, gpus
 from reporter.model import Engine
 from reporter.model.modes import CHANNELS_LAST, Mode, parse
 from reporter.model.records import EAGER
@@ -24,6 +25,16 @@ def listed() -> list[dict[str, Any]]:
     """All modes, JSON-able. `reason`: why one is not available, or that it is emulated; `extra` is what to install."""
     engines = execution_modes.engines()
     return [_row(parse(name, engines), engines) for name in (EAGER, *execution_modes.listed(engines))]
+
+
+def notices() -> tuple[str, ...]:
+    """What is not known of this machine without torch."""
+    if gpus.installed() or not accelerators.are_likely():
+        return ()
+    return (
+        "execution modes are listed for the CPU only: whether this machine has an accelerator is known when torch is "
+        "loaded, at the start of a run",
+    )
 
 
 def _row(mode: Mode, engines: Mapping[str, Engine]) -> dict[str, Any]:

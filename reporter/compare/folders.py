@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from reporter.compare import document, kernel_changes, matching, output_changes, recent_level, times
 from reporter.compare.differences import Differences
 from reporter.documents.comparisons import ComparedRun
+from reporter.host import accelerators
 from reporter.host.machine import key as this_machine
 from reporter.model import ComparedRecord, Record, ReporterError, option_values
 from reporter.model.profiles import KernelLedger
@@ -124,9 +125,8 @@ def baseline(settings: Settings, out: Path | None = None) -> ResultsFolder | Non
     if settings.baseline:
         before = read(Path(option_values.path(settings.baseline)), "--baseline")
         if settings.against is None:  # else times are judged by the reference
-            if settings.executor == "local":  # else the machines are those of other nodes
-                why = f"{before.folder} is of another machine"
-                check_machines(settings.fail_on, machines_of(before), [this_machine()], why)
+            if not accelerators.are_unlisted():  # else the key of this machine is known when torch was asked
+                check_this_machine(settings, before)
             check_rounds(settings.fail_on, [before])
             machines = {run.machine for run in before.history}
             check_level(settings.fail_on, before.history, machines, settings.baseline)
@@ -135,6 +135,13 @@ def baseline(settings: Settings, out: Path | None = None) -> ResultsFolder | Non
         why = "there is nothing to compare with; name an earlier run: --baseline DIR"
         raise ReporterError(f"--fail-on: {why}; or an environment: --against ENV")
     return None
+
+
+def check_this_machine(settings: Settings, before: ResultsFolder) -> None:
+    """ReporterError if --fail-on is for times only, and what --baseline names was measured on another machine."""
+    if settings.against is None and settings.executor == "local":  # else the machines are those of other nodes
+        why = f"{before.folder} is of another machine"
+        check_machines(settings.fail_on, machines_of(before), [this_machine()], why)
 
 
 def _with_copies(side: ResultsFolder) -> ResultsFolder:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -19,6 +21,11 @@ Identity = dict[str, Any]
 def are_likely() -> bool:
     """Whether torch is worth asking for accelerators: it takes seconds to load."""
     return gpus.is_driver_there() or _is_apple_silicon() or _is_torch_for_xpu()
+
+
+def are_unlisted() -> bool:
+    """Whether this machine may have GPUs that only torch lists, and that are a part of its facts and of its key."""
+    return not gpus.installed() and (gpus.is_driver_there() or _is_torch_for_xpu())
 
 
 def _is_apple_silicon() -> bool:
@@ -38,9 +45,16 @@ def visible_to_torch() -> VisibleGpus:
 
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if found is None or found.type == "cuda" or found.type not in ACCELERATORS:
-        return gpus.visible_to_torch()
-    indices = range(torch.accelerator.device_count())
-    return VisibleGpus(names=[identity(found.type, i)["name"] for i in indices], uuids=[], reason="", type=found.type)
+        listed = gpus.visible_to_torch()
+        return listed if gpus.installed() else listed.model_copy(update={"devices": _identities(listed.names)})
+    devices = [identity(found.type, i) for i in range(torch.accelerator.device_count())]
+    names = [str(each["name"]) for each in devices]
+    return VisibleGpus(names=names, uuids=[], reason="", type=found.type, devices=devices)
+
+
+def _identities(names: Sequence[str]) -> list[Identity]:
+    """The identities of CUDA devices; only the name of one that cannot be asked, such as without a usable cuDNN."""
+    return [attempt(partial(gpus.identity, index))[0] or {"name": name} for index, name in enumerate(names)]
 
 
 def identity(kind: str, index: int) -> Identity:

@@ -1,4 +1,4 @@
-"""NVIDIA GPUs: those that this process may use, in CUDA's order, and their identity."""
+"""GPUs: those that this process may use, in CUDA's order, and their identity, by NVIDIA's driver, else by torch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from reporter.host import gpus_by_torch
 from reporter.host.questions import VisibleGpus
 from reporter.model.attempts import attempt
 
@@ -38,11 +39,11 @@ IN_TORCHS_ORDER: list[str] = []
 
 
 def visible() -> list[Gpu]:
-    """The GPUs that CUDA_VISIBLE_DEVICES leaves, in its order; empty where there is no driver."""
+    """The GPUs that CUDA_VISIBLE_DEVICES leaves, in its order; where the driver lists none, those that torch listed."""
     seen = [described(uuid, installed()) for uuid in IN_TORCHS_ORDER]
     if seen and all("name" in gpu for gpu in seen):
         return seen
-    return chosen(installed(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return chosen(installed(), os.environ.get("CUDA_VISIBLE_DEVICES")) if installed() else gpus_by_torch.listed()
 
 
 @cache
@@ -79,7 +80,7 @@ def shared_precisions() -> list[str] | None:
 
     They are no part of the details of a GPU: with them there, the machines in existing records would have other keys.
     """
-    found = [capabilities().get(str(gpu.get("gpu_uuid", gpu["uuid"]))) for gpu in visible()]
+    found = [capabilities().get(str(gpu.get("gpu_uuid", gpu.get("uuid")))) for gpu in visible()]
     natives = [native_precisions(each) for each in found if each]
     if not natives or len(natives) < len(found):
         return None
@@ -127,6 +128,8 @@ def versions() -> dict[str, str]:
     gpus = visible()
     if not gpus:
         return {}
+    if not installed():
+        return gpus_by_torch.versions(gpus[0])
     found = {"nvidia_driver": str(gpus[0].get("driver", "unknown"))}
     for name, packages in LIBRARIES.items():
         for package in packages:

@@ -143,7 +143,7 @@ def has_vnni() -> bool:
 
 
 def gpus() -> list[str]:
-    """The names of the NVIDIA GPUs that this process may use; empty where there is none."""
+    """The names of the GPUs that this process may use; empty where there is none, or torch was not asked for them."""
     return [str(gpu["name"]) for gpu in visible()]
 
 

@@ -21,12 +21,16 @@ class WorkerError(ReporterError):
 
 
 class VisibleGpus(BaseModel):
-    """The names and UUIDs of torch's accelerators, with their type, or torch's reason why there are none."""
+    """The names and UUIDs of torch's accelerators, with their type, or torch's reason why there are none.
+
+    `devices` is the identity of each where the driver does not list it.
+    """
 
     names: list[str]
     uuids: list[str]
     reason: str
     type: str = "cuda"
+    devices: list[dict[str, JsonValue]] = []
 
 
 class TorchvisionModel(NamedTuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import get_args
 
-from reporter.host import files
+from reporter.host import accelerators, files
 from reporter.host.fingerprints import variables
 from reporter.model import GROUPS, Architecture, Claim, FinetuningMethod, Metric, ReporterError
 from reporter.model.devices import ACCELERATORS, WITHOUT, accelerator_in, device_type, without_device
@@ -214,7 +214,10 @@ def choose_devices(names: tuple[str, ...], executor: Executor) -> tuple[dict[str
     kinds = list(dict.fromkeys(map(device_type, asked)))
     if len(kinds) > 1:
         raise ReporterError(f"--device: {' and '.join(kinds)} are measured in separate runs")
-    there = executor.gpus(bool(asked)) if asked or "auto" in names else ()
+    wanted = bool(asked) or "auto" in names
+    unlisted = isinstance(executor, LocalExecutor) and accelerators.are_unlisted()
+    listed = executor.gpus(bool(asked)) if wanted or unlisted else ()  # the key of the machine has those on each run
+    there = listed if wanted else ()
     kind = kinds[0] if kinds else executor.accelerator
     if kind != executor.accelerator:
         there = ()

@@ -22,7 +22,7 @@ def list_command(
 
     Networks of timm are listed with the published accuracy of their weights and the license.
     """
-    from reporter.cli import listing
+    from reporter.cli import listing, mode_list
     from reporter.host import printing
     from reporter.registry import plugins
 
@@ -41,7 +41,7 @@ def list_command(
         else ["lecture"]
     )
     listed = listing.modes() if modes_only else listing.as_dict(words, references)
-    for line in plugins.complaints():
+    for line in (*plugins.complaints(), *mode_list.notices()):
         printing.note(line)
     document = printing.document(json.dumps(listed, ensure_ascii=False, indent=1))
     click.echo(document if as_json else listing.in_words(listed))

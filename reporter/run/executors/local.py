@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any
 
-from reporter.host import accelerators, confinement, gpus, importing, interrupts, machine, preloading
+from reporter.host import accelerators, confinement, gpus, gpus_by_torch, importing, interrupts, machine, preloading
 from reporter.host.credentials import withheld
 from reporter.host.questions import Answer, ListGpus, Question, WorkerError
 from reporter.model import Verdict
@@ -89,7 +89,10 @@ class LocalExecutor:
         return ()
 
     def gpus(self, asked: bool) -> Sequence[str]:
-        """Return the names of the GPUs that torch detects; torch is not loaded on a machine without a driver."""
+        """Return the names of the GPUs that torch detects; torch is not loaded on a machine without a driver.
+
+        Those that the driver does not list are part of the machine's facts from here on.
+        """
         if not asked and not accelerators.are_likely():
             self.no_cuda = gpus.hidden() or NO_CUDA
             return ()
@@ -100,6 +103,8 @@ class LocalExecutor:
             return ()
         self.no_cuda, self.accelerator = seen.reason, seen.type
         gpus.IN_TORCHS_ORDER[:] = seen.uuids
+        if not gpus.installed():
+            gpus_by_torch.remember(seen)
         machine.facts.cache_clear()
         return seen.names
 

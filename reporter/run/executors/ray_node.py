@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from reporter.host import importing, machine
+from reporter.host import accelerators, importing, machine
 from reporter.host.fingerprints import variables
 from reporter.model import Verdict
 from reporter.registry import execution_modes
@@ -36,6 +36,8 @@ class NodeWorker:
 
     def about(self) -> dict[str, Any]:
         """Return the machine, as in a record, the digest of the code, variables that change kernels, and engines."""
+        if accelerators.are_unlisted():
+            self._executor.gpus(asked=True)
         engines = execution_modes.description()
         return {"code": code(), "machine": machine.about(), "variables": variables(), "engines": engines}
 
