@@ -109,7 +109,7 @@ def test_gpus_that_a_driver_lists_are_not_asked_for(monkeypatch: pytest.MonkeyPa
 def test_the_baseline_is_compared_with_the_machine_that_torch_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before that, the key of this machine lacks its GPUs; afterwards, another machine is refused before anything runs."""
+    """Before that, the key of this machine lacks its GPUs; afterwards, another machine is refused at once."""
     old, new = tmp_path / "old", tmp_path / "new"
     record_files.save_all(old, mode_samples.reference()[:1])
     given = {"baseline": str(old), "fail_on": "timing"}
