@@ -109,3 +109,14 @@ def test_another_operator_for_a_call_without_a_layer_is_found_by_its_shapes(
 
 def test_a_convolution_with_other_shapes_is_not_compared() -> None:
     assert changed_calls(direct([IN_ONEDNN]), direct([IN_GEMM], "1x3x8x8, 64x3x3x3 -> 1x64x6x6")) == ((), 0, 2)
+
+
+def test_a_call_more_in_a_layer_is_no_changed_kernel() -> None:
+    """`relu_` with a copy before it, whose shapes are the same."""
+    copied, changed = [COPY, BASE[2]], [COPY, (RELU, "other")]
+    base, new, other = (
+        [row.model_copy(update={"layer": "relu"}) for row in direct(calls)] for calls in ([BASE[2]], copied, changed)
+    )
+    assert changed_calls(base, new) == ((), 1, 1)
+    [swap], compared, unmatched = changed_calls(base, other)
+    assert (swap.base, swap.new, swap.layers, compared, unmatched) == ("relu", "other", ("relu",), 1, 1)
