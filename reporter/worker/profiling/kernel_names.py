@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-PREFIX = b"onednn_verbose"
-PREFIXES = (PREFIX, b"MKL_VERBOSE")
+PREFIX = "onednn_verbose,"
+REPORTED = re.compile(rb"(?:onednn_verbose,|MKL_VERBOSE )[^\n]*\n?")
+"""What oneDNN and MKL print: to the end of a line, which others may have begun, as a program that prints dots."""
 ISA = re.compile(r"(?:sse41|avx\d*(?:_\w+)?|amx\w*|sve_?\w*|asimd|neon|rvv|vsx|vxe2?)$")
 """How the names of instruction sets at the end of an implementation's name look."""
 
@@ -58,7 +59,7 @@ def verbose(onednn: bool = True) -> Iterator[Capture]:
     """Standard output goes to a file while oneDNN and MKL report what they execute; without `onednn`, MKL alone.
 
     A file takes any amount, where a pipe would block once it is full. What Python prints is not redirected, so that it
-    is not lost if the process dies; lines of others are written to standard output afterwards.
+    is not lost if the process dies; what others print is written to standard output afterwards.
     """
     with TemporaryFile() as file, _redirected(file.fileno()) as saved, _printing_to(saved):
         capture = Capture(file.fileno())
@@ -118,7 +119,7 @@ def _printing_to(descriptor: int | None) -> Iterator[None]:
 
 
 def _forward(text: bytes, target: int | None) -> None:
-    rest = b"".join(line for line in text.splitlines(keepends=True) if not line.startswith(PREFIXES))
+    rest = REPORTED.sub(b"", text)
     with suppress(OSError):  # the reader is gone
         while rest and target is not None:
             rest = rest[os.write(target, rest) :]
@@ -145,8 +146,9 @@ def primitives(text: bytes) -> list[Primitive]:
     """The primitives that were executed, in their order, without those that only convert layouts."""
     found = []
     for line in text.decode(errors="replace").splitlines():
-        fields = line.split(",")
-        if fields[0] == PREFIX.decode() and "exec" in fields[:5]:
+        _, reports, rest = line.partition(PREFIX)
+        fields = rest.split(",")
+        if reports and "exec" in fields[:4]:
             about = fields[fields.index("exec") + 1 :]
             if len(about) > 2 and about[1] != "reorder":
                 found.append(Primitive(about[1], about[2]))
