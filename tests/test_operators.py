@@ -152,6 +152,15 @@ def test_the_ledger_has_the_operators_that_run_without_it(network: nn.Module, ro
     assert plain == [row.operator for row in rows]
 
 
+def test_a_range_of_the_network_is_no_operator() -> None:
+    """Not even with the colons of one: the layers in it are found."""
+    convolution, act = OperatorEvent("aten::conv2d", 1, 5), OperatorEvent("aten::relu_", 6, 8)
+    for name in ("block::one", "block::name", "my block::one", "a::b::c", "block"):
+        assert list(operators([OperatorEvent(name, 0, 9, children=[convolution, act])])) == [convolution, act]
+    known = [OperatorEvent(name, 0, 9) for name in ("cpp_fused_relu_0", "torchvision::nms", "quantized::conv2d")]
+    assert list(operators(known)) == known
+
+
 def test_the_parts_of_an_operator_take_as_long_as_it(network: nn.Module) -> None:
     with torch.inference_mode(), torch.autograd.profiler.profile() as found:
         network(IMAGES)
