@@ -447,3 +447,15 @@ def test_names_of_operators() -> None:
     assert operator_names.kind("Conv") == operator_names.kind("aten::convolution") == "convolution"
     assert operator_names.label("custom::thing") == "custom::thing"
     assert operator_names.words("convolution (oneDNN)", RUSSIAN) == "свёртка (oneDNN)"
+    kinds = {
+        "matrix product": ("aten::bmm", "aten::baddbmm", "MatMul"),  # as in attention
+        "linear layer": ("aten::addmm", "aten::mm", "Gemm", "FullyConnected"),
+        "ReLU6": ("aten::hardtanh_", "Clip", "Clamp"),
+        "addition": ("aten::add_", "Sum"),
+        "average pooling": ("aten::mean", "ReduceMean"),
+        "aten::clamp": ("aten::clamp",),
+        "aten::sum": ("aten::sum",),
+    }
+    assert {kind: {operator_names.kind(each) for each in names} for kind, names in kinds.items()} == {
+        kind: {kind} for kind in kinds
+    }

@@ -62,6 +62,34 @@ class Branched(nn.Module):
         return result
 
 
+class Block(nn.Module):
+    """Takes some seconds of a clock, and calls an activation that other modules call, too."""
+
+    def __init__(self, clock: Clock, seconds: float, act: nn.Module) -> None:
+        super().__init__()
+        self.own, self.act = Advancing(clock, seconds), act
+
+    def forward(self, images: Tensor) -> Tensor:
+        result: Tensor = self.act(self.own(images))
+        return result
+
+
+class Shared(nn.Module):
+    """Passes its activation to both blocks, and runs one pooling layer after each; takes 4 ms outside of its parts."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.stem, self.act, self.pool = (Advancing(clock, each) for each in (0.005, 0.002, 0.003))
+        self.first, self.second = Block(clock, 0.010, self.act), Block(clock, 0.020, self.act)
+
+    def forward(self, images: Tensor) -> Tensor:
+        images = self.pool(self.first(self.act(self.stem(images))))
+        self.clock.now += 0.004
+        result: Tensor = self.pool(self.second(images))
+        return result
+
+
 def unit(name: str, macs: int = 100) -> CostUnit:
     return CostUnit(name, "Advancing", None, (), 0, macs, alone=True)
 
@@ -97,6 +125,22 @@ def test_what_is_outside_of_all_parts_is_a_stage_where_it_has_macs(clock: Clock)
     groups = [[unit("first"), unit("second")], [unit("third")], [unit("forward")]]
     found = timed_stages(network, groups)
     assert [row.seconds for row in found.stages] == pytest.approx([0.022, 0.020, 0.004], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("groups", "seconds"),
+    [
+        (["stem act", "first pool", "second"], [0.007, 0.019, 0.025]),
+        (["stem act", "first pool", "second", "forward"], [0.007, 0.015, 0.025, 0.004]),
+    ],
+)
+def test_a_module_that_several_stages_call_takes_its_time_in_each(
+    groups: list[str], seconds: list[float], clock: Clock
+) -> None:
+    parts = [[unit(name, 0 if name in ("act", "pool") else 100) for name in each.split()] for each in groups]
+    found = timed_stages(Shared(clock), parts)
+    assert [row.seconds for row in found.stages] == pytest.approx(seconds, rel=1e-4)
+    assert found.coverage == pytest.approx(1, rel=1e-4)
 
 
 def test_a_parameter_takes_no_time_and_a_list_of_modules_takes_that_of_its_modules(clock: Clock) -> None:

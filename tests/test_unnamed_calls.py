@@ -8,6 +8,8 @@ from reporter.compare.changed_calls import changed_calls
 from reporter.model.profiles import LayerKernel
 
 Called = tuple[str, str]
+COPY = ("aten::clone", "native")
+IN_ONEDNN, IN_GEMM = ("aten::mkldnn_convolution", "jit:avx512_core"), ("aten::_slow_conv2d_forward", "gemm")
 CONVOLUTION, NORM, RELU, PRODUCT = "aten::cudnn_convolution", "aten::native_batch_norm", "aten::relu", "aten::mm"
 BASE = [
     (CONVOLUTION, "conv_x"),
@@ -78,3 +80,43 @@ def test_layers_that_are_named_are_matched_by_name() -> None:
     )
     assert (swap.base, swap.new, swap.layers) == ("relu", "other", (RELU,))
     assert (compared, unmatched) == (2 * len(BASE), 0)
+
+
+def direct(calls: list[Called], shapes: str = "1x64x8x8, 64x64x3x3 -> 1x64x6x6") -> list[LayerKernel]:
+    """Calls in the forward method of the network itself: convolutions have MACs, all have shapes."""
+    return [row.model_copy(update={"shapes": shapes, "macs": 100 * ("conv" in row.operator)}) for row in ledger(calls)]
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "swaps", "other"),
+    [
+        pytest.param([IN_ONEDNN], [IN_GEMM], 1, 0, id="alone"),
+        pytest.param([IN_ONEDNN] * 3, [IN_GEMM, IN_ONEDNN, IN_ONEDNN], 1, 0, id="one of three in a row"),
+        pytest.param([IN_ONEDNN, BASE[2]] * 2, [IN_ONEDNN, BASE[2], COPY, IN_GEMM, BASE[2]], 1, 1, id="among others"),
+        pytest.param([IN_ONEDNN], [IN_GEMM] * 8, 1, 7, id="one of each group"),
+        pytest.param([IN_ONEDNN, IN_GEMM], [IN_GEMM, IN_ONEDNN], 0, 0, id="in another order"),
+        pytest.param([IN_ONEDNN], [IN_GEMM, IN_ONEDNN], 0, 1, id="one more"),
+        pytest.param([BASE[1]], [BASE[2]], 0, 2, id="without MACs"),
+    ],
+)
+def test_another_operator_for_a_call_without_a_layer_is_found_by_its_shapes(
+    base: list[Called], new: list[Called], swaps: int, other: int
+) -> None:
+    found, _, unmatched = changed_calls(direct(base), direct(new))
+    assert [(swap.base, swap.new, len(swap.layers)) for swap in found] == [(IN_ONEDNN[1], IN_GEMM[1], 1)] * swaps
+    assert unmatched == other
+
+
+def test_a_convolution_with_other_shapes_is_not_compared() -> None:
+    assert changed_calls(direct([IN_ONEDNN]), direct([IN_GEMM], "1x3x8x8, 64x3x3x3 -> 1x64x6x6")) == ((), 0, 2)
+
+
+def test_a_call_more_in_a_layer_is_no_changed_kernel() -> None:
+    """`relu_` with a copy before it, whose shapes are the same."""
+    copied, changed = [COPY, BASE[2]], [COPY, (RELU, "other")]
+    base, new, other = (
+        [row.model_copy(update={"layer": "relu"}) for row in direct(calls)] for calls in ([BASE[2]], copied, changed)
+    )
+    assert changed_calls(base, new) == ((), 1, 1)
+    [swap], compared, unmatched = changed_calls(base, other)
+    assert (swap.base, swap.new, swap.layers, compared, unmatched) == ("relu", "other", ("relu",), 1, 1)

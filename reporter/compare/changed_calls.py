@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 from reporter.compare.differences import KernelSwap
-from reporter.compare.unnamed_calls import matched
+from reporter.compare.unnamed_calls import Match, matched
 from reporter.model.profiles import LayerKernel, implementation
 
 ChangedCalls = tuple[tuple[KernelSwap, ...], int, int]
@@ -16,11 +16,12 @@ ChangedCalls = tuple[tuple[KernelSwap, ...], int, int]
 def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> ChangedCalls:
     """The layers whose kernel changed, by both names, the most frequent first; how many calls were compared, and how
     many were not, because the other side has no call of that layer with these shapes. Calls without a layer are matched
-    by their order, and named by their operator.
+    by their order, and named by their operator; so are those of a layer that has more of them on one side.
     """
-    before, now = (_by_place([call for call in calls if call.layer]) for calls in (base, new))
+    before, now = (_by_layer([call for call in calls if call.layer]) for calls in (base, new))
+    common = [pair for place in before if place in now for pair in _paired(before[place], now[place])]
     unnamed = [[call for call in calls if not call.layer] for calls in (base, new)]
-    common = [(before[place], now[place]) for place in before if place in now] + matched(*unnamed)
+    common += matched(*unnamed)
     swapped: dict[tuple[str, str], list[str]] = defaultdict(list)
     for pair in common:
         if names := _names(*pair):
@@ -30,14 +31,17 @@ def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> Ch
     return swaps, len(common), len(base) + len(new) - 2 * len(common)
 
 
-def _by_place(calls: Sequence[LayerKernel]) -> dict[tuple[str, str, int], LayerKernel]:
-    """The calls by layer, shapes, and their number among the calls with the same ones."""
-    seen: Counter[tuple[str, str]] = Counter()
-    found = {}
+def _by_layer(calls: Sequence[LayerKernel]) -> dict[tuple[str, str], list[LayerKernel]]:
+    """The calls by layer and shapes, in their order."""
+    found: dict[tuple[str, str], list[LayerKernel]] = defaultdict(list)
     for call in calls:
-        found[call.layer, call.shapes, seen[call.layer, call.shapes]] = call
-        seen[call.layer, call.shapes] += 1
+        found[call.layer, call.shapes].append(call)
     return found
+
+
+def _paired(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> list[Match]:
+    """The calls of a layer with the same shapes, by their number, unless one side has a call more: a copy before."""
+    return list(zip(base, new, strict=True)) if len(base) == len(new) else matched(base, new)
 
 
 def _names(base: LayerKernel, new: LayerKernel) -> tuple[str, str] | None:

@@ -43,9 +43,10 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "layer norm": ("native_layer_norm", "layer_norm", "layernormalization", "mvn"),
     "concatenation": ("cat", "concat", "concatenation", "_cat"),
     LINEAR: (
-        *("addmm", "mm", "linear", "mkldnn_linear", "_linear_pointwise", "_mkl_linear", "gemm", "fusedgemm", "matmul"),
-        *("bmm", "fullyconnected", "inner_product"),
+        *("addmm", "mm", "linear", "mkldnn_linear", "_linear_pointwise", "_mkl_linear", "gemm", "fusedgemm"),
+        *("fullyconnected", "inner_product"),
     ),
+    "matrix product": ("bmm", "baddbmm", "matmul", "fusedmatmul"),
     "ReLU": ("relu", "relu_", "clamp_min", "clamp_min_", "threshold", "threshold_"),
     "ReLU6": ("hardtanh", "hardtanh_", "relu6", "clip", "clamp"),
     "SiLU": ("silu", "silu_", "swish"),
@@ -67,12 +68,18 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """What operators of torch and of engines compute, by their names in lower case without a namespace."""
 KIND = {name: kind for kind, names in KINDS.items() for name in names}
+OTHERS = frozenset({"aten::clamp", "aten::clamp_", "aten::clip", "aten::clip_", "aten::sum"})
+"""Operators of torch that compute something else than those of engines with these names.
+
+torch runs ReLU6 as `hardtanh`. `mean` is not among them: torch runs an average pooling to one pixel as that, and a
+record has no shapes by which to recognize another mean.
+"""
 
 
 def kind(operator: str) -> str:
     """What an operator computes, in English; its own name if that is not known."""
     plain = operator.rpartition("::")[2].rpartition(".")[2].lower()
-    return KIND.get(plain, operator)
+    return operator if operator in OTHERS else KIND.get(plain, operator)
 
 
 def label(operator: str) -> str:

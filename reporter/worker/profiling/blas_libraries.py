@@ -37,8 +37,8 @@ ANY = ("generic", "")
 """BLAS_INFO where torch is built for the library that is found when it is loaded."""
 BLAS_INFO = re.compile(r"\bBLAS_INFO=(\w*)")
 MKL_VERSION = re.compile(r"Math Kernel Library Version (\S+?)[ -]Product Build (\d+)")
-MKL_CALL = re.compile(rb"^MKL_VERBOSE [A-Z]\w*\(", re.MULTILINE)
-"""A call that MKL reports: `MKL_VERBOSE SGEMM(T,N,10,1,128,...) 12.34us`."""
+MKL_CALL = re.compile(rb"MKL_VERBOSE [A-Z]\w*\(")
+"""A call that MKL reports: `MKL_VERBOSE SGEMM(T,N,10,1,128,...) 12.34us`, in a line that others may have begun."""
 COMPUTED = ("float32", "float64", "complex64", "complex128")
 """The types for which BLAS libraries have products of matrices."""
 

@@ -20,7 +20,7 @@ from reporter.model.profiles import GEMM, NATIVE, ONEDNN, LayerKernel
 from reporter.worker.counts.mac_formulas import FUSED, rule
 from reporter.worker.counts.meta_shapes import tensors
 from reporter.worker.profiling.blas_libraries import Products
-from reporter.worker.profiling.kernel_names import Capture, Primitive, primitives, verbose
+from reporter.worker.profiling.kernel_names import Capture, Primitive, executed, primitives, verbose
 from reporter.worker.profiling.operator_events import (
     GENERATED,
     PRODUCTS,
@@ -109,7 +109,7 @@ def _decomposed(func: Any, args: Any, kwargs: Any) -> Any:
 def recorded(network: nn.Module | None, call: Callable[[], object]) -> list[LayerKernel]:
     """The backend operators of one call in their order, each with the implementation that ran.
 
-    `network` names the layers; without one they are not named.
+    `network` names the layers; without one they are not named. OSError or ReporterError if what oneDNN prints is lost.
     """
     with verbose() as capture:
         marks, products = Marks(capture), Products(capture)
@@ -120,7 +120,8 @@ def recorded(network: nn.Module | None, call: Callable[[], object]) -> list[Laye
     for number, parts in _by_mark(events(profiled.kineto_results)):
         seen = marks.seen[number]
         printed = text[seen.start : seen.stop]
-        found += _rows(seen, parts, primitives(printed), products.library(printed, seen.dtype))
+        ran = executed(printed, [part.event.name for part in parts], text)
+        found += _rows(seen, parts, ran, products.library(printed, seen.dtype))
     return found
 
 

@@ -9,7 +9,7 @@ import ctypes
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from functools import cache
 from tempfile import TemporaryFile
@@ -17,8 +17,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-PREFIX = b"onednn_verbose"
-PREFIXES = (PREFIX, b"MKL_VERBOSE")
+from reporter.model import ReporterError
+
+PREFIX = "onednn_verbose,"
+REPORTED = re.compile(rb"(?:onednn_verbose,|MKL_VERBOSE )[^\n]*\n?")
+"""What oneDNN and MKL print: to the end of a line, which others may have begun, as a program that prints dots."""
+REPORTING = frozenset({"aten::mkldnn_convolution", "aten::mkldnn_linear"})
+"""Operators of torch that always execute a primitive of oneDNN."""
 ISA = re.compile(r"(?:sse41|avx\d*(?:_\w+)?|amx\w*|sve_?\w*|asimd|neon|rvv|vsx|vxe2?)$")
 """How the names of instruction sets at the end of an implementation's name look."""
 
@@ -42,10 +47,17 @@ class Capture:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def position(self) -> int:
-        """The number of bytes written so far."""
-        _flush()
+    @property
+    def size(self) -> int:
+        """The number of bytes in the file."""
         return os.fstat(self._descriptor).st_size
+
+    def position(self) -> int:
+        """The number of bytes written so far; OSError if some could not be written, as on a full disk."""
+        _flush()
+        if _failed():
+            raise OSError("what oneDNN and MKL print could not be written to a temporary file; the disk may be full")
+        return self.size
 
     def text(self, start: int = 0, end: int | None = None) -> bytes:
         """What was written between two positions."""
@@ -58,7 +70,7 @@ def verbose(onednn: bool = True) -> Iterator[Capture]:
     """Standard output goes to a file while oneDNN and MKL report what they execute; without `onednn`, MKL alone.
 
     A file takes any amount, where a pipe would block once it is full. What Python prints is not redirected, so that it
-    is not lost if the process dies; lines of others are written to standard output afterwards.
+    is not lost if the process dies; what others print is written to standard output afterwards.
     """
     with TemporaryFile() as file, _redirected(file.fileno()) as saved, _printing_to(saved):
         capture = Capture(file.fileno())
@@ -66,7 +78,8 @@ def verbose(onednn: bool = True) -> Iterator[Capture]:
             with _reporting(onednn):
                 yield capture
         finally:
-            _forward(capture.text(), saved)
+            _flush()
+            _forward(capture.text(0, capture.size), saved)
 
 
 @contextmanager
@@ -90,6 +103,7 @@ def _redirected(target: int) -> Iterator[int | None]:
     with suppress(OSError):
         saved = os.dup(1)
     os.dup2(target, 1)
+    _forget_errors()
     try:
         yield saved
     finally:
@@ -118,7 +132,7 @@ def _printing_to(descriptor: int | None) -> Iterator[None]:
 
 
 def _forward(text: bytes, target: int | None) -> None:
-    rest = b"".join(line for line in text.splitlines(keepends=True) if not line.startswith(PREFIXES))
+    rest = REPORTED.sub(b"", text)
     with suppress(OSError):  # the reader is gone
         while rest and target is not None:
             rest = rest[os.write(target, rest) :]
@@ -141,12 +155,48 @@ def _library() -> Any:
     return None
 
 
+@cache
+def _stream() -> Any:
+    """Standard output in the C library, a FILE *; None where it is not found."""
+    for name in ("stdout", "__stdoutp"):  # the second one on macOS
+        with suppress(AttributeError, TypeError, ValueError):
+            return ctypes.c_void_p.in_dll(_library(), name)
+    return None
+
+
+def _failed() -> bool:
+    """Whether the C library could not write to standard output since `_forget_errors`.
+
+    oneDNN writes each line itself: the next time that its buffer is written, there is nothing left that could fail.
+    """
+    stream = _stream()
+    return stream is not None and bool(_library().ferror(stream))
+
+
+def _forget_errors() -> None:
+    if (stream := _stream()) is not None:
+        _library().clearerr(stream)
+
+
+def executed(text: bytes, operators: Iterable[str], whole: bytes) -> list[Primitive]:
+    """The primitives that some operators executed, of which `text` was captured; `whole` was in all of their call.
+
+    Raises ReporterError if one of oneDNN is among the operators and reported none, but oneDNN does report them: it is
+    not known then which kernel ran.
+    """
+    found = primitives(text)
+    if not found and PREFIX.encode() in whole and (silent := REPORTING.intersection(operators)):
+        raise ReporterError(f"the kernel of {min(silent)} is not known: what oneDNN printed for it was not captured")
+    return found
+
+
 def primitives(text: bytes) -> list[Primitive]:
     """The primitives that were executed, in their order, without those that only convert layouts."""
     found = []
     for line in text.decode(errors="replace").splitlines():
-        fields = line.split(",")
-        if fields[0] == PREFIX.decode() and "exec" in fields[:5]:
+        _, reports, rest = line.partition(PREFIX)
+        fields = rest.split(",")
+        if reports and "exec" in fields[:4]:
             about = fields[fields.index("exec") + 1 :]
             if len(about) > 2 and about[1] != "reorder":
                 found.append(Primitive(about[1], about[2]))

@@ -96,12 +96,18 @@ def events(results: Any) -> list[OperatorEvent]:
 
 
 def operators(found: Iterable[OperatorEvent]) -> Iterator[OperatorEvent]:
-    """The outermost operators: ranges that are no operators are opened."""
+    """The outermost operators: ranges that are no operators are opened, as `block::attention` of a network itself."""
     for event in found:
-        if "::" in event.name or GENERATED.match(event.name):
+        if _is_operator(event.name):
             yield event
         else:
             yield from operators(event.children)
+
+
+@cache
+def _is_operator(name: str) -> bool:
+    """Whether torch has an operator of that name, also one of an extension, or Inductor generated it."""
+    return _packet(name) is not None or GENERATED.match(name) is not None
 
 
 def timed(root: OperatorEvent, overhead: float = 0.0) -> list[Timed]:
@@ -186,4 +192,7 @@ def _has_kernel(name: str, key: str) -> bool:
 
 def _packet(name: str) -> Any:
     space, _, operator = name.partition("::")
-    return getattr(getattr(torch.ops, space), operator, None) if operator.isidentifier() else None
+    if not (space.isidentifier() and operator.isidentifier()):
+        return None
+    found = getattr(getattr(torch.ops, space), operator, None)
+    return found if isinstance(found, torch._ops.OpOverloadPacket) else None

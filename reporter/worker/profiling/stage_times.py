@@ -27,6 +27,7 @@ Wait = Callable[[], object]
 """Waits until a device is done; a processor is when a module ends."""
 Mark = tuple[int, float]
 """A stage, and when one of its modules began."""
+Hook = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,48 @@ class StageProfile:
     stages: tuple[StageTime, ...]
     latency: float
     coverage: float
+
+
+class _Marks:
+    """Notes in a call which stage begins when; `rest` is the stage of what is outside of all parts, if there is one.
+
+    What a part calls belongs to its stage, as its MACs do, also if that is a part of another stage: a module of the
+    network that is passed to its blocks. A part without parameters and MACs, such as a pooling layer, begins its stage
+    at its first call; if it is called again, it belongs to the stage that began last.
+    """
+
+    def __init__(self, wait: Wait, rest: int | None) -> None:
+        self.wait, self.rest = wait, rest
+        self.clear()
+
+    def clear(self) -> None:
+        """Begins another call."""
+        self.found: list[Mark] = []
+        self._running, self._last = 0, 0
+        self._called: set[nn.Module] = set()
+
+    def enter(self, stage: int, has_costs: bool) -> Hook:
+        """The hook before a module of a stage, whose part has parameters or MACs or not."""
+
+        def hook(module: nn.Module, *_: Any) -> None:
+            self._running += 1
+            begins = has_costs or module not in self._called
+            if self._running == 1 and (begins or self.rest is not None):
+                self._last = stage if begins else self._last
+                self._note(self._last)
+            self._called.add(module)
+
+        return hook
+
+    def leave(self, *_: Any) -> None:
+        """The hook after each module of a part."""
+        self._running -= 1
+        if self.rest is not None and not self._running:
+            self._note(self.rest)
+
+    def _note(self, stage: int) -> None:
+        self.wait()
+        self.found.append((stage, perf_counter()))
 
 
 def stage_groups(subject: Subject) -> list[list[CostUnit]]:
@@ -69,7 +112,7 @@ def stage_profile(
     return StageProfile(_rows(groups, found.observed, coverage * found.latency), found.latency, coverage)
 
 
-def _stage_seconds(call: Call, marks: list[Mark], count: int) -> list[float]:
+def _stage_seconds(call: Call, marks: _Marks, count: int) -> list[float]:
     """The seconds of each stage in one call: what passes until another begins.
 
     What passes before any begins is charged to the first.
@@ -78,36 +121,35 @@ def _stage_seconds(call: Call, marks: list[Mark], count: int) -> list[float]:
     start = perf_counter()
     call()
     end = perf_counter()
-    begins = [(0, start), *marks]
+    begins = [(0, start), *marks.found]
     seconds = [0.0] * count
-    for (stage, begun), (_, ended) in zip(begins, [*marks, (0, end)], strict=True):
+    for (stage, begun), (_, ended) in zip(begins, [*marks.found, (0, end)], strict=True):
         seconds[stage] += ended - begun
     return seconds
 
 
 @contextmanager
-def _marked(network: nn.Module, groups: Groups, wait: Wait) -> Iterator[list[Mark]]:
+def _marked(network: nn.Module, groups: Groups, wait: Wait) -> Iterator[_Marks]:
     """Notes when the parts of the stages begin, and when they end if a stage is made of what is outside of them."""
-    marks: list[Mark] = []
-    rest = next((stage for stage, group in enumerate(groups) if group[0].name == REST), None)
+    marks = _Marks(wait, next((stage for stage, group in enumerate(groups) if group[0].name == REST), None))
     with ExitStack() as stack:
         for stage, group in enumerate(groups):
-            for module in _called(network, group):
-                stack.callback(module.register_forward_pre_hook(_mark(marks, stage, wait)).remove)
-                if rest is not None:
-                    stack.callback(module.register_forward_hook(_mark(marks, rest, wait)).remove)
+            for module, has_costs in _called(network, group):
+                stack.callback(module.register_forward_pre_hook(marks.enter(stage, has_costs)).remove)
+                stack.callback(module.register_forward_hook(marks.leave, always_call=True).remove)
         yield marks
 
 
-def _called(network: nn.Module, group: Sequence[CostUnit]) -> Iterator[nn.Module]:
-    """The modules whose calls are those of the parts of a stage.
+def _called(network: nn.Module, group: Sequence[CostUnit]) -> Iterator[tuple[nn.Module, bool]]:
+    """The modules whose calls are those of the parts of a stage, and whether the part has parameters or MACs.
 
     A parameter of the network is no module, and scripted modules do not accept hooks: a part that is one is not timed.
     """
     named = dict(network.named_modules(remove_duplicate=False))
     for part in group:
         if part.name in named:
-            yield from _without_lists(named[part.name])
+            for module in _without_lists(named[part.name]):
+                yield module, bool(part.parameters or part.macs)
 
 
 def _without_lists(module: nn.Module) -> Iterator[nn.Module]:
@@ -117,14 +159,6 @@ def _without_lists(module: nn.Module) -> Iterator[nn.Module]:
             yield from _without_lists(child)
     elif not isinstance(module, torch.jit.ScriptModule):
         yield module
-
-
-def _mark(marks: list[Mark], stage: int, wait: Wait) -> Callable[..., None]:
-    def hook(*_: Any) -> None:
-        wait()
-        marks.append((stage, perf_counter()))
-
-    return hook
 
 
 def _rows(groups: Groups, calls: Sequence[Sequence[float]], inside: float) -> tuple[StageTime, ...]:
