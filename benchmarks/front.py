@@ -75,7 +75,7 @@ def section(folder: Path) -> str:
     """The section as Markdown, from the records of a folder."""
     comparison = compare(record_files.load_all_modes(folder)[0])
     eager, every = (rated(comparison, eager_only) for eager_only in (True, False))
-    lines = ["## The most accurate networks for each latency budget", "", fill(_about(comparison, eager, folder))]
+    lines = [f"## {_title(comparison)}", "", fill(_about(comparison, eager, folder))]
     lines.append(EXPLAINED)
     if within(every, (KEY,)):
         lines += [FEW_ROUNDS, ""]
@@ -114,6 +114,13 @@ def cells(each: Candidate) -> list[str]:
     size = row["input_size"]
     shown = [_name(each), accuracy_text(row), value_text(KEY, figures[KEY]), f"{size} px", *values]
     return [str(escape(text, in_table=True)) for text in (*shown, row["license"] or "–")]
+
+
+def _title(comparison: Comparison) -> str:
+    """The heading, with the instructions of the processor that make modes in bf16 fast."""
+    native = comparison.newest.machine_facts.get("native_precisions", ())
+    processor = " on a processor with bf16 instructions" if "bf16" in native else ""
+    return f"The most accurate networks for each latency budget{processor}"
 
 
 def _about(comparison: Comparison, eager: Sequence[Candidate], folder: Path) -> str:

@@ -19,7 +19,7 @@ from reporter.model.settings import Settings, read_config
 from reporter.report.comparison import compare
 from reporter.store import record_files
 
-FOLDER = Path("results/reference-backbones")
+FOLDER, WITH_BF16 = Path("results/reference-backbones"), Path("results/reference-backbones-bf16")
 KEY = front.KEY
 
 
@@ -117,21 +117,30 @@ def test_the_section_names_each_network_at_its_first_budget(tmp_path: Path) -> N
     assert front.written(page, tmp_path) == page.replace("old\n", text)
 
 
-def test_the_section_in_the_docs_is_that_of_the_committed_records(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folder", [FOLDER, WITH_BF16])
+def test_the_section_in_the_docs_is_that_of_the_committed_records(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
     page = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
-    assert page == front.written(page, FOLDER), f"run python benchmarks/front.py {FOLDER} --write docs/choosing.md"
+    assert page == front.written(page, folder), f"run python benchmarks/front.py {folder} --write docs/choosing.md"
 
 
-def test_the_docs_state_the_budget_and_the_rounds_of_the_committed_records() -> None:
-    records = [json.loads(path.read_bytes()) for path in (ROOT / FOLDER / "records").glob("*/*.json")]
-    rounds = Counter(len(record["readings"][KEY]["rounds"]) for record in records)
-    (budget,) = {record["settings"]["budget"] for record in records}
-    whole = read_config(ROOT / "benchmarks" / "backbones.toml")["budget"]
+def rounds_of(folder: Path, mode: str = "") -> Counter[int]:
+    """How many networks have a time in so many rounds."""
+    records = [json.loads(path.read_bytes()) for path in (ROOT / folder / "records").glob("*/*.json")]
+    readings = [(record["modes"][mode] if mode else record)["readings"] for record in records]
+    return Counter(len(each[key]["rounds"]) for each in readings for key in (KEY, f"{KEY}_1thread"))
+
+
+def test_the_docs_state_the_rounds_of_the_committed_records() -> None:
     text = " ".join((ROOT / "docs" / "choosing.md").read_text(encoding="utf-8").split())
-    assert f"--config benchmarks/backbones.toml --budget {budget} --out {FOLDER.as_posix()}`" in text
+    assert "in three rounds, eager and `channels_last`" in text
+    assert set(rounds_of(FOLDER)) == set(rounds_of(FOLDER, "channels_last")) == {3}
+    rounds = {count: networks // 2 for count, networks in rounds_of(WITH_BF16).items()}
     assert set(rounds) == {2, 3}
-    assert f"two rounds for {rounds[2]} of the {len(records)} networks and in three for {rounds[3]}" in text
+    assert f"eager in two rounds for {rounds[2]} of the {sum(rounds.values())} networks" in text
+    whole = read_config(ROOT / "benchmarks" / "backbones.toml")["budget"]
     assert f"a budget of {whole.removesuffix('m')} minutes" in text
 
 
