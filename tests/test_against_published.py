@@ -18,7 +18,7 @@ from reporter.documents.reference_verdicts import AgainstReference, KnownSlowdow
 from reporter.host import files
 from reporter.host.exit_codes import FAILED
 from reporter.model import ReporterError
-from reporter.nightly import one_run, outlet_files, outlets
+from reporter.nightly import one_run, outlet_files, outlets, reference_findings
 from reporter.nightly.run_folder import Folder
 from reporter.report import build
 from reporter.report.comparison import compare
@@ -269,7 +269,10 @@ def test_the_last_line_has_the_time_of_the_comparison(measured: list[AgainstRefe
     )
 
 
-def test_the_main_job_names_an_acceptance_that_it_refutes(measured: list[AgainstReference], tmp_path: Path) -> None:
+def test_the_main_job_names_an_acceptance_that_it_refutes(
+    measured: list[AgainstReference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference_findings, "measured_for_growth", lambda pair, _: pair)
     measured[:] = [SLOWER]
     assert call("--out", tmp_path, *MAIN, "--fail-on", "timing").returncode == 1
     assert call("accept", tmp_path).returncode == 0

@@ -121,9 +121,9 @@ class Rounds:
         both sides. The latter is for ratios, which do not contain the drift of the machine.
         """
         columns = slice(None) if others is None else others
-        has, logs, levels = self._filled
+        has, logs, means = self._filled
         common = has[rows] @ has[columns].T
-        apart = np.subtract.outer(levels[rows], levels[columns])
+        apart = np.subtract.outer(means[rows], means[columns])
         together = (logs[rows] @ has[columns].T - has[rows] @ logs[columns].T) / np.maximum(common, 1)
         chance = np.sqrt(np.add.outer(spreads.variances[rows], spreads.variances[columns]) / np.maximum(common, 1))
         margins = student(spreads.freedom) * chance
