@@ -44,7 +44,7 @@ def command(record: Record, modes: Sequence[Record] = ()) -> str:
 def _whole(asked: Mapping[str, Sequence[str]], record: Record, modes: Sequence[Record]) -> dict[str, JsonValue]:
     """The metrics and modes that the row has numbers of, of all runs, from the words of the last one."""
     curves = bool(asked["batches"] or asked["sizes"])
-    metrics = row_selection.metrics(asked["metrics"], asked["finetune"], curves, (record, *modes))
+    metrics = row_selection.metrics(asked["metrics"], asked["finetune"], curves, record)
     return {"metrics": [*metrics], "modes": [*row_selection.modes(asked["modes"], modes)]}
 
 

@@ -13,15 +13,15 @@ from reporter.registry.execution_modes import IN_DEFAULT
 from reporter.registry.metric_words import selects, with_needed
 
 
-def metrics(asked: Sequence[str], methods: Collection[str], curves: bool, records: Sequence[Record]) -> list[str]:
-    """The words of --metrics that were asked for last, and those of what else the records have numbers of.
+def metrics(asked: Sequence[str], methods: Collection[str], curves: bool, record: Record) -> list[str]:
+    """The words of --metrics that were asked for last, and those of what else the record has numbers of in eager.
 
     No words where none was asked for: all metrics. `methods` are the fine-tuning modes of the last run; `curves`,
     whether it had points of curves, which need no word.
     """
     if not asked:
         return []
-    found = {key for record in records for key, reading in record.readings.items() if reading.measured}
+    found = {key for key, reading in record.readings.items() if reading.measured}
     wanted = with_needed(asked)
     every = [metric for metric in _catalogue() if not metric.always]
     measured = [metric for metric in every if _keys(metric) & found]
