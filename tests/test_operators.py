@@ -165,6 +165,18 @@ def test_a_range_of_the_network_is_no_operator() -> None:
     assert list(operators(known)) == known
 
 
+@pytest.mark.parametrize("name", ["block::one", "block"])
+def test_a_range_of_the_network_leaves_the_ledger_as_it_is(name: str) -> None:
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+
+    def ranged() -> None:
+        with torch.profiler.record_function(name):
+            layers(IMAGES)
+
+    with torch.inference_mode():
+        assert recorded(layers, ranged) == recorded(layers, partial(layers, IMAGES))
+
+
 def test_the_parts_of_an_operator_take_as_long_as_it(network: nn.Module) -> None:
     with torch.inference_mode(), torch.autograd.profiler.profile() as found:
         network(IMAGES)
