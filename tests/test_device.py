@@ -314,7 +314,7 @@ FAULTS: dict[str, tuple[Any, str, str, str]] = {
     "trained after inference": (
         Subject,
         "take",
-        "return self._made(device)",
+        "return self._made(device, like=used if copies else None)",
         "return vars(self).setdefault('used', self._made(device))",
     ),
     "image kept": (

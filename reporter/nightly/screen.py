@@ -236,8 +236,6 @@ def _row(each: Finding) -> FindingLine:
     values = {"exact": _value, "slower": _time, "level": _time, "reference": _of_reference}.get(
         each.kind, lambda _: ""
     )(each)
-    if each.kind == "exact" and each.reason and not each.kernels:
-        values += f" ({each.reason})"
     return FindingLine(
         kind="information" if each.information else each.kind,
         name=each.name,

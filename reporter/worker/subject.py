@@ -161,8 +161,12 @@ class Subject:
         """Whether images of a side go through the network while it trains, auxiliary heads included."""
         kept = {"devices": [self.device], "device_type": self.device.type} if self.place.runtime else {"devices": []}
         with torch.random.fork_rng(**kept):  # the seed of a training stays in force
-            infer = partial(self._infer, square(size), training=True)
-            return attempt(partial(self.counted, infer))[1].status == "ok"
+            return self.trains_with_new_seed(size)
+
+    def trains_with_new_seed(self, size: int) -> bool:
+        """The same; random numbers that are drawn afterwards are others."""
+        infer = partial(self._infer, square(size), training=True)
+        return attempt(partial(self.counted, infer))[1].status == "ok"
 
     def build(self, like: nn.Module | None = None) -> nn.Module:
         """A new network on the CPU, evaluating; its weights are those of `like` if one is given, else random."""

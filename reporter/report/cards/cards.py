@@ -228,18 +228,18 @@ def _caption(record: Record, block: record_structure.RecordedBlock, language: La
     size, grid = units.text(language, record.value("block_parameters") or 0), part_names.grid(block)
     if block.repeats:
         message = language.ngettext(
-            "{kind}, {count} time in the network. Shown: one at {grid}, {parameters} parameters.",
-            "{kind}, {count} times in the network. Shown: one at {grid}, {parameters} parameters.",
+            "{kind}, {count} time in the network. Shown: one at {resolution}, {parameters} parameters.",
+            "{kind}, {count} times in the network. Shown: one at {resolution}, {parameters} parameters.",
             block.repeats,
         )
         kind = part_names.title(block.kind, language)
-        return message.format(kind=kind, count=block.repeats, grid=grid, parameters=size)
+        return message.format(kind=kind, count=block.repeats, resolution=grid, parameters=size)
     if block.name:
         stage = part_names.computing(part_names.opened(block.kind, block.name, record_structure.layers(record)))
         message = _(
-            "No repeated block. Shown: the stage with the most MACs, {kind} at {grid}, {parameters} parameters."
+            "No repeated block. Shown: the stage with the most MACs, {kind} at {resolution}, {parameters} parameters."
         )
-        return message.format(kind=part_names.words(stage, language), grid=grid, parameters=size)
+        return message.format(kind=part_names.words(stage, language), resolution=grid, parameters=size)
     return _("No repeated block. Shown: the whole network, {parameters} parameters.").format(parameters=size)
 
 

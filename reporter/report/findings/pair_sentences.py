@@ -93,16 +93,16 @@ def _points(points: float, language: Language) -> str:
 
 
 def _over_baseline(new: Record, old: Record, language: Language) -> AccuracyGain | None:
-    """The gain over the baseline that the authors of the new architecture trained themselves, with both accuracies."""
+    """The gain over the baseline that the authors of the new architecture trained themselves, with both errors."""
     row = figures(new)
     completed = new.model_copy(update={"published": dict(row)})
     before, now = (published(completed, f"{key}_1crop_top1_err") for key in ("baseline", "paper"))
     if row.get("baseline") != old.architecture or before is None or now is None:
         return None
-    message = language._("{before} → {after} %, {source}")
-    accuracies = {"before": language.number(100 - before, 2), "after": language.number(100 - now, 2)}
+    message = language._("{before} → {after} % error, {source}")
+    errors = {"before": language.number(before, 2), "after": language.number(now, 2)}
     return AccuracyGain(
-        before - now, message.format(source=language.translate(str(row.get("baseline_source") or "")), **accuracies)
+        before - now, message.format(source=language.translate(str(row.get("baseline_source") or "")), **errors)
     )
 
 

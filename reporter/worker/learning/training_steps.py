@@ -45,7 +45,7 @@ def exercise(subject: Subject, device: str | torch.device, copies: bool = False)
     """
     conditions = subject.conditions
     network = subject.take(device, copies)
-    if not subject.trains(conditions.image_size):  # takes less time than the search for auxiliary heads
+    if not subject.trains_with_new_seed(conditions.image_size):  # takes less time than the search for auxiliary heads
         network, _ = _fit(subject, network)
     images = subject.input(conditions.batch_size, device, square(conditions.image_size))
     labels = torch.arange(conditions.batch_size, device=device) % subject.classes
