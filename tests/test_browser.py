@@ -773,7 +773,7 @@ def test_labels_of_charts_are_legible(browser: Any, reference: Path, name: str, 
     page.context.close()
 
 
-BACKBONES = ROOT / "results" / "reference-backbones"
+BACKBONES = ROOT / "results" / "reference-backbones-bf16"
 WIDTHS_OF_CHARTS = """() => [...document.querySelectorAll("figure svg")].filter((svg) => svg.checkVisibility()).map(
     (svg) => svg.getBoundingClientRect().width / svg.closest("figure").getBoundingClientRect().width)"""
 
