@@ -67,6 +67,18 @@ def test_calls_without_layers_are_matched_by_their_order(
     assert 2 * compared + unmatched == len(BASE) + len(new)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "changed"),
+    [("onednn", False), ("ref:any", True), ("gemm", True), ("native", True)],
+)
+def test_an_implementation_of_onednn_that_is_not_known_is_no_change(kernel: str, changed: bool) -> None:
+    convolution = "mkldnn::_convolution_pointwise"
+    sides = [ledger([(convolution, name), *BASE]) for name in ("jit:avx512_core", kernel)]
+    for base, new in (sides, reversed(sides)):
+        assert bool(changed_calls(base, new)[0]) == changed
+    assert changed_calls(ledger([(convolution, "onednn")]), ledger([(convolution, "gemm")]))[0]
+
+
 def test_a_kernel_that_takes_the_place_of_two_is_matched_with_none() -> None:
     """Which of them it replaces is not known."""
     fused = [("fused", "fused_kernel"), *BASE[2:]]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import permutations
 
 from reporter.compare.differences import KernelSwap
 from reporter.compare.unnamed_calls import Match, matched
-from reporter.model.profiles import LayerKernel, implementation
+from reporter.model.profiles import ONEDNN, LayerKernel, implementation
 
 ChangedCalls = tuple[tuple[KernelSwap, ...], int, int]
 """The layers whose kernel changed, how many calls were compared, and how many were not."""
@@ -47,9 +48,12 @@ def _paired(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> list[Mat
 def _names(base: LayerKernel, new: LayerKernel) -> tuple[str, str] | None:
     """Both names where the implementation differs: the kernel, with what else differs if the kernels have one name.
 
-    A library that is known on one side only is no difference.
+    A library that is known on one side only is no difference, and neither is an implementation of oneDNN, whose names
+    contain a colon.
     """
-    if base.kernel != new.kernel or (base.library and new.library and base.library != new.library):
+    is_known = not any(one == ONEDNN and ":" in other for one, other in permutations((base.kernel, new.kernel)))
+    is_other = base.kernel != new.kernel and is_known
+    if is_other or (base.library and new.library and base.library != new.library):
         return implementation(base), implementation(new)
     fields = [name for name in ("operator", "dtype", "layout") if getattr(base, name) != getattr(new, name)]
     if not fields:

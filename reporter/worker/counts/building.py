@@ -109,8 +109,8 @@ def completed(network: nn.Module, size: int) -> nn.Module:
 def rebuilt(build: Callable[[], nn.Module], like: nn.Module) -> nn.Module:
     """The model that `build` makes, with the weights of one that it made before: copying takes less time than drawing.
 
-    They are drawn as usual where weights and buffers do not correspond, because the other model has changed, and where
-    `build` reads weights.
+    They are drawn as usual where names or shapes do not correspond, as where the other model added a buffer when it was
+    called, and where `build` reads weights.
     """
     network, _ = attempt(partial(_rebuilt, build, like))
     return build() if network is None else network
