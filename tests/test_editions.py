@@ -6,6 +6,7 @@ import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import samples
@@ -47,6 +48,19 @@ def written(folder: Path, records: list[Record], *languages: str, **given: str) 
         record_files.save(folder, record)
     build.write(folder, languages or ("en",), settings(given))
     return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("report*")}
+
+
+def test_each_chart_and_table_is_linked_as_files(tmp_path: Path) -> None:
+    """In the report of each language; those of folded parts and of cards, too, and no file that is not there."""
+    records = [*modern(), *samples.lecture()[:2]]
+    pages = written(tmp_path, records, "en", "ru", edition="lecture")
+    for name, mark in (("report.html", ""), ("report.ru.html", ".ru")):
+        every = [path for kind in ("figures", "tables") for path in (tmp_path / kind).iterdir()]
+        mine = {f"{path.parent.name}/{path.name}" for path in every if (".ru." in path.name) == bool(mark)}
+        linked = re.findall(r'href="((?:figures|tables)/[^"]+)"', pages[name])
+        assert {unquote(address) for address in linked} == mine
+        assert f"tables/overview{mark}.tex" in mine
+        assert f"figures/timeline{mark}.svg" in mine
 
 
 def headings(report: str) -> list[str]:
