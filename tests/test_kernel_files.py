@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from io import StringIO
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import profile_samples
 import pytest
 import samples
+from commands import ROOT
 
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.host.machine import about
 from reporter.model import Architecture, Metric, ReporterError
-from reporter.model.profiles import KernelLedger, LayerKernel
+from reporter.model.profiles import NATIVE, KernelLedger, LayerKernel
 from reporter.model.settings import PRESETS, Conditions
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
@@ -135,3 +137,19 @@ def test_kernels_are_recorded_again_where_their_ledger_was_removed(tmp_path: Pat
     ledger.keep(again, job, Lines(StringIO()), "")
     assert not ledger.needs(metric, 0)
     assert not Ledger(ARCHITECTURE, request).needs(metric, 0)
+
+
+def test_the_committed_ledgers_have_all_macs_and_name_what_computes_them() -> None:
+    """Of each architecture, mode and setting: the MACs that are counted, at least 95 % of them in a named kernel."""
+    seen = 0
+    for path in sorted((ROOT / "results" / "reference" / "records").glob(f"*/*{kernel_files.SUFFIX}")):
+        ledger = json.loads(path.read_bytes())
+        record = json.loads(path.with_name(f"{ledger['architecture']}.json").read_bytes())
+        (macs,) = record["readings"]["macs"]["samples"]
+        for mode, settings in ledger["calls"].items():
+            for setting, numbers in settings.items():
+                rows = [ledger["rows"][number] for number in numbers]
+                assert sum(row["macs"] for row in rows) == macs, (path, mode, setting)
+                assert sum(row["macs"] for row in rows if row["kernel"] != NATIVE) >= 0.95 * macs, (path, mode, setting)
+                seen += 1
+    assert seen == 18 * 3 * 2

@@ -1,7 +1,7 @@
 """Timing several variants of one network in turns: blocks of calls, so that a drift of the machine is shared.
 
 In turns call by call, the faster variant would pay for the caches that the others fill: a block's first call is not
-counted, unless calls are so long that the caches hardly matter.
+counted, unless the calls of all variants are so long that the caches hardly matter.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ def rotate(
     `announce` is called with the name of a variant before each of its blocks: if the process dies, the variant that was
     announced last is the one that ran.
     """
-    counts, uncounted = {}, {}
+    took = {}
     for name, call in calls.items():
         announce(name)
-        took = warm_up(call, timer, seconds)
-        counts[name] = max(1, min(MOST_CALLS, round(WINDOW_SECONDS / took)))
-        uncounted[name] = int(took < LONG_CALL)
+        took[name] = warm_up(call, timer, seconds)
+    uncounted = int(min(took.values()) < LONG_CALL)
+    counts = {name: max(1, min(MOST_CALLS, round(WINDOW_SECONDS / each))) for name, each in took.items()}
     samples: dict[str, list[float]] = {name: [] for name in calls}
     deadline, passes = perf_counter() + seconds * len(calls), 0
     while passes < FEWEST_PASSES or (perf_counter() < deadline and not _are_precise(samples, goal)):
         for name in _in_order(list(calls), passes):
             announce(name)
-            samples[name] += timer(calls[name], uncounted[name] + counts[name])[uncounted[name] :]
+            samples[name] += timer(calls[name], uncounted + counts[name])[uncounted:]
         passes += 1
     return {name: tuple(each) for name, each in samples.items()}
 
