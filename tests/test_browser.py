@@ -665,8 +665,9 @@ def test_the_page_on_the_lecture_is_short(browser: Any, lecture_page: Any, refer
     cards = page.locator(".card").locator("visible=true").all()
     families = {record.family for record in record_files.load_all(reference)[0]}
     assert len(cards) == len(families)
-    for part in ("found", "claims", "timeline", "table-overview"):
-        assert page.locator(f"#{part}").is_visible()
+    modes_and_why = ("figure-modes", "table-modes", "figure-operator_pairs")
+    for part in ("found", "claims", "timeline", "table-overview", *modes_and_why):
+        assert page.locator(f"#{part}").is_visible(), part
     page.locator("#unfold").click()
     assert page.locator(".card").locator("visible=true").count() == 18
     assert page.evaluate("document.documentElement.scrollHeight") <= OPENED
@@ -806,6 +807,11 @@ def test_a_page_of_many_networks(browser: Any, crowd: Path, width: int) -> None:
     every = [row["architecture"] for row in choosing.chosen(crowd, {})["fits"]]
     assert fitting - set(every[:250]), "beyond the rows that the table shows as loaded"
     assert fitting <= set(shown(page, "choosing"))
+    page.locator("[data-license]").select_option("mit")
+    licensed = choosing.chosen(crowd, {"latency_cpu_1thread": 0.015}, licenses=["mit"])["fits"]
+    assert {row["architecture"] for row in licensed} == set(shown(page, "choosing"))
+    assert 0 < len(licensed) < len(limited)
+    page.locator("[data-license]").select_option("")
     page.locator(".slider:has([data-key=imagenet_top1]) [data-kind]").fill("75")
     assert page.locator(".slider:has([data-key=imagenet_top1]) [data-kind]").get_attribute("aria-invalid") == "true"
     overview = page.locator("#table-overview")

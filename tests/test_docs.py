@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import forked
 import pytest
@@ -232,6 +233,15 @@ def test_the_documentation_shows_the_reference_table() -> None:
     shown = REPORT_PAGE.split(begin)[1].split(end)[0].strip()
     assert len(shown.splitlines()) == 2 + len(LECTURE)
     assert shown in (REFERENCE / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in ROOT.glob("results/*/report.html")))
+def test_the_committed_pages_link_their_files(folder: str) -> None:
+    place = ROOT / "results" / folder
+    every = [path for kind in ("figures", "tables") for path in (place / kind).iterdir()]
+    mine = {f"{path.parent.name}/{path.name}" for path in every if ".ru." not in path.name}
+    linked = re.findall(r'href="((?:figures|tables)/[^"]+)"', (place / "report.html").read_text(encoding="utf-8"))
+    assert {unquote(address) for address in linked} == mine
 
 
 def test_the_tests_that_reliability_names_exist() -> None:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 import samples
+from commands import ROOT
 
 from reporter.charts import bars
 from reporter.model import Reading, Record
@@ -18,6 +19,7 @@ from reporter.report.page.failures import failed
 from reporter.report.sections import Items
 from reporter.report.table import Table
 from reporter.report.throughput_batches import batches
+from reporter.store import record_files
 from reporter.tables import fvcore_operators, groups, ilsvrc_entries, overview, peaks
 
 ENGLISH = language("en")
@@ -309,3 +311,37 @@ def test_a_value_that_most_networks_have_is_not_the_best_of_a_column() -> None:
     fewer = [records[0], *records[2:], changed(samples.lecture()[4], reading("weights_bytes", 9))]
     found = compare(fewer)
     assert sum(found.is_best(each, "weights_bytes") for each in found.records) == 2
+
+
+def committed(*names: str) -> list[Record]:
+    """Records of results/reference, which earlier versions wrote."""
+    (folder,) = (ROOT / "results" / "reference" / "records").iterdir()
+    return [record_files.load(folder / f"{name}.json") for name in names]
+
+
+def test_the_memory_table_has_the_activations_of_training() -> None:
+    """DenseNet needs less memory in all than ResNet-50, and more for activations, as its card states."""
+    table = groups.group("memory")(compare(committed("densenet121", "resnet50")), ENGLISH)
+    assert table
+    keys = [column.key for column in table.columns]
+    rows = {str(row[0].value): row for row in table.rows}
+    peaks, held = (
+        {name: row[keys.index(key)].value for name, row in rows.items()}
+        for key in ("peak_training_bytes", "training_activations")
+    )
+    assert peaks["densenet121"] < peaks["resnet50"]
+    assert held["densenet121"] > held["resnet50"]
+    assert all(0 < held[name] < peaks[name] for name in rows)
+    without = [changed(record, reading("peak_training_bytes", MIB)) for record in committed("resnet50")]
+    table = groups.group("memory")(compare(without), ENGLISH)
+    assert table
+    assert "training_activations" not in [column.key for column in table.columns]
+
+
+def test_definitions_of_earlier_versions_are_printed_in_present_words() -> None:
+    records = committed("resnet50")
+    former = records[0].readings["imagenet_top1"].quantity.definition
+    assert "classified rightly" in former
+    found = compare(records).quantities
+    assert "classified correctly" in found["imagenet_top1"].definition
+    assert not [key for key, each in found.items() if re.search("rightly|centre|same grid", each.definition)]

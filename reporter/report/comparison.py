@@ -16,6 +16,7 @@ from reporter.compare.rounds import Times, with_intervals
 from reporter.model import GROUPS, Evidence, Quantity, Reading, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
 from reporter.model.records import EAGER
+from reporter.report.present_definitions import defined
 from reporter.report.training import training_names
 from reporter.report.training.held_out_accuracy import is_enough, is_one_ranking
 from reporter.stats.shares import Shares
@@ -225,7 +226,7 @@ def compare(records: Sequence[Record]) -> Comparison:
     ordered = sorted(records, key=lambda record: (*_order(record), machines.index(record.machine)))
     readings = [reading for record in newest for reading in record.readings.values()]
     modes = tuple(record for record in every if record.mode != EAGER)
-    quantities = training_names.renamed(_quantities(readings), training_names.start(records))
+    quantities = training_names.renamed(defined(_quantities(readings)), training_names.start(records))
     return Comparison(tuple(ordered), quantities, machines, modes=modes)
 
 

@@ -8,7 +8,7 @@ from reporter.model import WITHIN, Group, Quantity, Record
 from reporter.model.devices import ACCELERATORS
 from reporter.model.fields import DEFAULT_MALLOC, GRADIENT_RATIOS, KEEPING
 from reporter.model.modes import OUTPUT_ERROR
-from reporter.report import accelerator_notes
+from reporter.report import accelerator_notes, units
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES
 from reporter.report.language import Language
@@ -23,7 +23,7 @@ from reporter.tables.fvcore_operators import verdict
 
 ELSEWHERE = ("imagenet_top1", "imagenet_top5", "imagenet_best_top1", "imagenet_best_top5", OUTPUT_ERROR.key)
 """Listed in other tables: those of published accuracies and of execution modes."""
-BLOCK = "block_parameters"
+BLOCK, TRAINING = "block_parameters", "peak_training_bytes"
 ON_DEVICE = frozenset(f"{device}_{work}_bytes" for device in ACCELERATORS for work in ("inference", "training"))
 """The measured memory peaks of accelerators."""
 COSTS: tuple[Group, ...] = ("compute", "memory", "latency")
@@ -45,6 +45,8 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
                 rows.cells[-1] = [
                     _block(cell, record) for cell, record in zip(rows.cells[-1], rows.records, strict=True)
                 ]
+            if quantity.key == TRAINING:
+                _activations(rows, language)
             if quantity.unit == "1/s":
                 _batch(rows, quantity.key)
             if quantity.key in TIMES:
@@ -62,6 +64,22 @@ def group(name: Group) -> Callable[[Comparison, Language], Table | None]:
 def _block(cell: Cell, record: Record) -> Cell:
     """The parameters of a block; nothing of a network that repeats none and is drawn whole."""
     return Cell("–", status="missing") if cell.value is not None and cell.value == record.value("parameters") else cell
+
+
+def _activations(rows: Builder, language: Language) -> None:
+    """What of the peak in training are activations: a network with few weights may have many of these."""
+    readings = [record.readings.get(TRAINING) for record in rows.records]
+    sizes = [reading.detail.get("activations") if reading and reading.measured else None for reading in readings]
+    cells = [
+        Cell(units.text(language, size, units.MEBIBYTES), size)
+        if isinstance(size, int)
+        else Cell("–", status="missing")
+        for size in sizes
+    ]
+    if any(cell.value for cell in cells):
+        title = language._("Activations in training")
+        word = language._(units.MEBIBYTES.word)
+        rows.add(Column("training_activations", title, word, "B", numeric=True), cells)
 
 
 def _before_and_after(shown: Sequence[Quantity]) -> list[Quantity]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from reporter.metrics import finetune, gradients
 from reporter.model import Quantity, Record
 from reporter.report.training.held_out_accuracy import is_from_scratch
 
@@ -15,8 +14,6 @@ BY_KEY = {TOP1: "Top-1 after training", "finetune_seconds": "Training time"}
 """The titles of quantities whose name depends on the initial weights; records of earlier versions have other ones."""
 FROM_SCRATCH = {"scratch_top1": "Top-1 after training from scratch", "scratch_seconds": "Time of training from scratch"}
 """The titles of those that always start from random weights; records of earlier versions have other ones, too."""
-DEFINITIONS = {each.key: each.definition for each in (gradients.RATIO, finetune.RATIO)}
-"""Of ratios whose seeds are combined on logarithms, whatever the definition in records of earlier versions states."""
 TITLES: dict[Start, dict[str, str]] = {
     "scratch": {
         "Training": "Training from scratch",
@@ -50,13 +47,8 @@ def specific(title: str, weights: Start | None) -> str:
 
 
 def renamed(quantities: dict[str, Quantity], weights: Start | None) -> dict[str, Quantity]:
-    """The quantities with the titles that name what was done, and definitions that state how seeds are combined here.
-
-    No two of them have the same title.
-    """
+    """The quantities with the titles that name what was done; no two of them have the same title."""
     apart = weights == "scratch" and not FROM_SCRATCH.keys() & quantities.keys()
     named = {key: specific(title, weights if weights != "scratch" or apart else None) for key, title in BY_KEY.items()}
     titles = {key: title for key, title in (named | FROM_SCRATCH).items() if key in quantities}
-    updates: dict[str, dict[str, str]] = {key: {"title": title} for key, title in titles.items()}
-    updates |= {key: {"definition": text} for key, text in DEFINITIONS.items() if key in quantities}
-    return quantities | {key: quantities[key].model_copy(update=update) for key, update in updates.items()}
+    return quantities | {key: quantities[key].model_copy(update={"title": title}) for key, title in titles.items()}
