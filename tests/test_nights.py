@@ -27,11 +27,14 @@ from nights import (
     with_reading,
 )
 
+from reporter.cli import main
 from reporter.documents.run_files import HistoryLine
+from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import Record, ReporterError
 from reporter.nightly.run_folder import Folder
 from reporter.report import build
-from reporter.run import roster
+from reporter.run import experiment, roster
+from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
@@ -157,12 +160,18 @@ def test_a_committed_file_accepts_in_a_folder_that_has_none(nights: Nights, tmp_
     assert nights.play(made(), MACS) == 0
 
 
-def test_what_the_main_job_measured_is_not_accepted(nights: Nights) -> None:
-    """Its records are in the place of those of the nightly run whose findings are accepted."""
+def test_what_the_main_job_measured_is_not_accepted(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its records are in the place of those of the nightly run whose findings are accepted; it was interrupted here."""
+
+    def interrupted(request: Request, *_: object) -> Outcome:
+        record_files.save_all(request.folder, [depth(MACS(each)) for each in made()])
+        raise KeyboardInterrupt
+
     depth = with_reading("vgg16", "depth", samples=(17,))
     assert nights.play(made(), MACS) == 1
-    record_files.save_all(nights.out, [depth(MACS(each)) for each in made()])
-    Folder(nights.out).supersede()
+    monkeypatch.setattr(experiment, "run", interrupted)
+    options: dict[str, Any] = {"architectures": "alexnet", "metrics": "size", "preset": "quick", "device": "cpu"}
+    assert main.measure_and_report(nights.out, None, options, {}, quiet=True) == INTERRUPTED
     assert nights.accept() == 1
     assert nights.play(made(), MACS, depth) == 1
     assert nights.headline.startswith("Changed: 1 exact; 1 accepted;")

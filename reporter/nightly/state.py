@@ -139,7 +139,7 @@ class NightlyRun(Model):
     """A complete nightly run: `parts` are the files and folders that it puts in place, `red` earlier runs.
 
     `elsewhere` has the findings of earlier runs against a reference that this run was not about. `superseded`: the
-    records in the folder are those of a later run of the main job.
+    records in the folder may be those of a later run of the main job, also of one that was interrupted.
     """
 
     schema_number: int = Field(SCHEMA, alias="schema")
