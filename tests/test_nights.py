@@ -21,6 +21,7 @@ from nights import (
     failed,
     killed,
     made,
+    main_job,
     plug_in,
     reload_packages,
     slower,
@@ -38,6 +39,7 @@ from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
+OTHER_MACS = with_reading("alexnet", "macs", samples=(714_188_482,))
 LEFT_OUT: dict[str, Any] = {
     "status": "skipped", "reason": "left out: the budget was spent", "samples": (), "rounds": ()
 }  # fmt: skip
@@ -311,14 +313,24 @@ def test_one_record_that_cannot_be_read(nights: Nights) -> None:
     assert nights.play(made()) == 0
 
 
-def test_a_value_of_a_red_run_takes_the_place_of_no_record(nights: Nights) -> None:
-    """The record of the baseline is lost after a regression, which is not accepted by that."""
-    assert nights.play(made(), MACS) == 1
+@pytest.mark.parametrize(("before", "after"), [([], []), ([MACS], []), ([MACS], [OTHER_MACS])])
+def test_a_value_of_a_red_run_takes_the_place_of_no_record(
+    nights: Nights, before: list[Change], after: list[Change]
+) -> None:
+    """The record of the baseline is lost after a regression, which is not accepted by that.
+
+    Nor is one of the main job, whose values are in the history of the folder, too.
+    """
+    for change in before:
+        assert nights.play(made(), change) == 1
+    record_files.append_history(nights.out, main_job(nights.count, map(MACS, made())))
+    for change in after:
+        assert nights.play(made(), change) == 1
     (path,) = nights.out.glob(".nightly/base/records/*/alexnet.json")
     path.write_text("{")
     assert nights.play(made(), MACS) == 1
     assert "alexnet 714,188,480 -> 714,188,481" in nights.lines[0]
-    assert "since 2 November" in nights.lines[0]
+    assert ("since 2 November" in nights.lines[0]) == (after == [])
 
 
 @pytest.mark.parametrize("step", ["partial", "promoted"])

@@ -113,14 +113,17 @@ def _in_place(folder: Folder, record: Record) -> Record | None:
         return None
 
 
-def red(last: NightlyRun | None) -> Iterator[Red]:
-    """The runs with findings that were not accepted, the last one included, oldest first; the latest MOST_RUNS."""
+def red(last: NightlyRun | None, until: str = "") -> Iterator[Red]:
+    """The runs with findings that were not accepted, the last one included, oldest first; the latest MOST_RUNS.
+
+    `until` is the start of the run after the last one, if there is one.
+    """
     if last is None:
         return
     yield from last.red[-MOST_RUNS:]
     names = dict.fromkeys(each.architecture for each in last.findings if each.is_open and each.mode == EAGER)
     if names:
-        yield Red(started=last.started, ended=last.ended or last.started, architectures=tuple(names))
+        yield Red(started=last.started, ended=last.ended or last.started, architectures=tuple(names), until=until)
 
 
 def _number(runs: Sequence[PastRun], start: Start) -> int:
