@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import resource
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -167,6 +167,12 @@ def killed(nights: Nights, records: Sequence[Record]) -> None:
     folder.mark_started((FIRST + timedelta(days=nights.count - 1)).isoformat())
     for each in records:
         record_files.save(folder.tonight, each)
+
+
+def main_job(count: int, records: Iterable[Record]) -> list[dict[str, Any]]:
+    """The lines of the history of a run of the main job in the hours after a night."""
+    now = (FIRST + timedelta(days=count - 1, hours=12)).isoformat()
+    return [_line(each, now, f"main {count}") for each in records]
 
 
 PLUG_IN = """

@@ -29,6 +29,7 @@ from reporter.model import Record
 from reporter.model.profiles import LayerKernel, digest
 from reporter.model.settings import Settings
 from reporter.nightly import kernel_ledgers
+from reporter.nightly.run_folder import Folder
 from reporter.report.between_runs.changes import in_markdown, in_words
 from reporter.report.language import language
 from reporter.run.preparation import choose_metrics
@@ -476,17 +477,27 @@ def test_a_changed_kernel_stays_a_finding_of_nightly_runs_until_it_is_accepted(t
     played: list[LayerKernel] = []
     nights = Nights(tmp_path, beside=lambda folder, each: profiles.write(folder, profiles.ledger(each, played)))
 
-    def night(kernel: str) -> int:
+    def night(kernel: str, *precisions: str) -> int:
         played[:] = profiles.calls(kernel=kernel)
-        return nights.play(
-            [profiles.profiled(record, ledger=played) for record in made(("vgg16",))], architectures="vgg16"
-        )
+        facts = {"native_precisions": list(precisions)}
+        records = [record.model_copy(update={"machine_facts": facts}) for record in made(("vgg16",))]
+        return nights.play([profiles.profiled(record, ledger=played) for record in records], architectures="vgg16")
+
+    def is_open(compared: bool) -> bool:
+        line = nights.lines[0]
+        is_named = "jit:avx512_core -> ref:any" in line and "since 2 November" in line
+        return is_named and ("(not compared in this run)" in line) != compared
 
     assert night(profiles.ONEDNN) == 0
     assert night("ref:any") == 1
     assert night("ref:any") == 1
-    assert "jit:avx512_core -> ref:any" in nights.lines[0]
-    assert "since 2 November" in nights.lines[0]
+    assert is_open(compared=True)
+    assert night("ref:any", "bf16") == 1, "the kernels of another processor are not compared"
+    assert is_open(compared=False)
+    place = record_files.record_path(Folder(nights.out).base, "quiet", "vgg16")
+    kernel_files.kernels_path(place).write_text("{")
+    assert night("ref:any") == 1, "nor are those of a ledger that cannot be read"
+    assert is_open(compared=False)
     assert nights.accept() == 2
     assert night("ref:any") == 0
     assert night("brg_matmul:avx512_core") == 1

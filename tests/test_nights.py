@@ -21,20 +21,25 @@ from nights import (
     failed,
     killed,
     made,
+    main_job,
     plug_in,
     reload_packages,
     slower,
     with_reading,
 )
 
+from reporter.cli import main
 from reporter.documents.run_files import HistoryLine
+from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import Record, ReporterError
 from reporter.nightly.run_folder import Folder
 from reporter.report import build
-from reporter.run import roster
+from reporter.run import experiment, roster
+from reporter.run.request import Outcome, Request
 from reporter.store import record_files
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
+OTHER_MACS = with_reading("alexnet", "macs", samples=(714_188_482,))
 LEFT_OUT: dict[str, Any] = {
     "status": "skipped", "reason": "left out: the budget was spent", "samples": (), "rounds": ()
 }  # fmt: skip
@@ -157,12 +162,18 @@ def test_a_committed_file_accepts_in_a_folder_that_has_none(nights: Nights, tmp_
     assert nights.play(made(), MACS) == 0
 
 
-def test_what_the_main_job_measured_is_not_accepted(nights: Nights) -> None:
-    """Its records are in the place of those of the nightly run whose findings are accepted."""
+def test_what_the_main_job_measured_is_not_accepted(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its records are in the place of those of the nightly run whose findings are accepted; it was interrupted here."""
+
+    def interrupted(request: Request, *_: object) -> Outcome:
+        record_files.save_all(request.folder, [depth(MACS(each)) for each in made()])
+        raise KeyboardInterrupt
+
     depth = with_reading("vgg16", "depth", samples=(17,))
     assert nights.play(made(), MACS) == 1
-    record_files.save_all(nights.out, [depth(MACS(each)) for each in made()])
-    Folder(nights.out).supersede()
+    monkeypatch.setattr(experiment, "run", interrupted)
+    options: dict[str, Any] = {"architectures": "alexnet", "metrics": "size", "preset": "quick", "device": "cpu"}
+    assert main.measure_and_report(nights.out, None, options, {}, quiet=True) == INTERRUPTED
     assert nights.accept() == 1
     assert nights.play(made(), MACS, depth) == 1
     assert nights.headline.startswith("Changed: 1 exact; 1 accepted;")
@@ -302,14 +313,24 @@ def test_one_record_that_cannot_be_read(nights: Nights) -> None:
     assert nights.play(made()) == 0
 
 
-def test_a_value_of_a_red_run_takes_the_place_of_no_record(nights: Nights) -> None:
-    """The record of the baseline is lost after a regression, which is not accepted by that."""
-    assert nights.play(made(), MACS) == 1
+@pytest.mark.parametrize(("before", "after"), [([], []), ([MACS], []), ([MACS], [OTHER_MACS])])
+def test_a_value_of_a_red_run_takes_the_place_of_no_record(
+    nights: Nights, before: list[Change], after: list[Change]
+) -> None:
+    """The record of the baseline is lost after a regression, which is not accepted by that.
+
+    Nor is one of the main job, whose values are in the history of the folder, too.
+    """
+    for change in before:
+        assert nights.play(made(), change) == 1
+    record_files.append_history(nights.out, main_job(nights.count, map(MACS, made())))
+    for change in after:
+        assert nights.play(made(), change) == 1
     (path,) = nights.out.glob(".nightly/base/records/*/alexnet.json")
     path.write_text("{")
     assert nights.play(made(), MACS) == 1
     assert "alexnet 714,188,480 -> 714,188,481" in nights.lines[0]
-    assert "since 2 November" in nights.lines[0]
+    assert ("since 2 November" in nights.lines[0]) == (after == [])
 
 
 @pytest.mark.parametrize("step", ["partial", "promoted"])

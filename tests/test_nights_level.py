@@ -190,6 +190,21 @@ def test_other_settings_start_a_level_once(tmp_path: Path) -> None:
     assert level.restarted(folder, [before], [after], None, "2026-11-03")[0].run == "2026-11-03"
 
 
+@pytest.mark.parametrize(
+    ("in_place", "run"), [("other", "2026-11-03"), ("former", "2026-11-02"), ("none", "2026-11-02")]
+)
+def test_a_return_to_the_settings_of_the_baseline_starts_a_level(tmp_path: Path, in_place: str, run: str) -> None:
+    """The times since the start are those of the other settings; the run after the return is part of its level."""
+    other = with_reading(SLOWED, KEY, settings={"device": "cpu", "variables": {"OMP_WAIT_POLICY": "active"}})
+    (former,) = made([SLOWED])
+    start = Start(architecture=SLOWED, metric=KEY, machine="quiet", run="2026-11-02")
+    last = NightlyRun(started="2026-11-02", exit_code=0, starts=(start,))
+    if in_place != "none":
+        record_files.save_all(tmp_path, [other(former) if in_place == "other" else former])
+    [found] = level.restarted(Folder(tmp_path), [former], [former], last, "2026-11-03")
+    assert found == start.model_copy(update={"run": run})
+
+
 def test_the_headline_has_the_noise_of_levels(nights: Noisy) -> None:
     """The smallest and the largest change that noise can reach, if levels are asked for."""
     for _ in range(8):

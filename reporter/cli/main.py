@@ -99,6 +99,7 @@ def measure_and_report(
     from reporter.compare.folders import baseline, check_this_machine
     from reporter.model.durations import duration
     from reporter.model.settings import configured_out, settings
+    from reporter.nightly.run_folder import Folder
     from reporter.report.language import checked_codes
     from reporter.run.executors.registry import choose_executor
     from reporter.store import record_files
@@ -116,6 +117,7 @@ def measure_and_report(
     seen, lock = progress(sys.stderr, quiet, kind=shown), files.lock(request.folder)
     code, start = USAGE, record_files.history_size(request.folder)
     try:
+        Folder(request.folder).supersede()
         outcome = _measured(request, executor, seen, quiet)
         pinned, problem = with_reference(reference, request.folder, quiet=quiet, shown=shown)
         failed = bool(outcome.failed or outcome.lost or problem or (pinned and not pinned.passes(chosen.fail_on)))
@@ -194,7 +196,7 @@ def _reported(
         baseline_file.save(folder, found, document)
         with heartbeat.during("writing the report", note):
             written = build.write(folder, languages, chosen)
-        Folder(folder).supersede()
+        Folder(folder).supersede_unfinished()
         return code, written
     except ReporterError as error:  # a full disk hides no regression
         if code != REGRESSED:

@@ -68,14 +68,16 @@ def read(folder: Folder, other: Path | None = None) -> Baseline:
 def from_history(base: Baseline, tonight: Iterable[Record], path: Path, last: NightlyRun | None) -> list[Record]:
     """For each architecture whose record cannot be read, the exact values of the history in the form of a record.
 
-    Those of runs in which it had findings that were not accepted are left out, as they are no baseline.
+    Those of runs in which it had findings that were not accepted are left out, as they are no baseline, and so are
+    those of the main job after such a run or after the last one: they were not compared with the baseline.
     """
     red_runs = list(level.red(last))
 
-    def is_red(name: str, moment: str) -> bool:
-        return any(name in each.architectures and each.started <= moment <= each.ended for each in red_runs)
+    def is_unaccepted(name: str, moment: str) -> bool:
+        is_later = last is not None and bool(last.ended) and moment > last.ended
+        return is_later or any(each.covers(name, moment) for each in red_runs)
 
-    values = history.last_values(path, base.unreadable, left_out=is_red)
+    values = history.last_values(path, base.unreadable, left_out=is_unaccepted)
     eager = (record for record in tonight if record.mode == EAGER)
     return [_with_values(record, values[record.architecture]) for record in eager if record.architecture in values]
 

@@ -6,6 +6,7 @@ failed on a machine are compared with the record of the same machine only.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from reporter.compare import kernel_changes, kernel_digests, matching, output_changes, times
@@ -191,14 +192,14 @@ def _left_out(
 ) -> Iterator[Finding]:
     """Exact changes and failures of the last run that this one did not measure, as with a budget or other --metrics.
 
-    Or that it took under other settings. Kernels are those of a machine: a run on another one is not about them.
+    Or that it took under other settings, or kernels that it could not compare for any reason. Kernels are those of a
+    machine: a run on another one is not about them.
     """
-    unlike = {
-        (name, gap.mode, gap.quantity.key)
-        for gap in found.gaps
-        if gap.quantity and gap.why.startswith(matching.OTHER_SETTINGS)
-        for name in gap.architectures
-    }
+    gaps = defaultdict[tuple[str, str, str], list[str]](list)
+    for gap in found.gaps:
+        if gap.quantity:
+            for name in gap.architectures:
+                gaps[name, gap.mode, gap.quantity.key].append(gap.why)
     made_again = {each.identity for each in made}
     removed = {_pair(each) for each in made if each.kind == "removed"}
     records: dict[tuple[str, str], list[Record]] = {}
@@ -208,9 +209,14 @@ def _left_out(
         if before.kind not in ("exact", "failed") or before.identity in made_again or _pair(before) in removed:
             continue
         here = [each for each in records.get(_pair(before), ()) if not before.kernels or each.machine == before.machine]
-        is_unlike = before.kind == "exact" and (*_pair(before), before.metric) in unlike
+        is_unlike = before.kind == "exact" and _is_unlike(before, gaps.get((*_pair(before), before.metric), ()))
         if here and (is_unlike or not any(_is_answered(before, record) for record in here)):
             yield before.model_copy(update={"reason": _reason_left_out(before)})
+
+
+def _is_unlike(finding: Finding, gaps: Iterable[str]) -> bool:
+    """Whether an exact value was not compared for these reasons: a count under other settings, kernels for any."""
+    return any(finding.kernels or why.startswith(matching.OTHER_SETTINGS) for why in gaps)
 
 
 def _reason_left_out(before: Finding) -> str:

@@ -2,7 +2,7 @@
 
 Levels are those of eager. A run is left out for the architectures that had findings that were not accepted.
 When a slower time is accepted, its level starts with the accepted run; when it is measured under other settings than
-the baseline, with the first run of these settings.
+the baseline, or than the runs since such a start, with the first run of these settings.
 """
 
 from __future__ import annotations
@@ -78,24 +78,27 @@ def restarted(
 ) -> tuple[Start, ...]:
     """The starts because of other settings, one for each time, with those of this run.
 
-    A level starts once although the baseline keeps the former settings, as it does while there are findings.
+    A level starts once although the baseline keeps the former settings, as it does while there are findings; it starts
+    again when a run returns to them.
     """
     found = {each.place: each for each in (last.starts if last else ())}
     before = {(record.architecture, record.machine): record for record in base if record.mode == EAGER}
     for record in (each for each in tonight if each.mode == EAGER):
         previous = before.get((record.architecture, record.machine))
-        others = [key for key in record.readings if previous and _differs(previous, record, key)]
-        in_place = _in_place(folder, record) if others else None
-        for key in others:
-            start = Start(architecture=record.architecture, metric=key, machine=record.machine, run=now)
-            if start.place not in found or in_place is None or _differs(in_place, record, key):
+        others = {key for key in record.readings if _differs(previous, record, key)}
+        started = {key for key in record.readings if (record.architecture, key, record.machine) in found}
+        in_place = _in_place(folder, record) if others or started else None
+        for key in record.readings:
+            is_first = key in others and (key not in started or in_place is None)
+            if is_first or (key in started and _differs(in_place, record, key)):
+                start = Start(architecture=record.architecture, metric=key, machine=record.machine, run=now)
                 found[start.place] = start
     return tuple(found.values())
 
 
-def _differs(before: Record, record: Record, key: str) -> bool:
+def _differs(before: Record | None, record: Record, key: str) -> bool:
     """Whether a time has a value in both records, under other settings."""
-    old, new = before.readings.get(key), record.readings.get(key)
+    old, new = before.readings.get(key) if before else None, record.readings.get(key)
     if not old or not new or not old.measured or not new.measured:
         return False
     return not same_conditions(old.conditions, new.conditions)
@@ -110,14 +113,17 @@ def _in_place(folder: Folder, record: Record) -> Record | None:
         return None
 
 
-def red(last: NightlyRun | None) -> Iterator[Red]:
-    """The runs with findings that were not accepted, the last one included, oldest first; the latest MOST_RUNS."""
+def red(last: NightlyRun | None, until: str = "") -> Iterator[Red]:
+    """The runs with findings that were not accepted, the last one included, oldest first; the latest MOST_RUNS.
+
+    `until` is the start of the run after the last one, if there is one.
+    """
     if last is None:
         return
     yield from last.red[-MOST_RUNS:]
     names = dict.fromkeys(each.architecture for each in last.findings if each.is_open and each.mode == EAGER)
     if names:
-        yield Red(started=last.started, ended=last.ended or last.started, architectures=tuple(names))
+        yield Red(started=last.started, ended=last.ended or last.started, architectures=tuple(names), until=until)
 
 
 def _number(runs: Sequence[PastRun], start: Start) -> int:

@@ -241,7 +241,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
         exit_code=code,
         findings=tuple(nightly.findings),
         failing=tuple(nightly.failing),
-        red=tuple(level.red(before.last)),
+        red=tuple(level.red(before.last, nightly.now)),
         starts=level.restarted(work.folder, nightly.base.records, nightly.tonight, before.last, nightly.now),
         elsewhere=reference_findings.elsewhere(nightly.pinned, before.last),
     )

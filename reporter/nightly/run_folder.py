@@ -110,15 +110,22 @@ class Folder:
                 state.save(self.started_file, unfinished.model_copy(update={"line": line}))
 
     def supersede(self) -> None:
-        """Marks the nightly runs before a complete run of the main job, whose results are in their place now.
+        """Marks the last complete nightly run before a run of the main job, which may replace its records.
 
-        The next nightly run still prints that one did not finish. The caller has the lock of the folder.
+        The caller has the lock of the folder. ReporterError where the mark cannot be written: the records must stay.
+        """
+        last = self.last()
+        if last and not last.superseded:
+            state.save(self.run_file, last.model_copy(update={"superseded": True}))
+
+    def supersede_unfinished(self) -> None:
+        """Marks a nightly run that did not finish after a complete run of the main job, which is published instead.
+
+        The next nightly run still prints that it did not finish. The caller has the lock of the folder.
         """
         with suppress(ReporterError):  # a full disk
             if unfinished := _or_none(self.started_file, Started):
                 state.save(self.started_file, unfinished.model_copy(update={"superseded": True}))
-            if last := self.last():
-                state.save(self.run_file, last.model_copy(update={"superseded": True}))
 
     def discard(self) -> None:
         """Removes what a run that ends without being complete has measured."""

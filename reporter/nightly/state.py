@@ -115,11 +115,17 @@ class Failing(Model):
 
 
 class Red(Model):
-    """A run in which these architectures had findings that were not accepted."""
+    """A run in which these architectures had findings that were not accepted; `until` is the start of the next one."""
 
     started: str
     ended: str
     architectures: tuple[str, ...]
+    until: str = ""
+
+    def covers(self, architecture: str, moment: str) -> bool:
+        """Whether what was measured then, in the run or after it by the main job, may have such a finding."""
+        is_then = self.started <= moment and (moment <= self.ended or moment < self.until)
+        return architecture in self.architectures and is_then
 
 
 class Start(Model):
@@ -139,7 +145,7 @@ class NightlyRun(Model):
     """A complete nightly run: `parts` are the files and folders that it puts in place, `red` earlier runs.
 
     `elsewhere` has the findings of earlier runs against a reference that this run was not about. `superseded`: the
-    records in the folder are those of a later run of the main job.
+    records in the folder may be those of a later run of the main job, also of one that was interrupted.
     """
 
     schema_number: int = Field(SCHEMA, alias="schema")
