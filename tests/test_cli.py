@@ -132,6 +132,13 @@ def test_bad_config_file_is_one_line(line: str, text: str, tmp_path: Path) -> No
     assert not (tmp_path / "new").exists()
 
 
+def test_a_config_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """As editors on Windows save it."""
+    (tmp_path / "run.toml").write_text('preset = "quick"\ntitle = "Сети"\n', encoding="utf-8-sig")
+    chosen = settings({}, tmp_path / "run.toml")
+    assert (chosen.preset, chosen.title) == ("quick", "Сети")
+
+
 @pytest.mark.parametrize("given", [(), ("--out", "{other}")])
 def test_a_config_file_names_the_folder_and_the_command_line_wins(given: tuple[str, ...], tmp_path: Path) -> None:
     """Both folders belong to somebody else, so that the refusal shows which of them is meant."""
