@@ -169,6 +169,15 @@ def torn(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
 
 
+def torn_safetensors(path: Path) -> None:
+    save_file(small(4).state_dict(), path)
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def no_safetensors(path: Path) -> None:
+    path.write_bytes(b"")
+
+
 def narrower(path: Path) -> None:
     state = prefixed("module.")(small(4).state_dict())
     state["module.0.0.weight"] = state["module.0.0.weight"][:5]
@@ -189,6 +198,8 @@ WRONG = {
     namespace: "cannot be read as tensors: it contains argparse.Namespace, which is not a tensor",
     script: "cannot be read as tensors: it is a TorchScript archive",
     torn: "cannot be read as tensors: ",
+    torn_safetensors: "cannot be read as tensors: ",
+    no_safetensors: "cannot be read as tensors: ",
     narrower: "does not fit: 1 of 8 tensors differs, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
     half_of_it: "does not fit: 4 of 8 tensors differ, 0.1.weight first (8 in the network, not in the file",
     lists: "does not hold named tensors alone",
@@ -206,7 +217,7 @@ def network(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("make", WRONG, ids=lambda make: make.__name__)
 def test_what_is_in_the_way_is_one_line(tmp_path: Path, network: str, make: Callable[[Path], None]) -> None:
-    path = tmp_path / "bad.pth"
+    path = tmp_path / ("bad.safetensors" if make.__name__.endswith("safetensors") else "bad.pth")
     make(path)
     line = checkpoint_error(network, path, sha256(path.read_bytes()).hexdigest())
     assert WRONG[make] in line

@@ -90,15 +90,19 @@ def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str], head
 
 
 def _loaded(path: Path) -> Any:
-    """The content of a file, on the CPU; ValueError for a .safetensors file if its package is not installed."""
+    """The content of a file, on the CPU; ValueError if a .safetensors file is torn or its package is not installed."""
     if path.suffix.lower() != ".safetensors":
         with warnings.catch_warnings(action="ignore"):  # of a TorchScript archive, which the error names
             return torch.load(path, map_location="cpu", weights_only=True)
     try:
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
     except ImportError:
         raise ValueError(_NO_SAFETENSORS) from None
-    return load_file(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:  # derived from Exception alone
+        raise ValueError(str(error)) from None
 
 
 def _difference(name: str, own: Mapping[str, Tensor], names: Mapping[str, Tensor]) -> str:
