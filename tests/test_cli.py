@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from commands import BLANK_CHARTS, ROOT, call
 from samples import lecture
 
 import reporter
+from reporter.cli import main
 from reporter.cli.main import command
 from reporter.model import ReporterError
 from reporter.model.settings import CONFIGURABLE, settings
@@ -130,6 +132,13 @@ def test_bad_config_file_is_one_line(line: str, text: str, tmp_path: Path) -> No
     assert line in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "new").exists()
+
+
+def test_a_config_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """As editors on Windows save it."""
+    (tmp_path / "run.toml").write_text('preset = "quick"\ntitle = "Сети"\n', encoding="utf-8-sig")
+    chosen = settings({}, tmp_path / "run.toml")
+    assert (chosen.preset, chosen.title) == ("quick", "Сети")
 
 
 @pytest.mark.parametrize("given", [(), ("--out", "{other}")])
@@ -247,6 +256,30 @@ def test_a_folder_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: p
             patch.setattr(Path, method, refuse)
             with pytest.raises(ReporterError, match=r"cannot be .*\(Permission denied\)"):
                 check_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/gone']"), "No usable temporary d"),
+        (OSError("AF_UNIX path too long"), "AF_UNIX path too long"),
+        (OSError(errno.ENOSPC, "No space left on device", "/full/report.md"), "/full/report.md: No space left on dev"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+    ids=str,
+)
+def test_an_error_of_the_operating_system_is_no_regression(
+    error: OSError, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it names a file or not: it is one line and exit code 2; the exit code of a traceback is that of one."""
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(main, "measure_and_report", fail)
+    done = call("--out", "nowhere")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(f"reporter: {line}")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import pickle
 import pty
@@ -10,21 +11,23 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from io import StringIO
+from multiprocessing import forkserver
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from commands import QUICK, call, hearing, marked, run, soon_none, start
+from commands import QUICK, another_fork_server, call, hearing, marked, run, soon_none, start
 from networks import CONDITIONS, own, subject
 from samples import lecture
 
 from reporter.cli.progress import Lines
 from reporter.host import confinement, files, interrupts, machine
 from reporter.metrics.ceilings import OF_MACHINE
-from reporter.model import Claim, Metric
+from reporter.model import Claim, Metric, ReporterError
 from reporter.registry.catalog import collect
 from reporter.run.evidence import _is_there
 from reporter.run.executors import local
@@ -375,6 +378,25 @@ def test_a_fork_server_whose_run_has_ended_while_it_started_loads_nothing(monkey
     local._serve(())
     assert seen == [str(os.getpid())]
     assert confinement.PARENT not in os.environ
+
+
+def test_a_fork_server_starts_where_the_path_of_the_temporary_folder_is_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of its socket, which is in a temporary folder, has at most 107 bytes on Linux. It loads nothing here."""
+    long = tmp_path / ("x" * 90)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.delitem(multiprocessing.current_process()._config, "tempdir", raising=False)  # type: ignore[attr-defined]
+    with another_fork_server():
+        forkserver.set_forkserver_preload([])
+        local._serve(())
+        assert not Path(forkserver._forkserver._forkserver_address).is_relative_to(long)
+    assert tempfile.gettempdir() == str(long), "that of everything else"
+    monkeypatch.setattr(local, "SHORT_FOLDERS", ())
+    with pytest.raises(ReporterError, match="is too long; set TMPDIR to a folder of at most 70 bytes"):
+        local._serve(())
 
 
 BETWEEN_HANDLERS = """

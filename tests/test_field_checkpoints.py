@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import struct
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
@@ -15,6 +16,7 @@ import pytest
 import torch
 from commands import call
 from networks import own, small, subject
+from safetensors.torch import save_file
 from test_output_check import Described
 from torch import Tensor, nn
 
@@ -116,6 +118,16 @@ def test_other_formats_are_read(tmp_path: Path) -> None:
         assert torch.equal(started(tmp_path / name, own())[0][0][0].weight, state["0.0.weight"])
 
 
+@pytest.mark.parametrize("name", ["mine.safetensors", "MINE.SAFETENSORS"])
+def test_safetensors_are_read_with_any_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """torch.load reads such files since torch 2.13, and only with the suffix in lower case."""
+    torch.manual_seed(7)
+    state = small(4).state_dict()
+    save_file(state, tmp_path / name)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("read by torch.load"))
+    assert torch.equal(started(tmp_path / name, own())[0][0][0].weight, state["0.0.weight"])
+
+
 class Compiled(nn.Module):
     """Its weights are named as those of torch.compile, which imports the compiler."""
 
@@ -157,6 +169,15 @@ def torn(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
 
 
+def torn_safetensors(path: Path) -> None:
+    save_file(small(4).state_dict(), path)
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def no_safetensors(path: Path) -> None:
+    path.write_bytes(b"")
+
+
 def narrower(path: Path) -> None:
     state = prefixed("module.")(small(4).state_dict())
     state["module.0.0.weight"] = state["module.0.0.weight"][:5]
@@ -177,6 +198,8 @@ WRONG = {
     namespace: "cannot be read as tensors: it contains argparse.Namespace, which is not a tensor",
     script: "cannot be read as tensors: it is a TorchScript archive",
     torn: "cannot be read as tensors: ",
+    torn_safetensors: "cannot be read as tensors: ",
+    no_safetensors: "cannot be read as tensors: ",
     narrower: "does not fit: 1 of 8 tensors differs, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
     half_of_it: "does not fit: 4 of 8 tensors differ, 0.1.weight first (8 in the network, not in the file",
     lists: "does not hold named tensors alone",
@@ -194,12 +217,24 @@ def network(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("make", WRONG, ids=lambda make: make.__name__)
 def test_what_is_in_the_way_is_one_line(tmp_path: Path, network: str, make: Callable[[Path], None]) -> None:
-    path = tmp_path / "bad.pth"
+    path = tmp_path / ("bad.safetensors" if make.__name__.endswith("safetensors") else "bad.pth")
     make(path)
     line = checkpoint_error(network, path, sha256(path.read_bytes()).hexdigest())
     assert WRONG[make] in line
     assert line.isprintable()
     assert len(line) <= 300
+
+
+def test_safetensors_without_their_package_name_the_extra(
+    tmp_path: Path, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.safetensors"
+    save_file(small(4).state_dict(), path)
+    digest = sha256(path.read_bytes()).hexdigest()
+    assert checkpoint_error(network, path, digest) == ""
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    start = "mine.safetensors cannot be read as tensors: safetensors is not installed; install the extra 'safetensors'"
+    assert checkpoint_error(network, path, digest).startswith(start)
 
 
 def test_what_fits_or_cannot_be_built_is_no_error(tmp_path: Path, network: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from reporter.run.input_sizes import fields, usable, valid
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
 from reporter.store import record_files
-from reporter.worker import entry, torch_state, trial
+from reporter.worker import entry, references, torch_state, trial
 from reporter.worker.counts.stage_costs import level
 from reporter.worker.entry import measure
 
@@ -40,6 +41,11 @@ def pooled(classes):
 
 def flat(classes):
     return nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.Flatten(), nn.Linear(8 * 30 * 30, classes))
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 4, 3, 3), nn.Flatten(), nn.Linear(4 * 10 * 10, 9), nn.ReLU(), nn.Linear(9, 10))
 
 
 POOLED, FLAT = (
@@ -181,6 +187,27 @@ def test_an_own_network_may_take_the_asked_size_alone(tmp_path: Path) -> None:
     assert "error" in trial.trial(f"{file}:flat")
     assert trial.trial(f"{file}:flat", "32") == {}
     assert trial.trial(f"{file}:FLAT", "48") == {}, "the reason is in its row"
+
+
+def test_it_is_not_trained_at_sizes_that_it_does_not_take() -> None:
+    """That is no failure, as of an architecture whose own size is the asked one."""
+    chosen = subject(replace(own(flat, classes=10), input_size=224), input_size="32")
+    (reading,) = measure(METRICS["memory_training"], chosen)
+    assert reading.status == "unsupported", reading
+    start = f"takes images of 32 pixels, not the {CONDITIONS.image_size} of the training images ("
+    assert str(reading.reason).startswith(start)
+    assert chosen.refused_size is None
+    neither = subject(replace(own(flat, classes=10), input_size=224), input_size="48")
+    (failed,) = measure(METRICS["memory_training"], neither)
+    assert (failed.status, neither.refused_size) == ("failed", None), "which size it takes is not known"
+
+
+def test_the_head_is_found_with_images_of_a_size_that_the_network_takes(tmp_path: Path) -> None:
+    """Of 32 pixels: it is a class without any parameter, as in the tutorial of torch for CIFAR-10."""
+    file = tmp_path / "mine.py"
+    file.write_text(NETWORKS)
+    network = references.load(f"{file}:Net").build(4)
+    assert [layer.out_features for layer in network if isinstance(layer, nn.Linear)] == [9, 4]
 
 
 def test_stages_of_a_rectangular_image() -> None:

@@ -15,18 +15,20 @@ import forked
 import pytest
 import samples
 import torch
-from commands import QUICK, TINY, run
+from commands import QUICK, ROOT, TINY, run
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import own, small, subject
 from simulated import Simulated, Slot
 from simulated import readings as answers
+from test_output_check import Described
 from torch import nn
 
 from reporter.cli import main
 from reporter.cli.progress import Lines
 from reporter.engines._onnx_file import digest_of
 from reporter.host.job import Job
+from reporter.host.job import wanted as all_wanted
 from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.modes import CHANNELS_LAST, OUTPUT_ERROR, PRECISIONS, Mode, output_verdict, parse, speedup
 from reporter.model.settings import Settings
@@ -53,6 +55,7 @@ from reporter.run.measurement import Measurement
 from reporter.run.paired import reference_run
 from reporter.run.request import Outcome, Request
 from reporter.store import record_files
+from reporter.worker import references
 from reporter.worker.latency import rotation
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
@@ -1165,6 +1168,41 @@ def test_modes_are_checked_although_eager_cannot_be(tmp_path: Path, monkeypatch:
         assert error.reason is None, "it is within its limit"
         for key in ("latency_cpu", "train_step_cpu"):
             assert found[mode, key].measured, found[mode, key].reason
+
+
+def described_head(classes: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), Described(8, classes))
+
+
+@pytest.mark.parametrize("reference", ["", f"{ROOT}/tests/data/field_cases/more.py:quantised"], ids=["extra", "packed"])
+def test_a_network_whose_state_has_more_than_tensors_is_timed(reference: str, tmp_path: Path) -> None:
+    """A dictionary of a layer, or the data type and the packed weights of a quantized one."""
+    entry = references.load(reference) if reference else own(described_head)
+    measured = subject(entry, seconds=0.01, input_size="32")
+    job = Job(
+        architecture="small", metrics=("latency_cpu",), device="cpu", process="modes cpu", reference=reference,
+        conditions=measured.conditions, modes=(CHANNELS_LAST,), cache=str(tmp_path),
+    )  # fmt: skip
+    found = sent(job, measured)
+    for key in ("latency_cpu", "speedup_latency_cpu"):
+        assert found[CHANNELS_LAST, key].measured, found[CHANNELS_LAST, key].reason
+    sampled = mode_preparation._sampled(measured.network)
+    assert len(sampled) == (16 + 2 if reference else 3 * 16 + 8), "of all tensors but the packed ones"
+
+
+def test_a_network_that_does_not_fit_into_memory_is_the_reason_for_all_of_its_modes(tmp_path: Path) -> None:
+    def too_large(classes: int) -> nn.Module:
+        raise MemoryError("too little memory")
+
+    measured = subject(own(too_large), seconds=0.01)
+    job = Job(
+        architecture="small", metrics=("latency_cpu", "operators", "train_step_cpu"), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=(CHANNELS_LAST, "bf16"), cache=str(tmp_path),
+    )  # fmt: skip
+    found = sent(job, measured)
+    assert found.keys() == {(mode, quantity.key) for mode, _, quantity in all_wanted(job, METRICS)}
+    assert {(each.status, each.reason) for each in found.values()} == {("oom", "too little memory")}
+    assert found["bf16", "latency_cpu"].settings["device"] == "cpu"
 
 
 def test_where_eager_has_no_training_step_the_modes_have_its_reason(

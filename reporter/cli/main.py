@@ -164,9 +164,8 @@ def _called(arguments: list[str]) -> int | None:
     except ReporterError as error:
         code = _usage(str(error))
     except OSError as error:  # a folder that cannot be read, for example
-        if error.filename is None:
-            raise
-        code = _usage(f"{error.filename}: {error.strerror}")
+        reason = error.strerror or str(error) or type(error).__name__
+        code = _usage(reason if error.filename is None else f"{error.filename}: {reason}")
     except (KeyboardInterrupt, click.Abort):
         interrupts.leave()
     return code

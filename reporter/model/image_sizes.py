@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from reporter.model.fields import MOST
 
+COMMON_SIDES = (28, 32, 48, 64, 84, 96, 112, 128, 160, 192, 224, 227, 240, 256, 288, 299, 320, 384, 448, 512)
+"""Sides in pixels that a network is tried with if it does not take the size that it is given."""
 WANTED = f"it should be N or HxW in pixels, from 1 to {MOST['input_size']:,}"
 
 

@@ -243,7 +243,7 @@ def read_config(path: Path) -> dict[str, Any]:
     `out` is among them, which is no part of the settings that a record keeps.
     """
     try:
-        options = {key.replace("-", "_"): value for key, value in tomllib.loads(path.read_text("utf-8")).items()}
+        options = {key.replace("-", "_"): value for key, value in tomllib.loads(path.read_text("utf-8-sig")).items()}
     except (OSError, UnicodeDecodeError) as error:
         raise ReporterError(f"--config {path}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:

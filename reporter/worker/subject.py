@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from reporter.host.machine import usable_threads
-from reporter.model import Architecture, Reading
+from reporter.model import Architecture, Reading, Verdict
 from reporter.model.attempts import attempt
 from reporter.model.image_sizes import ImageSize, image_size, square
 from reporter.model.settings import Conditions
@@ -139,12 +139,20 @@ class Subject:
         return self.refusal(self.size) if self.conditions.input_size else None
 
     def refusal(self, size: ImageSize, words: str = "") -> str | None:
-        """Why no image of a size goes through the network, though those of its native size do; else None."""
-        native = square(self.architecture.input_size)
-        (_, own), (_, other) = (attempt(partial(self.counted, partial(self._infer, each))) for each in (native, size))
-        if own.status != "ok" or other.status == "ok":
+        """Why no image of a size goes through the network, though those of its native size do; else None.
+
+        The size of --input-size is the native one of a network that does not take that of its architecture: a function
+        without a size is taken to be one of 224 pixels.
+        """
+        sizes = dict.fromkeys((square(self.architecture.input_size), self.size))
+        native = next((each for each in sizes if self._inference(each).status == "ok"), None)
+        if native is None or (other := self._inference(size)).status == "ok":
             return None
         return f"takes images of {native} pixels, not {words or f'of {size}'} ({other.reason})"
+
+    def _inference(self, size: ImageSize) -> Verdict:
+        """Whether images of a size go through the network; the reason where they do not."""
+        return attempt(partial(self.counted, partial(self._infer, size)))[1]
 
     @property
     def size(self) -> ImageSize:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reporter.model.attempts import attempt
-from reporter.model.image_sizes import ImageSize, image_size, square
+from reporter.model.image_sizes import COMMON_SIDES, ImageSize, image_size, square
 from reporter.worker import outputs
 from reporter.worker.counts.building import built, on_meta
 from reporter.worker.input_format import form
@@ -18,7 +18,6 @@ from reporter.worker.lookup import find
 
 IMAGES = 3
 CHANNELS = (1, 2, *range(4, 17))
-SIZES = (28, 32, 48, 64, 84, 96, 112, 128, 160, 192, 224, 227, 240, 256, 288, 299, 320, 384, 448, 512)
 
 
 def trial(reference: str, input_size: str = "") -> dict[str, str]:
@@ -69,11 +68,11 @@ def _other_images(network: nn.Module, size: int) -> str:
     for channels in CHANNELS:
         if _forward(network, square(size), channels) is not None:
             return f"it takes {_count(channels)}, the images have 3"
-    for side in sorted(SIZES, key=lambda side: abs(side - size)):
+    for side in sorted(COMMON_SIDES, key=lambda side: abs(side - size)):
         if _forward(network, square(side)) is not None:
             return f"tried with {size} px it fails, with {side} px it runs; name an Architecture with input_size={side}"
     for channels in CHANNELS:
-        for side in SIZES:
+        for side in COMMON_SIDES:
             if _forward(network, square(side), channels) is not None:
                 return f"it takes {_count(channels)} and {side} px, the images have 3 channels"
     return ""

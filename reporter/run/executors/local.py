@@ -7,11 +7,12 @@ import math
 import multiprocessing
 import os
 import signal
+import tempfile
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from time import monotonic
@@ -20,7 +21,7 @@ from typing import Any
 from reporter.host import accelerators, confinement, gpus, gpus_by_torch, importing, interrupts, machine, preloading
 from reporter.host.credentials import withheld
 from reporter.host.questions import Answer, ListGpus, Question, WorkerError
-from reporter.model import Verdict
+from reporter.model import ReporterError, Verdict
 from reporter.model.attempts import attempt
 from reporter.model.devices import accelerator_in
 from reporter.model.settings import Settings
@@ -37,6 +38,10 @@ EXIT_TIMEOUT = 5.0
 """Seconds that a worker has to end after its last message."""
 LONGEST_WAIT = 86400.0
 """Seconds of one call that waits for messages: the system refuses more than 24 days."""
+LONGEST_FOLDER = 70
+"""The most bytes in the path of a temporary folder that leave room for the path of a socket in it."""
+SHORT_FOLDERS = ("/tmp", "/var/tmp")
+"""Temporary folders in place of one whose path is longer."""
 
 
 @dataclass(frozen=True)
@@ -209,12 +214,31 @@ def _serve(keep: Collection[str]) -> None:
 
     Its workers inherit its environment, which has no credentials except the variables to `keep`.
     """
+    _shorten_temporary_folder()
     with interrupts.deferred(), importing.Safely(), withheld(keep):
         resource_tracker.ensure_running()  # first, because it lifts the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         with confinement.named_as_parent():
             forkserver.ensure_running()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _shorten_temporary_folder() -> None:
+    """Lets multiprocessing create its own temporary folder elsewhere if the path of the usual one is too long.
+
+    ReporterError if there is no other. Nothing else changes its folder.
+    """
+    usual = tempfile.gettempdir()
+    if len(os.fsencode(usual)) <= LONGEST_FOLDER:
+        return
+    short = next((folder for folder in SHORT_FOLDERS if os.access(folder, os.W_OK | os.X_OK)), None)
+    if short is None:
+        raise ReporterError(f"the path {usual} is too long; set TMPDIR to a folder of at most {LONGEST_FOLDER} bytes")
+    tempfile.tempdir = short
+    try:
+        util.get_temp_dir()  # creates it on the first call
+    finally:
+        tempfile.tempdir = usual
 
 
 def _enter(task: str, connection: Connection) -> None:

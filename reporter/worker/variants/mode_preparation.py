@@ -157,9 +157,17 @@ class ModePreparation:
 
 
 def _sampled(network: nn.Module) -> Tensor:
-    """Some weights of each tensor of a model, in float64 on the CPU: MPS does not have float64."""
-    parts = [each.detach().flatten()[:SAMPLED].cpu().double() for each in network.state_dict().values()]
+    """Some weights of each tensor of a model, in float64 on the CPU: MPS does not have float64.
+
+    What else its layers store, and tensors that have no such weights, such as quantized ones, are left out.
+    """
+    tensors = [each for each in network.state_dict().values() if isinstance(each, Tensor)]
+    parts = [part for each in tensors if (part := attempt(partial(_sample, each))[0]) is not None]
     return torch.cat(parts) if parts else torch.zeros(0)
+
+
+def _sample(tensor: Tensor) -> Tensor:
+    return tensor.detach().flatten()[:SAMPLED].cpu().double()
 
 
 @contextmanager

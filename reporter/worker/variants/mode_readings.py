@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from reporter.host import gpus, machine
-from reporter.model import FOREIGN_LOAD, Quantity, Reading
+from reporter.host.job import Job, wanted
+from reporter.model import FOREIGN_LOAD, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.devices import device_type
 from reporter.model.modes import Mode, alternation, speedup
 from reporter.registry.execution_modes import emulated, kind
 from reporter.stats.paired_ratios import fast_ratio
 from reporter.worker import precision
 from reporter.worker.device import Device
+from reporter.worker.subject import Subject
 from reporter.worker.variants.mode_variants import tf32
 
 
@@ -49,6 +51,22 @@ def alternated_over_alone(quantity: Quantity, alternated: Sequence[float], alone
     detail: dict[str, Any] = {"alone": [list(alone)]}
     ratio = fast_ratio(alternated, alone)
     return Reading(quantity=alternation(quantity), samples=(ratio,), rounds=(1,), detail=detail)
+
+
+def lost(job: Job, metrics: Mapping[str, Metric], verdict: Verdict) -> Iterator[tuple[str, Reading]]:
+    """The readings of all modes of a job where none can be measured, each with its mode."""
+    for mode, _, quantity in wanted(job, metrics):
+        yield from ((mode, reading) for reading in absent([quantity], verdict.status, verdict.reason or ""))
+
+
+def settings_of(metrics: Iterable[Metric], subject: Subject) -> dict[str, dict[str, Any]]:
+    """What the times of metrics, their speedups and their alternations depend on, by the key of the quantity."""
+    return {
+        quantity.key: subject.conditions.of(metric, subject.place.name)
+        for metric in metrics
+        for each in metric.quantities
+        for quantity in (each, speedup(each), alternation(each))
+    }
 
 
 def once_timed(quantity: Quantity, seconds: float) -> Reading:

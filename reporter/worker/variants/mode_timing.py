@@ -17,7 +17,7 @@ from reporter.host.job import Job
 from reporter.model import Inference, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
-from reporter.model.modes import ONCE, OUTPUT_ERROR, Mode, alternation, parse, speedup
+from reporter.model.modes import ONCE, OUTPUT_ERROR, Mode, parse, speedup
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, engines
 from reporter.worker.latency import clock_settling, timing
@@ -27,7 +27,7 @@ from reporter.worker.torch_state import threads
 from reporter.worker.variants.mode_checks import ModeChecks
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
-from reporter.worker.variants.mode_readings import alternated_over_alone, noted, of_device, pair
+from reporter.worker.variants.mode_readings import alternated_over_alone, lost, noted, of_device, pair, settings_of
 from reporter.worker.variants.mode_training import ModeTraining, computing
 from reporter.worker.variants.mode_variants import Variant, eager
 
@@ -72,7 +72,7 @@ class ModeTiming:
     def readings(self) -> Found:
         """The readings of all modes; one that fails in single images is the reason for all that is left of it."""
         if (self.once or self.job.cache) and self.job.metrics != ("kernels",):  # which do not depend on weights
-            self.preparation.calibrate()
+            attempt(self.preparation.calibrate)
         if self.once and (self.metrics or self.training or self.has_curve):  # others were checked when they were timed
             yield from self._once()
         for metric in self.metrics:
@@ -271,14 +271,12 @@ def _order(metric: Metric) -> tuple[bool, bool]:
 def measure_modes(
     job: Job, metrics: Mapping[str, Metric], subject: Subject, send: Send, rotation: Rotation = rotate
 ) -> dict[str, float]:
-    """Sends the readings of all modes of a job; gives the seconds spent on preparing and checking them."""
+    """Sends the readings of all modes of a job; gives the seconds spent on preparing and checking them.
+
+    A network that cannot be built, or does not fit into memory, is the reason for all of them.
+    """
     named = {name: metrics[name] for name in job.metrics}
-    settings = {
-        quantity.key: subject.conditions.of(metric, subject.place.name)
-        for metric in named.values()
-        for each in metric.quantities
-        for quantity in (each, speedup(each), alternation(each))
-    }
+    settings = settings_of(named.values(), subject)
     with cache_folder(job.cache) as cache:
         made = ModeTiming(
             job,
@@ -290,7 +288,8 @@ def measure_modes(
         )
         about = {name: of_device(subject.place, mode) for name, mode in {EAGER: Mode(), **made.modes}.items()}
         checked: set[str] = set()
-        for mode, reading in made.readings():
+        _, verdict = attempt(lambda: subject.network is not None)  # no reference is kept: a training step replaces it
+        for mode, reading in made.readings() if verdict.status == "ok" else lost(job, named, verdict):
             own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | conditions_of(mode)
             detail = reading.detail | about[mode] if reading.measured else reading.detail
             kept = reading.model_copy(update={"settings": own, "detail": detail})

@@ -29,6 +29,9 @@ UNSAFE = re.compile(r"GLOBAL (\S+) was not an allowed global")
 WANTED = "wanted: torch.save(network.state_dict(), FILE)"
 _TROUBLE = (UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, TypeError, struct.error)
 """What torch raises over a file that is torn, or none of its own."""
+_NO_SAFETENSORS = (
+    "safetensors is not installed; install the extra 'safetensors', in a checkout pip install '.[safetensors]'"
+)
 
 
 def own_weights(path: Path, sha256: str) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
@@ -41,8 +44,7 @@ def own_weights(path: Path, sha256: str) -> tuple[Mapping[str, Tensor], dict[str
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             raise ValueError(f"{path.name} was changed after the run began")
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a TorchScript archive, which the error names
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = _loaded(path)
     except _TROUBLE as error:
         raise ValueError(f"{path.name} cannot be read as tensors: {_in_the_way(path, error)}") from None
     if (found := unwrapped(loaded)) is None:
@@ -85,6 +87,22 @@ def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str], head
         differing = f"{len(missing)} of {len(own)} tensors {differ}, {missing[0]} first"
         raise ValueError(f"the checkpoint does not fit: {differing} ({_difference(missing[0], own, found.names)})")
     return found
+
+
+def _loaded(path: Path) -> Any:
+    """The content of a file, on the CPU; ValueError if a .safetensors file is torn or its package is not installed."""
+    if path.suffix.lower() != ".safetensors":
+        with warnings.catch_warnings(action="ignore"):  # of a TorchScript archive, which the error names
+            return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError:
+        raise ValueError(_NO_SAFETENSORS) from None
+    try:
+        return load_file(path)
+    except SafetensorError as error:  # derived from Exception alone
+        raise ValueError(str(error)) from None
 
 
 def _difference(name: str, own: Mapping[str, Tensor], names: Mapping[str, Tensor]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from reporter.model.attempts import attempt
+from reporter.model.image_sizes import COMMON_SIDES
 from reporter.worker import outputs
 from reporter.worker.input_format import form
 
@@ -23,8 +26,8 @@ def scores(network: nn.Module, images: Tensor) -> Tensor:
 def with_classes(network: nn.Module, classes: int, side: int, trial: nn.Module | None = None) -> nn.Module:
     """The network with a new last linear layer, where it gives another number of scores; ValueError where it has none.
 
-    Which layer makes the scores is seen on an image of that side; `trial` is a second network of the same kind for
-    that, because a network may cache what it computes.
+    Which layer makes the scores is seen on an image of that side, or of the first of COMMON_SIDES that it takes;
+    `trial` is a second network of the same kind for that, because a network may cache what it computes.
     """
     name, head, shape = _last_linear(trial or network, side)
     if shape != (1, head.out_features):
@@ -44,6 +47,10 @@ def _last_linear(network: nn.Module, side: int) -> Met:
     met: list[tuple[str, nn.Linear]] = []
     given: list[Tensor] = []
 
+    def forget() -> None:
+        met.clear()
+        given.clear()
+
     def note(name: str, layer: Any, _: object, output: Tensor) -> None:
         met.append((name, layer))
         given.append(output)
@@ -55,7 +62,7 @@ def _last_linear(network: nn.Module, side: int) -> Met:
     hooks = [layer.register_forward_hook(partial(note, name)) for name, layer in layers]
     training = network.training
     try:
-        found = scores(network.eval(), form(network)(torch.zeros(1, 3, side, side)))
+        found = outputs.scores(_output(network.eval(), side, forget))
     finally:
         network.train(training)
         for hook in hooks:
@@ -64,6 +71,24 @@ def _last_linear(network: nn.Module, side: int) -> Met:
         raise ValueError(missing)
     made_by = next((index for index, output in enumerate(given) if _storage(output) == _storage(found)), -1)
     return *met[made_by], found.shape
+
+
+@torch.no_grad()
+def _output(network: nn.Module, side: int, begin: Callable[[], None]) -> Any:
+    """What a network returns for one image of a side, or of the first of COMMON_SIDES that it takes.
+
+    `begin` is called before each attempt. Where it takes none, the error is that of the first side.
+    """
+    for each in dict.fromkeys((side, *COMMON_SIDES)):
+        begin()
+        output, verdict = attempt(partial(_run, network, each))
+        if verdict.status == "ok":
+            return output
+    return _run(network, side)
+
+
+def _run(network: nn.Module, side: int) -> Any:
+    return network(form(network)(torch.zeros(1, 3, side, side)))
 
 
 def _storage(tensor: Tensor) -> int:
