@@ -38,7 +38,13 @@ def chosen(comparison: Comparison, most: int) -> Comparison:
         comparison,
         records=tuple(each for each in comparison.records if each.architecture in names),
         hidden=(*comparison.hidden, *hidden),
+        whole=whole(comparison),
     )
+
+
+def whole(comparison: Comparison) -> Comparison:
+    """The comparison of all networks of which this one has some: ranks and fronts are those of all."""
+    return comparison.whole or comparison
 
 
 def has_narrow_forms(comparison: Comparison) -> bool:
