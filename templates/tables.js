@@ -51,7 +51,7 @@
         head.setAttribute("aria-sort", now);
         const down = now === "descending" ? -1 : 1;
         const keys = original.map((row) => {
-          const text = raw(row.cells[column]);
+          const text = row.cells[column].dataset.order ?? raw(row.cells[column]);
           return [text === "" ? 2 : number(text) ? 0 : 1, number(text) ? Number(text) : text, row];
         });
         keys.sort(([kind, a], [other, b]) => kind - other || down * (kind === 0 ? a - b : order.compare(a, b)));

@@ -620,6 +620,10 @@ def test_tables_sort(used_page: Any) -> None:
     assert first.inner_text() == "<script>alert(1)</script>"
     button.press("Enter")
     assert first.inner_text() == "vgg19_bn"
+    button = page.locator("#table-overview th[data-key=imagenet_top1]").get_by_role("button")
+    button.click()
+    button.press("Enter")
+    assert first.inner_text() == "se_resnext50_32x4d", "the paper's own figure, of which files have no value"
 
 
 def test_words_stay_in_the_boxes_of_a_diagram(wide_page: Any) -> None:

@@ -44,7 +44,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`text` is read, `value` is sorted and kept; `status` other than ok comes with a `note` that says why."""
+    """`text` is read, `value` is sorted and kept; `status` other than ok comes with a `note` that says why.
+
+    `order` is what the page sorts by, where that is not the value.
+    """
 
     text: str
     value: Value = None
@@ -53,6 +56,7 @@ class Cell:
     status: str = "ok"
     note: str = ""
     best: bool = False
+    order: float | None = None
 
 
 @dataclass(frozen=True)
