@@ -13,6 +13,8 @@ from reporter.report.comparison import NUMBERS, Comparison
 from reporter.report.language import Language
 
 Value = int | float | str | None
+MOST_WITH_ENDS = 250
+"""Tables of more rows have the ends of intervals in their files only: a page of 1,300 networks would exceed 12 MB."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ class Table:
         """The headings over the columns, each with how many it spans; none where no column has one."""
         runs = [(title, len(list(run))) for title, run in groupby(column.group for column in self.columns)]
         return runs if any(title for title, _ in runs) else []
+
+    @property
+    def has_ends(self) -> bool:
+        """Whether the page has the ends of intervals, for what is downloaded from it."""
+        return len(self.rows) <= MOST_WITH_ENDS
 
     @property
     def marked(self) -> bool:
