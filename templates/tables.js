@@ -35,7 +35,7 @@
         show();
       });
       table.parentNode.after(more);
-      table.allRows = original; // for choosing.js, which says what it has left
+      table.allRows = original; // for figures.js, which highlights them, and choosing.js, which says what it has left
       table.addEventListener("chosen", show);
       show();
     }

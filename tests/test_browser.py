@@ -810,6 +810,12 @@ def test_a_page_of_many_networks(browser: Any, crowd: Path, width: int) -> None:
     every = [row["architecture"] for row in choosing.chosen(crowd, {})["fits"]]
     assert fitting - set(every[:250]), "beyond the rows that the table shows as loaded"
     assert fitting <= set(shown(page, "choosing"))
+    if width > 390:
+        beyond = min(fitting - set(every[:250]))
+        named = page.locator("#table-choosing tbody tr").filter(has=page.get_by_text(beyond, exact=True))
+        named.first.locator("th").click()
+        assert all("lit" in (row.get_attribute("class") or "").split() for row in named.all())
+        page.keyboard.press("Escape")
     page.locator(".slider:has([data-key=imagenet_top1]) [data-kind]").fill("75")
     assert page.locator(".slider:has([data-key=imagenet_top1]) [data-kind]").get_attribute("aria-invalid") == "true"
     overview = page.locator("#table-overview")
