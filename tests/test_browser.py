@@ -846,6 +846,9 @@ def test_names_with_commas_are_compared(browser: Any, tmp_path: Path) -> None:
                 arg=list(chosen),
                 timeout=5000,
             )
+    page.evaluate("(name) => { location.hash = `compare=${encodeURIComponent(name)}`; }", names[2])
+    page.wait_for_function("(name) => document.querySelector('#comparing select').value === name", arg=names[2])
+    assert place.locator("output").inner_text() == ""
     page.context.close()
 
 
@@ -882,6 +885,15 @@ def test_two_architectures_side_by_side(browser: Any, reference: Path) -> None:
     assert place.locator(".card, table").count() == 0
     page.evaluate("location.hash = 'compare=50%,vgg16'")
     page.wait_for_function("document.querySelector('#comparing output').textContent.includes('50%')")
+    for name in ("", "resnet50"):
+        page.evaluate("(name) => { location.hash = `compare=${name}`; }", name)
+        page.wait_for_function("(name) => document.querySelector('#comparing select').value === name", arg=name)
+        assert place.locator("output").inner_text() == "", "the second one is still to be chosen"
+        assert place.locator(".card, table").count() == 0
+    place.locator("select").nth(1).select_option("vgg16")
+    place.locator(".card").nth(1).wait_for()
+    page.evaluate("location.hash = 'compare=resnet5'")
+    page.wait_for_function("document.querySelector('#comparing output').textContent.includes('“resnet5”')")
     assert not [event for event in events if not event.startswith("request: data:")]
     page.context.close()
     bare = without_script(reference, "report.html")
