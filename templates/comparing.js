@@ -24,11 +24,12 @@
     }
   };
 
-  // Both names of an address. One that has commas of its own is found where the rest is a name, too.
-  const pairOf = (text) => {
+  // The names of an address, two or one. One that has commas of its own is found where the rest is a name, too.
+  const namesOf = (text) => {
     const parts = text.split(/,|%2C/i).map(decoded);
     const pairs = parts.slice(1).map((_, at) => [parts.slice(0, at + 1).join(","), parts.slice(at + 1).join(",")]);
-    return pairs.find((names) => names.every((name) => cards.has(name))) ?? parts.slice(0, 2);
+    const whole = parts.join(",");
+    return pairs.find((names) => names.every((name) => cards.has(name))) ?? (cards.has(whole) ? [whole] : parts.slice(0, 2));
   };
 
   const figures = (names) => {
@@ -67,12 +68,12 @@
     const show = () => {
       const asked = location.hash.match(/^#compare=(.*)$/)?.[1];
       if (asked === undefined) return;
-      const names = pairOf(asked);
+      const names = namesOf(asked).filter(Boolean);
       const unknown = names.find((name) => !cards.has(name));
-      output.textContent = names.length < 2 || unknown !== undefined ? place.dataset.unknown.replace("{name}", unknown ?? "") : "";
+      output.textContent = unknown === undefined ? "" : place.dataset.unknown.replace("{name}", unknown);
       pair.replaceChildren();
-      if (!output.textContent) {
-        names.forEach((name, at) => { selects[at].value = name; });
+      if (unknown === undefined) selects.forEach((select, at) => { select.value = names[at] ?? ""; });
+      if (unknown === undefined && names.length > 1) {
         const scrolled = made("div", "", { class: "wide figures", tabindex: 0, role: "region", "aria-label": names.join(", ") });
         scrolled.append(figures(names));
         pair.append(scrolled, ...names.map((name, at) => copy(name, at + 1)));

@@ -1,7 +1,9 @@
 // Charts: what a mark says on hover, tap and by the arrow keys; a family or a network singled out in charts and tables.
 {
   const marks = [...document.querySelectorAll("figure svg [data-network]")];
-  const rows = [...document.querySelectorAll("tr[data-family]")];
+  // Of a long table also the rows that are not laid out now: see tables.js.
+  const rows = [...document.querySelectorAll("table")].flatMap(
+    (table) => table.allRows ?? [...table.querySelectorAll("tr")]).filter((row) => "family" in row.dataset);
   const families = new Set(marks.map((mark) => mark.dataset.family));
   // A table may show a display name: then the value of the cell is the name that charts and other tables have.
   const named = (cell) => cell.dataset.value ?? cell.textContent;

@@ -35,7 +35,7 @@
         show();
       });
       table.parentNode.after(more);
-      table.allRows = original; // for choosing.js, which says what it has left
+      table.allRows = original; // for figures.js, which highlights them, and choosing.js, which says what it has left
       table.addEventListener("chosen", show);
       show();
     }
@@ -51,7 +51,7 @@
         head.setAttribute("aria-sort", now);
         const down = now === "descending" ? -1 : 1;
         const keys = original.map((row) => {
-          const text = raw(row.cells[column]);
+          const text = row.cells[column].dataset.order ?? raw(row.cells[column]);
           return [text === "" ? 2 : number(text) ? 0 : 1, number(text) ? Number(text) : text, row];
         });
         keys.sort(([kind, a], [other, b]) => kind - other || down * (kind === 0 ? a - b : order.compare(a, b)));
@@ -128,23 +128,27 @@
       arrangeColumns();
     } else whole.checked = true;
 
-    // In base units: the rows that are shown, in their order, and the columns that were not unticked, with the status of
-    // each cell.
+    // In base units: the rows that are shown, in their order, and the columns that were not unticked, with the ends of
+    // intervals and the status of each cell. Ends that a cell lacks are its value; a value without an interval has "".
     const csv = () => {
       const columns = heads.map((_, column) => column).filter((column) => !unticked.has(column));
       const status = (cell) => cell.dataset.status ?? "ok";
       const doubted = columns.map((column) =>
         original.some((row) => !["ok", "missing"].includes(status(row.cells[column]))));
+      const all = (column, rank, value, end, last) => {
+        const ends = "ends" in heads[column].dataset ? ["low", "high"].map(end) : [];
+        return [value, ...ends, ...(doubted[rank] ? [last] : [])];
+      };
       const line = (cells) => cells.map((text) => quoted(guarded(text))).join();
       const lines = [columns.flatMap((column, rank) => {
         const { heading, key } = heads[column].dataset;
-        return doubted[rank] ? [heading, `${key}_status`] : [heading];
+        return all(column, rank, heading, (end) => heading.replace(key, `${key}_${end}`), `${key}_status`);
       })];
       for (const row of rows) {
         if (row.hidden) continue;
         lines.push(columns.flatMap((column, rank) => {
           const cell = row.cells[column];
-          return doubted[rank] ? [raw(cell), status(cell)] : [raw(cell)];
+          return all(column, rank, raw(cell), (end) => cell.dataset[end] ?? raw(cell), status(cell));
         }));
       }
       return lines.map(line).join("\n") + "\n";

@@ -7,6 +7,7 @@ import samples
 from reporter import facts
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.report.output import csv_tables
 from reporter.tables import ablation
 
 ENGLISH = language("en")
@@ -37,6 +38,15 @@ def test_the_rows_are_the_pairs_with_their_changes() -> None:
         assert time.low <= time.value <= time.high
     assert rows["se_resnet50"]["top1"].value == 24.80 - 23.29
     assert rows["vgg16_bn"]["top1"].text == "+1.8"
+
+
+def test_the_file_has_the_units_of_its_numbers() -> None:
+    """Percent and points, not shares."""
+    table = ablation.make(compare(samples.lecture()), language("ru"))
+    assert table
+    assert csv_tables.to_csv(table).removeprefix(csv_tables.MARK).splitlines()[0] == (
+        "step,new,old,parameters [%],macs [%],time [%],time_low [%],time_high [%],top1 [points],source"
+    )
 
 
 def test_a_run_without_any_pair_has_no_table() -> None:

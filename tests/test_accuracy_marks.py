@@ -295,6 +295,8 @@ def test_the_summary_shows_a_papers_own_figure_with_a_sign(comparison: Compariso
     at = [column.key for column in table.columns].index("imagenet_top1")
     cells = {row[0].text: row[at] for row in table.rows}
     assert (cells["se_resnext50_32x4d"].text, cells["se_resnext50_32x4d"].value) == ("78.9*", None)
+    assert cells["se_resnext50_32x4d"].order == pytest.approx(0.789)
+    assert cells["resnet50"].order is None, "its value is"
     assert cells["inception_v2"].text.endswith("*‡§")
     assert "*" not in cells["resnet50"].text
     assert any("the paper's own figure" in note for note in table.notes)

@@ -18,7 +18,7 @@ from reporter.model import Chart, Record
 from reporter.registry.catalog import collect
 from reporter.report import sections
 from reporter.report.comparison import Comparison, compare
-from reporter.report.drawing import narrowing, vega
+from reporter.report.drawing import narrowing, thinning, vega
 from reporter.report.drawing.family_colors import colors, of_all
 from reporter.report.drawing.label_placement import Box, Bubble, Line, leader, place
 from reporter.report.drawing.narrowing import narrowed
@@ -244,6 +244,36 @@ def test_all_of_many_networks_are_bubbles() -> None:
     names = {row["name"] for layer in spec["layer"] for row in layer["data"]["values"] if "parameters" in row}
     assert len(names) == 138
     assert accuracy_vs_cost.ENTRIES[0].most >= 138
+
+
+TIMED = {
+    "a": (0.80, 10e9, 0.120),
+    "b": (0.79, 9e9, 0.060),
+    "c": (0.78, 8e9, 0.030),
+    "many_macs": (0.70, 20e9, 0.010),
+    "few_macs": (0.68, 1e9, 0.011),
+}
+"""Top-1, MACs and seconds: `many_macs` is on the front by time only, `few_macs` on the front by MACs only."""
+
+
+def test_the_front_by_time_is_that_of_all_networks() -> None:
+    """Of five networks four are shown: which ones depends on the cost that the chart is about."""
+    key, pattern = "latency_cpu_1thread", samples.record(samples.ROWS[9])
+    records = []
+    for name, (top1, macs, seconds) in TIMED.items():
+        readings = {"imagenet_top1": samples.reading("imagenet_top1", top1), "macs": samples.reading("macs", macs),
+                    key: samples.reading(key, *samples.times(seconds))}  # fmt: skip
+        records.append(pattern.model_copy(update={"architecture": name, "readings": {**pattern.readings, **readings}}))
+    shown = thinning.pictured(compare(records), 4)
+    assert {record.architecture for record in shown.networks} == set(TIMED) - {"many_macs"}
+    for cost, at, left_out in (("macs", 1, "many_macs"), (key, 2, "few_macs")):
+        ahead = {name for name, row in TIMED.items() if not any(
+            other[0] > row[0] and other[at] < row[at] for other in TIMED.values())}  # fmt: skip
+        spec = accuracy_vs_cost.against(cost)(shown, ENGLISH)
+        assert spec
+        rows = {row["name"]: row["front"] for layer in spec["layer"] for row in layer["data"]["values"]
+                if "parameters" in row}  # fmt: skip
+        assert set(rows) == {name for name, is_ahead in rows.items() if is_ahead} == ahead == set(TIMED) - {left_out}
 
 
 @pytest.mark.parametrize(("count", "folded"), [(2, False), (20, True)])

@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from functools import cache
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 from xml.etree import ElementTree
 
@@ -27,6 +27,7 @@ from reporter.registry.selection import catalog_entries
 from reporter.report import build, challenge_entries
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
 from reporter.report.cards import cards, part_names, provenance, record_structure
+from reporter.report.cards.anchors import anchors
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.output import formats
@@ -532,6 +533,18 @@ def test_the_lecture_has_an_idea_and_a_paper_for_each(name: str) -> None:
     shown = [made.drawing.caption, *(cost.words for cost in made.costs)]
     assert [words for words in shown if re.search(r"[a-z][A-Z]|_|[a-z]\.\w|\dd\b", words)] == [], "names of code"
     assert [cost.name for cost in made.costs] == list(stages_of(name)), "the modules, beside the words"
+
+
+def test_names_that_differ_in_signs_only_have_anchors_and_files_of_their_own() -> None:
+    """Also where the number that makes an anchor differ is a part of another name."""
+    names = ("net-v", "net-v-2", "net:v")
+    made = cards.cards(compare([samples.record((name, *samples.ROWS[9][1:])) for name in names]), ENGLISH)
+    assert [card.name for card in made] == list(names)
+    assert len({card.anchor for card in made}) == 3
+    assert len({table.name for card in made for table in card.tables}) == 3
+    for some in permutations((*names, "net v", "net-v-1", "net-v-3")):
+        assert len(set(anchors(some).values())) == len(some)
+    assert anchors(["resnet18", "timm:resnet18", "a|b"])["timm:resnet18"] == "card-timm-resnet18"
 
 
 def test_a_page_holds_a_card_for_each_network_with_an_anchor_of_its_own() -> None:

@@ -441,6 +441,18 @@ def test_without_operators_there_is_nothing() -> None:
     assert (card.costliest, [cost for cost in card.costs if cost.time]) == ((), [])
 
 
+def test_a_latency_that_failed_is_not_behind_its_bar() -> None:
+    """Its operators have shares nevertheless; the chart said that it takes 0 s."""
+    key, (first, *others) = "latency_cpu_1thread", records()
+    failed = Reading(quantity=first.readings[key].quantity, status="failed", reason="no space left on device")
+    changed = first.model_copy(update={"readings": first.readings | {key: failed}})
+    spec = operator_shares.shares(("cpu_1thread", "cpu"))(compare([changed, *others]), ENGLISH)
+    assert spec
+    rows = [row for layer in spec["vconcat"][0]["layer"] for row in layer["data"]["values"]]
+    assert {row["name"] for row in rows if "text" in row} == {record.architecture for record in others}
+    assert {row["name"] for row in rows if "operator" in row} == {record.architecture for record in (first, *others)}
+
+
 def test_names_of_operators() -> None:
     assert operator_names.label("aten::mkldnn_convolution") == "convolution (oneDNN)"
     assert operator_names.label("aten::_slow_conv2d_forward") == "convolution (GEMM)"

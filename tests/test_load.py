@@ -29,7 +29,7 @@ from reporter.report.language import language
 from reporter.report.output import csv_tables
 from reporter.report.output.summary import summary
 from reporter.report.sections import CARDS, Items, Text, architectures
-from reporter.report.table import Cell, Column, Table, Tabulation
+from reporter.report.table import MOST_WITH_ENDS, Cell, Column, Table, Tabulation
 
 ENGLISH = language("en")
 
@@ -228,6 +228,17 @@ def test_cells_of_a_page_do_not_repeat_values_as_bounds() -> None:
     page = format_page(table)
     assert '<th scope="row" data-value="1048576" class=number>1 MiB</th>' in page
     assert '<td data-value="2.01" data-low="1.9" data-high="2.1" class=number>2.0</td>' in page
+
+
+@pytest.mark.parametrize("count", [MOST_WITH_ENDS, MOST_WITH_ENDS + 1])
+def test_a_page_has_the_ends_of_intervals_of_tables_that_are_not_long(count: int) -> None:
+    """Those that are not the value; a value without an interval has empty ones, and what is missing has none."""
+    cells = (Cell("2.0", 2.01, 1.9, 2.1), Cell("1", 1, 1, 1), Cell("3 ≈", 3), Cell("–", status="missing"))
+    table = Table("t", "T", tuple(Column(key, "C", interval=True) for key in "abcd"), (cells,) * count)
+    page = format_page(table)
+    ends = {'data-low="1.9" data-high="2.1"': count, "data-low data-high": count, "data-low": 2 * count, "data-ends": 4}
+    found = {words: page.count(words) for words in ends}
+    assert found == (ends if count <= MOST_WITH_ENDS else dict.fromkeys(ends, 0))
 
 
 def format_page(table: Table) -> str:

@@ -12,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from reporter.charts import latency_ranks
 from reporter.model import Record
 from reporter.model.readings import FOREIGN_LOAD
 from reporter.report.comparison import Comparison, compare
+from reporter.report.drawing import thinning
 from reporter.report.findings.key_findings import findings
 from reporter.report.findings.rank_findings import ordered
 from reporter.report.language import language
 from reporter.report.rank_ranges import Rank, ranks
+from reporter.tables import groups
 
 KEY = "latency_cpu"
 
@@ -82,6 +85,25 @@ def test_ranges_of_ranks_overlap_where_nothing_is_distinguished(rounds: list[lis
         assert times.differ(first, second) == times.differ(second, first)
         if not times.differ(first, second):
             assert found[first].low <= found[second].rank <= found[first].high
+
+
+def test_the_chart_of_some_networks_has_the_ranks_of_the_table() -> None:
+    """Of all networks, though it shows the most accurate ones only, which are slow."""
+    comparison = compare(samples.lecture())
+    shown = thinning.pictured(comparison, 9)
+    spec, table = latency_ranks.draw(shown, language("en")), groups.group("latency")(comparison, language("en"))
+    assert spec
+    assert table
+    at = [column.key for column in table.columns].index("rank_latency_cpu_1thread")
+    cells = {row[0].value: (row[at].text, row[at].value, row[at].low, row[at].high) for row in table.rows}
+    rows = spec["hconcat"][0]["layer"][0]["data"]["values"]
+    assert {row["name"] for row in rows} == {record.architecture for record in shown.records}
+    for row in rows:
+        assert (row["text"], row["value"], row["low"], row["high"]) == cells[row["name"]], row["name"]
+    assert len(shown.networks) == 9
+    assert max(row["high"] for row in rows) > 9
+    assert all(row["high"] <= panel["encoding"]["x"]["scale"]["domain"][1] for panel in spec["hconcat"]
+               for row in panel["layer"][0]["data"]["values"])  # fmt: skip
 
 
 def test_a_single_sample_has_no_rank() -> None:

@@ -11,6 +11,7 @@ from reporter.charts._plane import across, chart, upward
 from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison, accuracy, front
+from reporter.report.drawing import thinning
 from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import FRONT, Spec, data
@@ -24,13 +25,12 @@ def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Sp
     """Draws published top-1 over a price; a time is that of the newest machine alone."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
-        records, plotted = _records(comparison, key), _plotted(comparison, key)
+        shown, ahead = _shown(comparison, key)
+        plotted = _plotted(shown, key)
         if len(plotted) < 2:
             return None
         quantity = comparison.quantities[key]
         scale = GIGA if key == "macs" else units.scale(quantity, [record.value(key) for record in plotted])
-        ahead = front(plotted, key) if _complete(comparison, records, key) else ()
-        ahead = ahead if key == "macs" else comparison.unmatched(ahead, key)
         first = {record.architecture for record in ahead}
         rows = [_row(record, key, scale.factor, record.architecture in first, language) for record in plotted]
         x = across([row["x"] for row in rows], _title(comparison, key, scale.word, language), width)
@@ -47,9 +47,23 @@ def marks(key: str) -> Callable[[Comparison, Language], str]:
     """What the hollow bubbles and the signs in the chart against this price mean, of those that occur."""
 
     def explained(comparison: Comparison, language: Language) -> str:
-        return " ".join(filter(None, (hollow(_plotted(comparison, key), language), legend(comparison, language))))
+        shown, _ahead = _shown(comparison, key)
+        return " ".join(filter(None, (hollow(_plotted(shown, key), language), legend(shown, language))))
 
     return explained
+
+
+def _shown(comparison: Comparison, key: str) -> tuple[Comparison, tuple[Record, ...]]:
+    """As many networks as are to be shown, those of the Pareto front among them, and this front, that of all networks.
+
+    It is empty where a network lacks the cost or a published accuracy.
+    """
+    whole = thinning.whole(comparison)
+    if not _complete(whole, key):
+        return comparison, ()
+    ahead = front(_plotted(whole, key), key)
+    ahead = ahead if key == "macs" else whole.unmatched(ahead, key)
+    return thinning.chosen(whole, len(comparison.networks), ahead), ahead
 
 
 def _records(comparison: Comparison, key: str) -> Sequence[Record]:
@@ -62,10 +76,10 @@ def _plotted(comparison: Comparison, key: str) -> list[Record]:
     return [record for record in records if record.value(key) and _top1(record) and record.value("parameters")]
 
 
-def _complete(comparison: Comparison, records: Sequence[Record], key: str) -> bool:
+def _complete(comparison: Comparison, key: str) -> bool:
     """Whether every network has a published accuracy and the cost, so that none is missing from the front."""
     _weights, published, count = comparison.coverage
-    costly = sum(bool(record.value(key)) for record in (*records, *comparison.hidden))
+    costly = sum(bool(record.value(key)) for record in _records(comparison, key))
     return published == count == costly
 
 

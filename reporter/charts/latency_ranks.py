@@ -7,6 +7,7 @@ from functools import partial
 from reporter.charts.bars import intervals, names_axis
 from reporter.model import Chart, Record
 from reporter.report.comparison import Comparison
+from reporter.report.drawing import thinning
 from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import Spec
@@ -21,21 +22,26 @@ CROWD = 80
 
 
 def draw(comparison: Comparison, language: Language, narrow: bool = False) -> Spec | None:
-    """A panel per kind of latency of the newest machine, the networks in the order of the first."""
-    machine = comparison.machines[0]
-    found = {key: ranks(comparison, machine, key) for key in TIMES if key in comparison.quantities}
-    ranked = {key: placed for key, placed in found.items() if placed}
+    """A panel per kind of latency of the newest machine, the networks in the order of the first.
+
+    Of many networks some have a row; their ranks are those among all.
+    """
+    machine, whole = comparison.machines[0], thinning.whole(comparison)
+    records = {record.architecture: record for record in comparison.of(machine)}
+    found = {key: ranks(whole, machine, key) for key in TIMES if key in comparison.quantities}
+    shown = {key: {name: rank for name, rank in placed.items() if name in records} for key, placed in found.items()}
+    ranked = {key: placed for key, placed in shown.items() if placed}
     if not ranked or max(len(placed) for placed in ranked.values()) > CROWD:
         return None
-    records = {record.architecture: record for record in comparison.of(machine)}
     names = list(dict.fromkeys(name for placed in ranked.values() for name in placed))
+    last = max(len(names), *(rank.high for placed in ranked.values() for rank in placed.values()))
+    tinted = colors(comparison, records.values())
     panels = []
     for index, (key, placed) in enumerate(ranked.items()):
         rows = [_row(records[name], key, rank, language) for name, rank in placed.items()]
         title = language._("rank: {what}").format(what=language._(comparison.quantities[key].title))
-        shown = colors(comparison, records.values())
         width = NARROW if narrow else WIDTH // len(ranked)
-        panels.append(_panel(rows, title, (names, shown), width, narrow or index == 0))
+        panels.append(_panel(rows, title, (names, tinted, last), width, narrow or index == 0))
     return {"hconcat": panels, "spacing": 24}
 
 
@@ -47,11 +53,11 @@ def _row(record: Record, key: str, rank: Rank, language: Language) -> Spec:
     return {"name": record.architecture, "family": record.family, "about": words, **places}
 
 
-def _panel(rows: list[Spec], title: str, shown: tuple[list[str], dict[str, str]], width: int, names: bool) -> Spec:
-    order, kinds = shown
+def _panel(rows: list[Spec], title: str, shown: tuple[list[str], dict[str, str], int], width: int, names: bool) -> Spec:
+    order, kinds, last = shown
     y = {"field": "name", "type": "nominal", "sort": order, "scale": {"domain": order}, "title": None}
-    x = {"field": "value", "type": "quantitative", "title": title, "axis": {"values": _ticks(len(order))}}
-    domain = {"domain": [0, len(order) * 1.12], "nice": False}
+    x = {"field": "value", "type": "quantitative", "title": title, "axis": {"values": _ticks(last)}}
+    domain = {"domain": [0, last * 1.12], "nice": False}
     return {
         "width": width,
         "height": {"step": STEP},

@@ -58,10 +58,14 @@ def _panel(records: Sequence[Record], setting: str, language: Language, width: i
 
 
 def _times(records: Sequence[Record], setting: str, language: Language) -> list[Spec]:
-    """The latency behind each bar: shares of different times are beside each other."""
+    """The latency behind each bar: shares of different times are beside each other. None where it was not measured."""
     key = f"latency_{setting}"
     found = [(record.architecture, record.readings.get(key)) for record in records]
-    rows = [{"name": name, "start": 100, "text": units.stated(language, each)} for name, each in found if each]
+    rows = [
+        {"name": name, "start": 100, "text": units.stated(language, each)}
+        for name, each in found
+        if each and each.measured
+    ]
     return text(rows, "text", 13, align="left", dx=7)
 
 

@@ -63,8 +63,8 @@ class Comparison:
     """All that was measured; machines side by side, newest first, and never ranked together.
 
     `records` are the eager ones, `modes` those of all other modes. `past` has earlier runs of the newest machine,
-    oldest first; `hidden` the networks that a picture leaves out; `ratios` the history of ratios to a pinned reference;
-    `evidence` what was measured for claims; `ledgers` reads the ledgers of kernels.
+    oldest first; `hidden` the networks of `whole` that a picture leaves out; `ratios` the history of ratios to a pinned
+    reference; `evidence` what was measured for claims; `ledgers` reads the ledgers of kernels.
     """
 
     records: tuple[Record, ...]
@@ -72,6 +72,7 @@ class Comparison:
     machines: tuple[str, ...]
     past: tuple[PastRun, ...] = ()
     hidden: tuple[Record, ...] = ()
+    whole: Comparison | None = None
     modes: tuple[Record, ...] = ()
     ratios: tuple[RatioCurve, ...] = ()
     evidence: Mapping[str, Evidence] = field(default_factory=dict)

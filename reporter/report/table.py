@@ -13,6 +13,8 @@ from reporter.report.comparison import NUMBERS, Comparison
 from reporter.report.language import Language
 
 Value = int | float | str | None
+MOST_WITH_ENDS = 250
+"""Tables of more rows have the ends of intervals in their files only: a page of 1,300 networks would exceed 12 MB."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`text` is read, `value` is sorted and kept; `status` other than ok comes with a `note` that says why."""
+    """`text` is read, `value` is sorted and kept; `status` other than ok comes with a `note` that says why.
+
+    `order` is what the page sorts by, where that is not the value.
+    """
 
     text: str
     value: Value = None
@@ -53,6 +58,7 @@ class Cell:
     status: str = "ok"
     note: str = ""
     best: bool = False
+    order: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,11 @@ class Table:
         """The headings over the columns, each with how many it spans; none where no column has one."""
         runs = [(title, len(list(run))) for title, run in groupby(column.group for column in self.columns)]
         return runs if any(title for title, _ in runs) else []
+
+    @property
+    def has_ends(self) -> bool:
+        """Whether the page has the ends of intervals, for what is downloaded from it."""
+        return len(self.rows) <= MOST_WITH_ENDS
 
     @property
     def marked(self) -> bool:

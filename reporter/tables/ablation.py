@@ -32,10 +32,10 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         Column("step", _("Added")),
         Column("new", _("Network")),
         Column("old", _("Without it")),
-        Column("parameters", _("Parameters"), "%", "1", numeric=True),
-        Column("macs", _("MACs"), "%", "1", numeric=True),
-        Column("time", _("Time ({how})").format(how=how(TIMES[0], language)), "%", "1", numeric=True, interval=True),
-        Column("top1", _("Top-1"), _("points"), "1", numeric=True),
+        Column("parameters", _("Parameters"), "%", "%", numeric=True),
+        Column("macs", _("MACs"), "%", "%", numeric=True),
+        Column("time", _("Time ({how})").format(how=how(TIMES[0], language)), "%", "%", numeric=True, interval=True),
+        Column("top1", _("Top-1"), _("points"), "points", numeric=True),
         Column("source", _("Accuracy from")),
     )
     rows = tuple(

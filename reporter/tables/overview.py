@@ -90,7 +90,7 @@ def _accuracy(cell: Cell, record: Record, language: Language) -> Cell:
     found = accuracy(record)
     if found is None or not found.paper or found.top1 is None:
         return marked(cell, record)
-    return replace(cell, text=f"{units.share(language, found.top1)}*{special(record)}")
+    return replace(cell, text=f"{units.share(language, found.top1)}*{special(record)}", order=found.top1)
 
 
 def paper_note(comparison: Comparison, language: Language) -> str:

@@ -13,6 +13,7 @@ from reporter.model.profiles import implementation
 from reporter.report import units
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
 from reporter.report.cards import part_names, record_structure
+from reporter.report.cards.anchors import anchors
 from reporter.report.cards.provenance import command, origin
 from reporter.report.cards.record_structure import Stage
 from reporter.report.comparison import Comparison
@@ -130,12 +131,9 @@ class Index:
 
 def cards(comparison: Comparison, language: Language) -> tuple[Card, ...]:
     """The cards in the order of the table, each with an anchor of its own."""
-    anchors: dict[str, str] = {}
-    for number, record in enumerate(comparison.networks):
-        plain = "card-" + re.sub(r"[^\w.-]+", "-", record.architecture, flags=re.ASCII)
-        anchors[record.architecture] = f"{plain}-{number}" if plain in anchors.values() else plain
+    anchor = anchors(record.architecture for record in comparison.networks)
     return tuple(
-        card(record, anchors[record.architecture], language, comparison.modes_of(record))
+        card(record, anchor[record.architecture], language, comparison.modes_of(record))
         for record in comparison.networks
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from reporter.model import Record
 from reporter.report.comparison import Comparison, accuracy
 from reporter.report.language import Language
 
@@ -23,13 +25,16 @@ def pictured(comparison: Comparison, most: int) -> Comparison:
     return replace(shown, records=records, machines=machines)
 
 
-def chosen(comparison: Comparison, most: int) -> Comparison:
-    """The same comparison, of more than `most` networks only the Pareto front and the most accurate as published."""
+def chosen(comparison: Comparison, most: int, front: Iterable[Record] | None = None) -> Comparison:
+    """The same comparison, of more than `most` networks only the Pareto front and the most accurate as published.
+
+    `front` is that against MACs if none is given.
+    """
     if len(comparison.networks) <= most:
         return comparison
-    front = {record.architecture for record in comparison.front}
+    ahead = {record.architecture for record in (comparison.front if front is None else front)}
     rank = {
-        record.architecture: (record.architecture not in front, -(((found := accuracy(record)) and found.top1) or 0.0))
+        record.architecture: (record.architecture not in ahead, -(((found := accuracy(record)) and found.top1) or 0.0))
         for record in comparison.networks
     }
     names = set(sorted(rank, key=rank.__getitem__)[:most])
@@ -38,7 +43,13 @@ def chosen(comparison: Comparison, most: int) -> Comparison:
         comparison,
         records=tuple(each for each in comparison.records if each.architecture in names),
         hidden=(*comparison.hidden, *hidden),
+        whole=whole(comparison),
     )
+
+
+def whole(comparison: Comparison) -> Comparison:
+    """The comparison of all networks of which this one has some: ranks and fronts are those of all."""
+    return comparison.whole or comparison
 
 
 def has_narrow_forms(comparison: Comparison) -> bool:
