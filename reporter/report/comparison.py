@@ -13,18 +13,16 @@ from reporter.compare.current_curves import with_current_curves
 from reporter.compare.kernel_changes import Ledgers, no_ledgers
 from reporter.compare.ratio_curves import RatioCurve
 from reporter.compare.rounds import Times, with_intervals
-from reporter.model import GROUPS, Evidence, Quantity, Reading, Record, ReporterError, Status
+from reporter.model import Evidence, Quantity, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
 from reporter.model.records import EAGER
-from reporter.report.present_definitions import defined
+from reporter.report.present_quantities import quantities_of
 from reporter.report.training import training_names
 from reporter.report.training.held_out_accuracy import is_enough, is_one_ranking
 from reporter.stats.shares import Shares
 from reporter.store.history import PastRun
 
 NUMBERS = ("ok", "noisy")
-COUNTED = {"depth": "Longest path", "latency_cpu": "Latency, CPU, all threads"}
-"""Titles in reports that differ from those of records; a latency whose number of threads was set keeps its own."""
 SAMPLED = ("rss_inference_bytes", "rss_process_bytes")
 """Sizes that are measured once and vary from process to process; all others are exact."""
 
@@ -227,7 +225,7 @@ def compare(records: Sequence[Record]) -> Comparison:
     ordered = sorted(records, key=lambda record: (*_order(record), machines.index(record.machine)))
     readings = [reading for record in newest for reading in record.readings.values()]
     modes = tuple(record for record in every if record.mode != EAGER)
-    quantities = training_names.renamed(defined(_quantities(readings)), training_names.start(records))
+    quantities = training_names.renamed(quantities_of(readings), training_names.start(records))
     return Comparison(tuple(ordered), quantities, machines, modes=modes)
 
 
@@ -288,14 +286,3 @@ def natural(name: str) -> tuple[tuple[int, int | str], ...]:
 def _order(record: Record) -> tuple[int, str, tuple[tuple[int, int | str], ...]]:
     """By year, those without one last, then by family, capital letters as small ones: SE-ResNet before SE-ResNeXt."""
     return record.year or MOST["year"], record.family.casefold(), natural(record.architecture)
-
-
-def _quantities(readings: Sequence[Reading]) -> dict[str, Quantity]:
-    """The quantities by key, group by group, in the order in which they were measured; the newest wording counts."""
-    found: dict[str, Quantity] = {}
-    for reading in readings:
-        found.setdefault(reading.quantity.key, reading.quantity)
-    limited = {reading.quantity.key for reading in readings if reading.settings.get("threads")}
-    for key in COUNTED.keys() & found.keys() - limited:
-        found[key] = found[key].model_copy(update={"title": COUNTED[key]})
-    return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))

@@ -1,0 +1,34 @@
+"""Quantities with the titles and definitions that reports print, which may differ from those of records.
+
+Definitions of earlier versions that state the same in other words have present ones. Gradient ratios were combined on
+logarithms before their definition said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reporter.metrics import finetune, gradients, imagenet_accuracy, stages
+from reporter.model import GROUPS, Quantity, Reading
+
+COUNTED = {"depth": "Longest path", "latency_cpu": "Latency, CPU, all threads"}
+"""Titles in reports that differ from those of records; a latency whose number of threads was set keeps its own."""
+REWORDED = (
+    gradients.RATIO,
+    finetune.RATIO,
+    stages.STAGES,
+    *imagenet_accuracy.OF_WEIGHTS,
+    *imagenet_accuracy.BEST,
+)
+
+
+def quantities_of(readings: Sequence[Reading]) -> dict[str, Quantity]:
+    """The quantities by key, group by group, in the order in which they were measured; the newest wording counts."""
+    found: dict[str, Quantity] = {}
+    for reading in readings:
+        found.setdefault(reading.quantity.key, reading.quantity)
+    limited = {reading.quantity.key for reading in readings if reading.settings.get("threads")}
+    updates = {key: {"title": title} for key, title in COUNTED.items() if key not in limited}
+    updates |= {each.key: {"definition": each.definition} for each in REWORDED}
+    found |= {key: found[key].model_copy(update=update) for key, update in updates.items() if key in found}
+    return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))
