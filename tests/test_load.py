@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 from time import process_time
+from types import SimpleNamespace
 
 import pytest
 import samples
@@ -246,4 +247,4 @@ def format_page(table: Table) -> str:
     from reporter.report.output import formats
 
     template = formats._environment(page=True).get_template("blocks/table.html.j2")
-    return template.render(block=table, _=ENGLISH._)
+    return template.render(block=table, report=SimpleNamespace(language=ENGLISH), _=ENGLISH._)

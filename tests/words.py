@@ -18,9 +18,9 @@ from reporter.model import Architecture, Chart, Claim, Metric
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.registry.catalog import collect
 from reporter.report.between_runs.changes import ABOVE, COUNTED, FASTER, KERNELS, SLOWER
-from reporter.report.comparison import COUNTED as RENAMED
 from reporter.report.findings.key_findings import OPENINGS
 from reporter.report.output.formats import folder
+from reporter.report.present_quantities import COUNTED as RENAMED
 from reporter.report.published.published_figures import without_details
 from reporter.report.training.training_names import BY_KEY, TITLES
 from reporter.report.units import ELEMENTS

@@ -74,13 +74,13 @@ def _last_linear(network: nn.Module, side: int) -> Met:
 
 
 @torch.no_grad()
-def _output(network: nn.Module, side: int, begin: Callable[[], None]) -> Any:
+def _output(network: nn.Module, side: int, before_attempt: Callable[[], None]) -> Any:
     """What a network returns for one image of a side, or of the first of COMMON_SIDES that it takes.
 
-    `begin` is called before each attempt. Where it takes none, the error is that of the first side.
+    `before_attempt` is called before each attempt. Where it takes none, the error is that of the first side.
     """
     for each in dict.fromkeys((side, *COMMON_SIDES)):
-        begin()
+        before_attempt()
         output, verdict = attempt(partial(_run, network, each))
         if verdict.status == "ok":
             return output
