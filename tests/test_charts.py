@@ -31,7 +31,7 @@ from reporter.model import Chart, Record
 from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries
 from reporter.report.comparison import Comparison, compare
-from reporter.report.drawing import vega
+from reporter.report.drawing import png_files, vega
 from reporter.report.drawing.label_placement import Bubble, place, spread
 from reporter.report.language import language
 from reporter.report.slide_table import slide_table
@@ -168,10 +168,10 @@ def check_chart(chart: Chart, code: str, name: str, comparison: Comparison) -> N
         assert "#01020" not in drawn, "every sentinel colour is replaced"
         assert "<script>" not in drawn, "which a network is called"
     if name == "lecture" and code == "en":
-        with mock.patch.object(vega, "vl_convert", SimpleNamespace(svg_to_png=small_png)):
-            image = vega.png(vega.file(svg, chart.title))
+        with mock.patch.object(png_files, "vl_convert", SimpleNamespace(svg_to_png=small_png)):
+            image = png_files.png(vega.file(svg, chart.title))
             assert image.startswith(b"\x89PNG")
-            assert chart.name != "timeline" or image == vega.png(vega.file(svg, chart.title))
+            assert chart.name != "timeline" or image == png_files.png(vega.file(svg, chart.title))
 
 
 def test_families_keep_their_colour() -> None:
@@ -359,7 +359,7 @@ def test_pictures_for_slides_are_files_only() -> None:
     assert set(slides) == {"timeline_slide", "table_slide", "stage_strips", "blocks"}
     timeline = ElementTree.fromstring(slides["timeline_slide"].file)
     assert (timeline.get("width"), timeline.get("height")) == ("1600", "900")
-    assert struct.unpack(">II", vega.png(slides["timeline_slide"].file)[16:24]) == (1920, 1080)
+    assert struct.unpack(">II", png_files.png(slides["timeline_slide"].file)[16:24]) == (1920, 1080)
     words = " ".join(timeline.itertext())
     assert all(label in words for label in ("AlexNet", "ResNet", "152 layers", "SENet", "16.4"))
     assert "VGG" not in words
@@ -378,7 +378,7 @@ def test_the_table_for_a_slide_is_a_picture_with_all_its_cells(code: str) -> Non
     assert table
     image = ElementTree.fromstring(picture.file)
     assert (image.get("width"), image.get("height")) == ("1600", "900")
-    assert struct.unpack(">II", vega.png(picture.file)[16:24]) == (1920, 1080)
+    assert struct.unpack(">II", png_files.png(picture.file)[16:24]) == (1920, 1080)
     shown = " ".join(image.itertext())
     words = {word for row in table.rows for cell in row for word in re.findall(r"[^\s*‡§]+", cell.text)}
     words |= {word for column in table.columns for word in f"{column.title} {column.unit}".split()}
@@ -397,7 +397,7 @@ def widths(words: Sequence[Any]) -> list[float]:
         for number, word in enumerate(words)
     )
     size = f'width="{table_slide.WIDTH}" height="{40 * len(words)}"'
-    shown = Image.open(BytesIO(vega.png(f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{texts}</svg>')))
+    shown = Image.open(BytesIO(png_files.png(f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{texts}</svg>')))
     scale, ink = shown.width / table_slide.WIDTH, shown.getchannel("A")
     rows = [ink.crop((0, round(40 * at * scale), ink.width, round(40 * (at + 1) * scale))) for at in range(len(words))]
     return [box[2] / scale for row in rows if (box := row.getbbox())]
@@ -445,3 +445,26 @@ def test_the_axis_of_learning_curves_has_whole_steps_that_were_taken(
     first: int, last: int, parts: int, ticks: list[int]
 ) -> None:
     assert curves._ticks(first, last, parts) == ticks
+
+
+def test_a_process_of_its_own_converts_many_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the same files as this one does, in the same order; where it fails, this one does."""
+    svgs = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="9"/>' for size in (16, 20)]
+    here = [png_files.png(svg) for svg in svgs]
+    monkeypatch.setattr(png_files, "WORTH", 1)
+    converter = png_files.png
+    monkeypatch.setattr(png_files, "png", lambda _: pytest.fail("converted here"))
+    assert png_files.Conversion(svgs).pngs() == here
+    assert here[0] != here[1]
+    monkeypatch.setattr(png_files, "png", converter)
+    monkeypatch.setattr(png_files.sys, "executable", "/nowhere/python")
+    assert png_files.Conversion(svgs).pngs() == here
+
+
+def test_few_charts_are_converted_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting a process takes longer than that."""
+    monkeypatch.setattr(png_files.sys, "executable", "/nowhere/python")
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="9"/>'
+    conversion = png_files.Conversion([svg])
+    assert not conversion._thread.ident
+    assert conversion.pngs() == [png_files.png(svg)]

@@ -25,6 +25,7 @@ from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.comparison import Comparison, compare
 from reporter.report.drawing import vega
+from reporter.report.drawing.png_files import Conversion
 from reporter.report.findings import mode_findings
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import Language, language
@@ -573,7 +574,7 @@ def outputs(comparison: Comparison, tongue: Language, without: Iterable[str] = (
     pictures = build.draw(comparison, tongue, charts)
     claims = collect("reporter.claims", Claim).values()
     made = build.build(comparison, tongue, pictures, tables, claims=claims, evidence=samples.evidence())
-    return build.outputs(made, pictures)
+    return build.outputs(made, pictures, Conversion(picture.file for picture in pictures).pngs())
 
 
 @pytest.mark.usefixtures("specified_charts")

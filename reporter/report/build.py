@@ -23,6 +23,7 @@ from reporter.report.contents import Report
 from reporter.report.display_names import with_display_names
 from reporter.report.drawing import thinning, vega
 from reporter.report.drawing.narrowing import narrowed
+from reporter.report.drawing.png_files import Conversion
 from reporter.report.language import SOURCE, Language, available, language, suffix_of
 from reporter.report.modes import mode_ranking
 from reporter.report.output import csv_tables, formats, latex
@@ -88,6 +89,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
     charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.edition in (None, *inside)]
     for tongue in tongues:
         pictures = draw(comparison, tongue, charts)
+        conversion = Conversion(picture.file for picture in pictures)
         tables = collect("reporter.tables", Tabulation).values()
         claims = collect("reporter.claims", Claim).values()
         built = build(
@@ -102,7 +104,8 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
             evidence=evidence,
             shown=shown,
         )
-        made |= outputs(replace(built, translations=_translations(folder, tongue, tongues)), pictures)
+        translated = replace(built, translations=_translations(folder, tongue, tongues))
+        made |= outputs(translated, pictures, conversion.pngs())
     for name, content in made.items():
         files.write(folder / name, content)
     return [folder / name for name in made]
@@ -205,13 +208,13 @@ def _noted(spec: vega.Spec, note: str) -> vega.Spec:
     return spec | {"title": {"text": spec["title"], "subtitle": note} if "title" in spec else note}
 
 
-def outputs(report: Report, pictures: Iterable[Picture]) -> dict[str, str | bytes]:
-    """The files of one language by name."""
+def outputs(report: Report, pictures: Iterable[Picture], pngs: Iterable[bytes]) -> dict[str, str | bytes]:
+    """The files of one language by name; `pngs` has the PNG file of each picture."""
     suffix = report.language.suffix
     made: dict[str, str | bytes] = {}
-    for picture in pictures:
+    for picture, png in zip(pictures, pngs, strict=True):
         made[f"figures/{picture.figure.file}.svg"] = picture.file
-        made[f"figures/{picture.figure.file}.png"] = vega.png(picture.file)
+        made[f"figures/{picture.figure.file}.png"] = png
     for table in report.tables:
         made[f"tables/{table.name}{suffix}.csv"] = csv_tables.to_csv(table)
         made[f"tables/{table.name}{suffix}.tex"] = latex.to_tex(table, report.language)

@@ -1,4 +1,4 @@
-"""Vega-Lite charts as SVG files, SVG in the page and PNG, and what all charts share.
+"""Vega-Lite charts as SVG files and SVG in the page, and what all charts share.
 
 Colours that depend on light or dark are drawn as sentinels and replaced afterwards: by CSS variables in the page, by
 the light colours on white in files.
@@ -199,9 +199,3 @@ def least_legible(svg: str) -> Extent:
         return Extent(0, 0)
     width, height = (math.ceil(float(side) * LEAST_LABEL / min(sizes)) for side in box.groups())
     return Extent(width, height)
-
-
-def png(svg: str) -> bytes:
-    """A file's SVG as a PNG that fills a slide of 1920 x 1080 pixels; a chart taller than that keeps its size."""
-    width, height = (float(re.findall(rf'\b{side}="([\d.]+)"', svg)[0]) for side in ("width", "height"))
-    return bytes(vl_convert.svg_to_png(svg, scale=max(1.0, min(1920 / width, 1080 / height))))
