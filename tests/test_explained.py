@@ -11,6 +11,7 @@ from typing import Any
 import mode_samples
 import profile_samples as profiles
 import pytest
+import samples
 
 from reporter.charts import operator_shares, pair_bars, roofline
 from reporter.model import Reading, Record, Status
@@ -22,6 +23,8 @@ from reporter.report.headline_latency import how
 from reporter.report.language import language
 from reporter.report.modes import mode_kernels
 from reporter.report.output import csv_tables, summary
+from reporter.report.page.run_environment import environment
+from reporter.report.sections import Terms
 from reporter.report.units import decimals
 from reporter.report.why import operator_names, operator_pairs, record_profiles, rooflines
 from reporter.tables import ceiling_shares, mode_operators, pair_table
@@ -471,3 +474,31 @@ def test_names_of_operators() -> None:
     assert {kind: {operator_names.kind(each) for each in names} for kind, names in kinds.items()} == {
         kind: {kind} for kind in kinds
     }
+
+
+def test_the_instruction_sets_that_no_kernel_used_are_named() -> None:
+    """What one architecture or mode used, the machine used; a record without kernels says nothing."""
+
+    def with_sets(record: Record, used: list[str], unused: list[str]) -> Record:
+        detail = {"instruction_sets": {"exercised": used, "not_exercised": unused, "not_available": ["sve"]}}
+        listed = profiles.reading("operators", 3).model_copy(update={"detail": detail})
+        return record.model_copy(update={"readings": record.readings | {"operators": listed}})
+
+    first, second, third = samples.few()[:3]
+    mode = with_sets(third, ["avx512_core_bf16"], ["sse41", "avx", "avx512_core"]).model_copy(
+        update={"mode": "bf16+channels_last"}
+    )
+    records = [
+        with_sets(first, ["avx512_core", "avx"], ["sse41", "avx512_core_bf16"]),
+        with_sets(second, ["avx512_core"], ["sse41", "avx", "avx512_core_bf16"]),
+        third,
+        mode,
+    ]
+    [facts, *_] = environment(compare(records), ENGLISH).blocks
+    assert isinstance(facts, Terms)
+    found = dict(facts.terms)
+    assert found["Instruction sets that kernels used"] == "avx, avx512_core, avx512_core_bf16"
+    assert found["Instruction sets that no kernel used"] == "sse41"
+    [plain, *_] = environment(compare([third]), ENGLISH).blocks
+    assert isinstance(plain, Terms)
+    assert not [name for name, _ in plain.terms if "kernel" in name]

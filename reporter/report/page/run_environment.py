@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from reporter.model import Record
 from reporter.report import run_days
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
@@ -26,12 +27,38 @@ def environment(comparison: Comparison, language: Language) -> Section:
         described = record.machine_facts | _labeled_gpus(record.machine_facts.get("gpu_details"), language)
         facts |= {**_labeled(described, machine_labels(language)), **record.environment}
         facts |= {name: versions for name, versions in packages(modes).items() if name not in record.environment}
+        facts |= _instruction_sets([*comparison.of(machine), *modes], language)
         blocks.append(Terms(_pairs(facts, language)))
     settings = _pairs(_labeled(comparison.newest.settings, setting_labels(language)), language)
     if settings:
         several = run_days.has_several([*comparison.records, *comparison.modes])
         blocks += [Text(_("Settings of the last run:") if several else _("Settings of the run:")), Terms(settings)]
     return Section("environment", _("The environment"), tuple(blocks))
+
+
+def _instruction_sets(records: Iterable[Record], language: Language) -> dict[str, object]:
+    """The instruction sets of the kernels of a machine, and those that it has and no kernel used.
+
+    Nothing where no kernels were listed: see worker/profiling/instruction_sets.py.
+    """
+    listed = list(_listed_sets(records))
+    used = dict.fromkeys(name for sets in listed for name in _names(sets, "exercised"))
+    unused = dict.fromkeys(name for sets in listed for name in _names(sets, "not_exercised") if name not in used)
+    _ = language._
+    return {_("Instruction sets that kernels used"): sorted(used), _("Instruction sets that no kernel used"): [*unused]}
+
+
+def _listed_sets(records: Iterable[Record]) -> Iterator[Mapping[str, object]]:
+    for record in records:
+        if (reading := record.readings.get("operators")) and reading.measured:
+            sets = reading.detail.get("instruction_sets")
+            if isinstance(sets, dict):
+                yield sets
+
+
+def _names(sets: Mapping[str, object], key: str) -> list[str]:
+    names = sets.get(key)
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def machine_labels(language: Language) -> dict[str, str]:
