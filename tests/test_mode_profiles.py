@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ from reporter.worker.variants.mode_variants import in_engine
 MIXED = Architecture(
     name="mixed", family="Own", year=None, paper="", input_size=32, classes=10, build=lambda _: Mixed()
 )
-METRICS = {metric.name: metric for metric in (*OPERATORS, *STAGES) if metric.profile}
+METRICS = {metric.name: metric for metric in (*OPERATORS, *STAGES) if metric.profile and metric.device == "cpu"}
 QUICK = Conditions(**PRESETS["quick"]).model_copy(update={"seconds": 0.02})
 
 
@@ -90,6 +91,27 @@ def test_an_engine_lists_its_operators(tmp_path: Path, name: str) -> None:
     assert all(row.kernel for row in rows)
     assert sum(row.seconds for row in found.operators) == pytest.approx(found.latency)
     assert 0.2 < found.coverage < 2
+
+
+@pytest.mark.slow
+def test_compiled_code_lists_its_kernels(tmp_path: Path) -> None:
+    """Those that were generated, by their names, and those of the libraries that it calls."""
+    if reason := engines()["compile"].unavailable():
+        pytest.skip(reason)
+    found = {each.quantity.key: each for _, each in measured(tmp_path, "compile", metrics=["operators"])}
+    for setting in ("cpu_1thread", "cpu"):
+        reading = found[f"operators_coverage_{setting}"]
+        assert reading.measured, reading.reason
+        rows: Any = reading.detail["operators"]
+        calls = {(row["operator"], row["kernel"]): row["calls"] for row in rows}
+        convolutions = {kernel: count for (name, kernel), count in calls.items() if "convolution" in name}
+        assert sum(convolutions.values()) == 4
+        assert all(kernel not in ("native", "inductor") for kernel in convolutions)
+        generated = [name for name, kernel in calls if kernel == "inductor"]
+        assert any("max_pool2d" in name for name in generated)
+        assert all(name.startswith("cpp_") for name in generated)
+        assert any(kernel == "gemm" for _, kernel in calls), "the linear layer"
+    assert found["operators"].value
 
 
 def test_the_operators_of_an_engine_are_grouped_and_scaled() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -25,14 +26,18 @@ from reporter.model import Architecture, Metric, Reading
 from reporter.model.attempts import LONGEST_REASON, attempt
 from reporter.model.device_states import STATES
 from reporter.model.modes import Mode, parse
+from reporter.model.profiles import LayerKernel
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import BEST, best
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import engines
 from reporter.worker import entry
+from reporter.worker.device import Device
 from reporter.worker.latency import timing
 from reporter.worker.latency.curve_points import CurveTiming
 from reporter.worker.latency.fitting_batch import largest, with_fitting_batch
+from reporter.worker.profiling import device_kernels, operator_times, stage_times
+from reporter.worker.profiling.operator_times import OperatorProfile
 from reporter.worker.subject import Subject
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_readings import gpu_precisions
@@ -49,10 +54,15 @@ def in_modes(
     architecture: Architecture = ENTRY,
     batch: int = CONDITIONS.throughput_batch,
     trains: bool = False,
+    profiles: Sequence[str] = (),
 ) -> dict[tuple[str, str], Reading]:
-    """The readings of a job that times single images and batches in modes on cuda:1, and training steps of an image."""
+    """The readings of a job that times single images and batches in modes on cuda:1, and training steps of an image.
+
+    With `profiles`, those of these metrics instead.
+    """
     bench.monkeypatch.setattr(entry, "find", lambda name: architecture)
     keys = (f"latency_{bench.kind}", f"throughput_{bench.kind}", *([f"train_step_{bench.kind}"] if trains else ()))
+    keys = (*profiles,) or keys
     update = {"throughput_batch": batch} | ({"batch_size": 1, "image_size": SIZE // 2} if trains else {})
     conditions = CONDITIONS.model_copy(update=update)
     job = Job(
@@ -97,6 +107,43 @@ def test_the_times_of_modes_are_those_of_the_device(monkeypatch: pytest.MonkeyPa
         assert found[mode, "throughput_cuda"].value == pytest.approx(rate, 1e-3), "batches in a row, as in eager"
         assert found[mode, "output_error"].measured
     bench.check_other_device()
+
+
+def test_a_mode_has_the_operators_and_stages_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels are those of the mode's calls; a stage lasts until the device is done with it."""
+    called: list[int] = []
+    types: list[torch.dtype] = []
+
+    def device_profile(call: Callable[[], Tensor], device: Device) -> tuple[OperatorProfile, list[LayerKernel]]:
+        before = bench.machine.devices[1].operators
+        types.append(call().dtype)
+        called.append(bench.machine.devices[1].operators - before)
+        return operator_times.from_lists([[("", "aten::conv2d", "sm90_gemm", SECONDS)]], 2 * SECONDS)
+
+    bench = Bench(monkeypatch)
+    monkeypatch.setattr(device_kernels, "device_profile", device_profile)
+    monkeypatch.setattr(stage_times, "perf_counter", bench.machine.look)
+    found = in_modes(bench, "channels_last", "bf16", profiles=["operators_cuda", "stages_cuda"])
+    assert found.keys() == {
+        (mode, key) for mode in ("channels_last", "bf16") for key in ("operators_coverage_cuda", "stages_coverage_cuda")
+    }
+    assert called == [kernels("channels_last"), kernels("bf16")]
+    assert types == [torch.float32, torch.bfloat16]
+    for mode, count in zip(("channels_last", "bf16"), called, strict=True):
+        assert found[mode, "operators_coverage_cuda"].detail["operators"]
+        stages = found[mode, "stages_coverage_cuda"]
+        rows = stages.detail["stages"]
+        assert isinstance(rows, list)
+        assert sum(round(count * row["share"]) for row in rows) == count  # type: ignore[index, call-overload]
+        assert stages.value == pytest.approx(count * (LAUNCH + SECONDS) / (LAUNCH + count * SECONDS), 0.01)
+
+
+@pytest.mark.filterwarnings("ignore:CUDA is not available")
+def test_operators_that_the_profiler_does_not_list_have_a_reason_in_each_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulated device runs on the processor, where there are no kernels of a GPU."""
+    found = in_modes(Bench(monkeypatch), "channels_last", profiles=["operators_cuda"])
+    reading = found["channels_last", "operators_coverage_cuda"]
+    assert (reading.status, reading.reason) == ("unsupported", "torch.profiler lists no kernels of the device")
 
 
 def test_the_readings_of_a_mode_have_the_device_and_its_precision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,5 +95,5 @@ def measure_cuda(subject: Subject) -> Iterator[Reading]:
 ENTRIES = (
     Metric("operators", (*COVERAGE.values(), OPERATORS), measure, process="profiling", device="cpu", profile=True),
     Metric("kernels", (KERNELS,), measure_kernels, process="profiling", device="cpu", on_request=True, profile=True),
-    Metric("operators_cuda", (ON_GPU,), measure_cuda, process="profiling cuda", device="cuda"),
+    Metric("operators_cuda", (ON_GPU,), measure_cuda, process="profiling cuda", device="cuda", profile=True),
 )

@@ -64,12 +64,12 @@ def measure(subject: Subject) -> Iterator[Reading]:
 
 def measure_cuda(subject: Subject) -> Iterator[Reading]:
     """Times the stages on a GPU."""
-    from reporter.worker.profiling.operator_pass import read_stages_of_device
+    from reporter.worker.profiling.operator_pass import profilers, read_stages_of_device
 
-    yield read_stages_of_device(ON_GPU, subject)
+    yield read_stages_of_device(ON_GPU, profilers(subject).of("cuda", stages=True), subject.place)
 
 
 ENTRIES = (
     Metric("stages", (STAGES, *COVERAGE.values()), measure, process="profiling", device="cpu", profile=True),
-    Metric("stages_cuda", (ON_GPU,), measure_cuda, process="profiling cuda", device="cuda"),
+    Metric("stages_cuda", (ON_GPU,), measure_cuda, process="profiling cuda", device="cuda", profile=True),
 )

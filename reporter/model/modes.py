@@ -24,7 +24,7 @@ DEFAULT, ALL = "default", "all"
 SETS = (DEFAULT, ALL)
 TIMED_BY_DEFAULT = ("latency_cpu_1thread", "latency_cpu", *(f"latency_{each}" for each in ACCELERATORS))
 """The times that the sets `default` and `all` take, as far as --metrics asks for them."""
-PROFILED_BY_DEFAULT = ("operators",)
+PROFILED_BY_DEFAULT = ("operators", "operators_cuda")
 """The profiles that they take."""
 
 ALTERNATION = "alternation_"

@@ -187,20 +187,18 @@ def read_stages(quantity: Quantity, found: Profiler) -> Reading:
     return _stages_reading(quantity, found.stages)
 
 
-def read_stages_of_device(quantity: Quantity, subject: Subject) -> Reading:
+def read_stages_of_device(quantity: Quantity, found: Profiler, place: Device) -> Reading:
     """The same of an accelerator, which is waited for wherever a stage begins."""
-    place, network, images = subject.place, subject.network, subject.inputs(1)
+    assert found.network is not None
 
     def call() -> None:
-        network(next(images))
+        found.call()
         place.synchronize()
 
     with torch.inference_mode():
         call()
-        effort = Effort(subject.conditions.seconds * SHARE)
-        return _stages_reading(
-            quantity, stage_profile(call, network, stage_groups(subject), effort, wait=place.synchronize)
-        )
+        stages = stage_profile(call, found.network, found.groups, found.effort, wait=place.synchronize)
+    return _stages_reading(quantity, stages)
 
 
 def _stages_reading(quantity: Quantity, stages: StageProfile) -> Reading:
