@@ -15,8 +15,8 @@ from reporter.model import Engine
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS
 from reporter.registry.catalog import collect
 
-RUNS = ("reference", "reference-engines")
-"""The runs by their folders: a mode of both is described by the first, which has more rounds."""
+RUNS = ("reference", "reference-engines", "reference-modes")
+"""The runs by their folders: a mode of several is described by the first, which has more rounds and architectures."""
 PAGE = (ROOT / "docs" / "modes.md").read_text(encoding="utf-8")
 PROSE = " ".join(PAGE.split())
 KEYS = ("speedup_latency_cpu_1thread", "speedup_latency_cpu")
@@ -43,7 +43,8 @@ def rows(run: str) -> list[str]:
         cells = [f"{each.median():.2f} ({each.min():.2f}–{each.max():.2f})" for each in (readings[key] for key in KEYS)]
         prepared = readings["prepare_seconds"]
         cells.append(f"{prepared.median():.1f} s ({prepared.min():.1f}–{prepared.max():.1f})")
-        cells.append(f"{100 * readings['output_error'].max():.1g} %")
+        error = 100 * readings["output_error"].max()
+        cells.append(f"{error:.0f} %" if error >= 10 else f"{error:.1g} %")
         found.append(f"| `{mode}` | {' | '.join(cells)} |")
     return found
 
@@ -90,7 +91,7 @@ def test_the_sentences_on_the_figures_are_those_of_the_committed_run() -> None:
     times = samples[(samples["mode"] != "eager") & samples["key"].isin(("latency_cpu", "latency_cpu_1thread"))]
     rounds = times.groupby(["mode", "architecture", "key"])["round"].nunique()
     assert (rounds == 2).mean() > 0.5
-    assert "measured the default modes in three rounds" in PROSE
+    assert "in the default modes in three rounds" in PROSE
     samples = results("reference").samples
     assert set(samples[samples["key"].isin(KEYS)].groupby(["mode", "architecture", "key"])["round"].nunique()) == {3}
     samples = results().samples
@@ -98,6 +99,27 @@ def test_the_sentences_on_the_figures_are_those_of_the_committed_run() -> None:
     disturbed = samples.query("architecture == 'resnet50' and mode == 'channels_last' and key == @KEYS[0]")["value"]
     assert both.format(*disturbed, speedups("channels_last", KEYS[0])["resnet50"]) in PROSE
     assert speedups("bf16+channels_last", KEYS[0]).idxmax() == "resnet50"
+
+
+def test_the_sentences_on_the_modes_of_six_architectures_are_those_of_the_committed_run() -> None:
+    values = results("reference-modes").values.reset_index()
+    found = {key: values.pivot(index="architecture", columns="mode", values=key) for key in KEYS}
+    gains = found[KEYS[1]]
+    assert len(gains) == 6
+    assert "`int8+openvino` is the fastest mode of all six" in PROSE
+    for each in found.values():
+        assert set(each.drop(columns="eager").idxmax(axis=1)) == {"int8+openvino"}
+    assert "gains more than `onnxruntime` in fp32 on VGG-16 alone, with all threads" in PROSE
+    assert list(gains.index[gains["int8+onnxruntime"] > gains["onnxruntime"]]) == ["vgg16"]
+    assert f"`compile` gains {gains['compile'].min():.2f} or more on each, most on GoogLeNet" in PROSE
+    assert gains["compile"].idxmax() == "googlenet"
+    prepared = values[values["mode"] == "compile"]["prepare_seconds"]
+    assert f"preparing it took {prepared.min():.0f} s to {prepared.max():.0f} s" in PROSE
+    assert f"`torchscript` gains {gains['torchscript'].max() - 1:.0%} at most".replace("%", " %") in PROSE
+    errors = values.set_index(["mode", "architecture"])["output_error"]["int8+openvino"]
+    assert f"an output error of up to {100 * errors.max():.0f} % of the range" in PROSE
+    samples = results("reference-modes").samples
+    assert set(samples[samples["key"].isin(KEYS)].groupby(["mode", "architecture", "key"])["round"].nunique()) == {3}
 
 
 def test_every_engine_has_a_figure_for_nearly_all_architectures() -> None:
