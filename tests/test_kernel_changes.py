@@ -432,6 +432,54 @@ def test_a_layer_that_runs_twice_is_compared_call_by_call() -> None:
     assert compared == 2
 
 
+TRANSPOSED = profiles.calls(["head"])[0].model_copy(
+    update={
+        "operator": "aten::addmm",
+        "kernel": "gemm",
+        "library": "MKL",
+        "shapes": "1x128, 128x10 -> 1x10",
+        "macs": 1280,
+    }
+)
+AS_IT_IS = TRANSPOSED.model_copy(
+    update={
+        "operator": "mkldnn::_linear_pointwise",
+        "kernel": "brg_matmul:avx512_core",
+        "library": "",
+        "shapes": "1x128, 10x128 -> 1x10",
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "changed", "other"),
+    [
+        pytest.param([TRANSPOSED], [AS_IT_IS], 1, 0, id="alone"),
+        pytest.param([TRANSPOSED] * 2, [TRANSPOSED, AS_IT_IS], 1, 0, id="one of two calls"),
+        pytest.param([TRANSPOSED] * 2, [AS_IT_IS], 0, 3, id="fewer calls"),
+        pytest.param([TRANSPOSED], [(AS_IT_IS, {"macs": 0})], 0, 2, id="unknown MACs"),
+        pytest.param([(TRANSPOSED, {"macs": 0})], [(AS_IT_IS, {"macs": 0})], 0, 2, id="no MACs"),
+        pytest.param([TRANSPOSED], [(AS_IT_IS, {"macs": 2560})], 0, 2, id="other MACs"),
+        pytest.param([TRANSPOSED], [(AS_IT_IS, {"shapes": "1x64, 20x64 -> 1x20"})], 0, 2, id="another output"),
+        pytest.param([TRANSPOSED], [(AS_IT_IS, {"layer": "fc"})], 0, 2, id="another layer"),
+        pytest.param([TRANSPOSED], [(AS_IT_IS, {"operator": "aten::addmm"})], 0, 2, id="another definition"),
+    ],
+)
+def test_a_linear_layer_that_runs_in_another_operator_has_other_shapes(
+    base: list[Any], new: list[Any], changed: int, other: int
+) -> None:
+    """An operator may get the weight transposed; a call of the same operator with other shapes is another layer."""
+    sides = [
+        [each[0].model_copy(update=each[1]) if isinstance(each, tuple) else each for each in side]
+        for side in (base, new)
+    ]
+    swaps, compared, unmatched = changed_calls(*sides)
+    named = [("gemm (MKL)", "brg_matmul:avx512_core", ("head",))] * changed
+    assert [(swap.base, swap.new, swap.layers) for swap in swaps] == named
+    assert 2 * compared + unmatched == len(base) + len(new)
+    assert unmatched == other
+
+
 def test_a_baseline_in_the_folder_of_the_run_keeps_its_ledgers(tmp_path: Path) -> None:
     place = folder(tmp_path / "a")
     before = baseline(Settings(baseline=str(place)), place)

@@ -5,7 +5,8 @@ of both sides are read only where they differ. A product of matrices that ran in
 kernel, too, if the library is known on both sides; another version of it is named beside a finding. Kernels are
 compared between records of one machine, mode and thread setting, taken under the same conditions except for environment
 variables and the versions of the mode's engine, which are named beside the finding. A layer is compared if both sides
-ran it with the same shapes: another definition of the network is no change of kernels.
+ran it with the same shapes, or in two operators with as many MACs and outputs: another definition of the network is no
+change of kernels.
 
 torch.compile numbers the kernels that it generates, `cpp_fused_relu_3`, and another version of torch may fuse and
 number them differently. The ledger has such a name as the operator and `inductor` as the kernel, so that these calls
