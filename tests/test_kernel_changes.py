@@ -399,6 +399,66 @@ def test_the_times_are_beside_the_finding(tmp_path: Path, factor: float, effect:
     assert by_setting["cpu_1thread"].ratio == pytest.approx(factor, rel=0.05)
 
 
+def steady(record: Record, factor: float = 1.0) -> Record:
+    """The record with a latency of four rounds that differ by less than 0.3 %."""
+    rounds = (6,) * 4
+    samples = tuple(0.01 * factor * (1 + 1e-4 * number) for number in range(sum(rounds)))
+    latency = record.readings["latency_cpu_1thread"].model_copy(update={"samples": samples, "rounds": rounds})
+    return record.model_copy(update={"readings": record.readings | {"latency_cpu_1thread": latency}})
+
+
+def beside(factors: Sequence[float], changed: Sequence[str]) -> dict[str, tuple[str, float | None]]:
+    """What the times say beside the kernels of `changed`, where the latencies of NAMES changed by these factors."""
+    usual, other = profiles.calls(), profiles.calls(**RENAMED)
+    rows = dict.fromkeys(NAMES, usual), {name: other if name in changed else usual for name in NAMES}
+    by_factor = dict.fromkeys(NAMES, 1.0), dict(zip(NAMES, factors, strict=True))
+    sides = [
+        [
+            profiles.profiled(steady(each, by[each.architecture]), ledger=ran[each.architecture], taken=["cpu_1thread"])
+            for each in records()
+        ]
+        for by, ran in zip(by_factor, rows, strict=True)
+    ]
+
+    def ledgers(side: int) -> kernel_changes.Ledgers:
+        by_name = {each.architecture: each for each in sides[side]}
+        return lambda _, name: profiles.ledger(by_name[name], rows[side][name])
+
+    found = folders.compare(*sides, ledgers=(ledgers(0), ledgers(1)))
+    return {each.architecture: (each.kernels.time, each.kernels.ratio) for each in found.changes if each.kernels}
+
+
+SLOWER, FASTER, UNRESOLVED = "slower", "faster", "not resolved"
+
+
+@pytest.mark.parametrize(
+    ("factors", "effects"),
+    [
+        pytest.param((5, 5, 5), [SLOWER] * 3, id="all by the same factor"),
+        pytest.param((2, 5, 10), [SLOWER] * 3, id="all by other factors"),
+        pytest.param((0.5, 0.5, 0.4), [FASTER] * 3, id="all faster"),
+        pytest.param((1.1, 1.1, 1.1), [UNRESOLVED] * 3, id="all by less than drift may reach"),
+        pytest.param((1.01, 0.99, 1.1), [UNRESOLVED, UNRESOLVED, SLOWER], id="all, of which one is slower"),
+        pytest.param((5, 5, 1.01), [SLOWER] * 2, id="most, and the other is as before"),
+        pytest.param((1.5, 1.5, 1.5), [UNRESOLVED] * 2, id="most, on a slower machine"),
+        pytest.param((0.5, 1.5, 0.5), [UNRESOLVED, SLOWER], id="most, on a faster machine"),
+        pytest.param((1.1, 1.1, 1.1), [UNRESOLVED], id="one, with drift"),
+        pytest.param((1.5, 1.5, 1.5), [UNRESOLVED], id="one, on a slower machine"),
+        pytest.param((1.8, 1.5, 1.5), [SLOWER], id="one that is slower than the machine"),
+        pytest.param((0.97, 0.9, 0.9), [UNRESOLVED], id="one that is slower by less than the machine is faster"),
+    ],
+)
+def test_what_most_architectures_share_is_drift_unless_their_kernels_changed(
+    factors: tuple[float, float, float], effects: Sequence[str]
+) -> None:
+    """The ratio is that of the latencies in every case."""
+    changed = NAMES[: len(effects)]
+    found = beside(factors, changed)
+    assert {name: effect for name, (effect, _) in found.items()} == dict(zip(changed, effects, strict=True))
+    for name, factor in zip(changed, factors, strict=False):
+        assert found[name][1] == pytest.approx(factor, rel=1e-6)
+
+
 def test_the_document_and_the_exit_code(tmp_path: Path) -> None:
     base, new = folder(tmp_path / "a"), folder(tmp_path / "b", changed=["vgg16"])
     for gate, code in (("exact", 1), ("any", 1), ("never", 0)):
@@ -430,6 +490,54 @@ def test_a_layer_that_runs_twice_is_compared_call_by_call() -> None:
     swaps, compared, _ = changed_calls([row, row], [row, other])
     assert [swap.layers for swap in swaps] == [(row.layer,)]
     assert compared == 2
+
+
+TRANSPOSED = profiles.calls(["head"])[0].model_copy(
+    update={
+        "operator": "aten::addmm",
+        "kernel": "gemm",
+        "library": "MKL",
+        "shapes": "1x128, 128x10 -> 1x10",
+        "macs": 1280,
+    }
+)
+AS_IT_IS = TRANSPOSED.model_copy(
+    update={
+        "operator": "mkldnn::_linear_pointwise",
+        "kernel": "brg_matmul:avx512_core",
+        "library": "",
+        "shapes": "1x128, 10x128 -> 1x10",
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "changed", "other"),
+    [
+        pytest.param([TRANSPOSED], [AS_IT_IS], 1, 0, id="alone"),
+        pytest.param([TRANSPOSED] * 2, [TRANSPOSED, AS_IT_IS], 1, 0, id="one of two calls"),
+        pytest.param([TRANSPOSED] * 2, [AS_IT_IS], 0, 3, id="fewer calls"),
+        pytest.param([TRANSPOSED], [(AS_IT_IS, {"macs": 0})], 0, 2, id="unknown MACs"),
+        pytest.param([(TRANSPOSED, {"macs": 0})], [(AS_IT_IS, {"macs": 0})], 0, 2, id="no MACs"),
+        pytest.param([TRANSPOSED], [(AS_IT_IS, {"macs": 2560})], 0, 2, id="other MACs"),
+        pytest.param([TRANSPOSED], [(AS_IT_IS, {"shapes": "1x64, 20x64 -> 1x20"})], 0, 2, id="another output"),
+        pytest.param([TRANSPOSED], [(AS_IT_IS, {"layer": "fc"})], 0, 2, id="another layer"),
+        pytest.param([TRANSPOSED], [(AS_IT_IS, {"operator": "aten::addmm"})], 0, 2, id="another definition"),
+    ],
+)
+def test_a_linear_layer_that_runs_in_another_operator_has_other_shapes(
+    base: list[Any], new: list[Any], changed: int, other: int
+) -> None:
+    """An operator may get the weight transposed; a call of the same operator with other shapes is another layer."""
+    sides = [
+        [each[0].model_copy(update=each[1]) if isinstance(each, tuple) else each for each in side]
+        for side in (base, new)
+    ]
+    swaps, compared, unmatched = changed_calls(*sides)
+    named = [("gemm (MKL)", "brg_matmul:avx512_core", ("head",))] * changed
+    assert [(swap.base, swap.new, swap.layers) for swap in swaps] == named
+    assert 2 * compared + unmatched == len(base) + len(new)
+    assert unmatched == other
 
 
 def test_a_baseline_in_the_folder_of_the_run_keeps_its_ledgers(tmp_path: Path) -> None:

@@ -376,11 +376,22 @@ def without_onednn(*given: Any) -> Tensor:
         torch._C._set_mkldnn_enabled(True)
 
 
+def in_onednn(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A linear layer that oneDNN gets, with its weight as it is; a BLAS library gets it transposed."""
+    found: Tensor = torch.ops.mkldnn._linear_pointwise(images, weight, bias, "none", [], "")
+    return found
+
+
 CONVOLUTION = nn.functional.conv2d
 
 
-@pytest.mark.parametrize("path", [in_channels_last, without_onednn])
-@pytest.mark.parametrize("layer", ["plain", "grouped"])
+@pytest.mark.parametrize(
+    ("path", "layer"),
+    [
+        *((path, layer) for path in (in_channels_last, without_onednn) for layer in ("plain", "grouped")),
+        (in_onednn, "head"),
+    ],
+)
 def test_a_torch_that_sends_one_layer_down_another_path_is_found_by_name(
     path: Callable[..., Tensor],
     layer: str,
@@ -388,16 +399,16 @@ def test_a_torch_that_sends_one_layer_down_another_path_is_found_by_name(
     rows: list[LayerKernel],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    weight = network.get_submodule(layer).weight
-    monkeypatch.setattr(
-        nn.functional, "conv2d", lambda *given: path(*given) if given[1] is weight else CONVOLUTION(*given)
-    )
+    function = "linear" if layer == "head" else "conv2d"
+    weight, usual = network.get_submodule(layer).weight, getattr(nn.functional, function)
+    monkeypatch.setattr(nn.functional, function, lambda *given: path(*given) if given[1] is weight else usual(*given))
     with torch.inference_mode():
         found = recorded(network, partial(network, IMAGES))
     swaps, compared, _ = changed_calls(rows, found)
     assert {name for swap in swaps for name in swap.layers} == {layer}
     assert all(swap.base != swap.new for swap in swaps)
     assert compared == len(rows)
+    assert sum(row.macs for row in found) == sum(row.macs for row in rows)
 
 
 @pytest.mark.skipif(not torch.backends.cpu.get_cpu_capability().startswith("AVX"), reason="has no larger set")

@@ -12,6 +12,7 @@ levels.py         changes of level in the run history, for the report
 log_times.py      logarithms of the times of one side, and their noise between rounds, architectures and runs
 paired.py         the statistical gate of `reporter ab`
 kernel_changes.py  layers that ran another kernel than before
+kernel_effects.py  what the times say beside a changed kernel
 changed_calls.py  the layers of two lists of calls whose kernel changed
 unnamed_calls.py  calls of ledgers without layers, matched by their order
 kernel_digests.py  the digests of the kernels in a record, and whether they differ

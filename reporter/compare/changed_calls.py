@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
+from math import prod
 
 from reporter.compare.differences import KernelSwap
 from reporter.compare.unnamed_calls import Match, matched
@@ -12,17 +14,26 @@ from reporter.model.profiles import ONEDNN, LayerKernel, implementation
 
 ChangedCalls = tuple[tuple[KernelSwap, ...], int, int]
 """The layers whose kernel changed, how many calls were compared, and how many were not."""
+Work = tuple[str, int, int]
+"""A layer, and the MACs and elements of the output of one of its calls."""
 
 
 def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> ChangedCalls:
     """The layers whose kernel changed, by both names, the most frequent first; how many calls were compared, and how
     many were not, because the other side has no call of that layer with these shapes. Calls without a layer are matched
     by their order, and named by their operator; so are those of a layer that has more of them on one side.
+
+    Operators may get the same factors in other shapes: `aten::addmm` has the weight of a linear layer transposed, and
+    `mkldnn::_linear_pointwise` as it is. What is left of a layer is therefore matched by MACs and elements of the
+    output where both sides have as many such calls, if their operators differ. The same operator with other shapes is
+    another definition of the layer.
     """
     before, now = (_by_layer([call for call in calls if call.layer]) for calls in (base, new))
     common = [pair for place in before if place in now for pair in _paired(before[place], now[place])]
     unnamed = [[call for call in calls if not call.layer] for calls in (base, new)]
     common += matched(*unnamed)
+    rest = (_left(calls, [pair[side] for pair in common]) for side, calls in enumerate((base, new)))
+    common += _of_other_operators(*rest)
     swapped: dict[tuple[str, str], list[str]] = defaultdict(list)
     for pair in common:
         if names := _names(*pair):
@@ -43,6 +54,32 @@ def _by_layer(calls: Sequence[LayerKernel]) -> dict[tuple[str, str], list[LayerK
 def _paired(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> list[Match]:
     """The calls of a layer with the same shapes, by their number, unless one side has a call more: a copy before."""
     return list(zip(base, new, strict=True)) if len(base) == len(new) else matched(base, new)
+
+
+def _left(calls: Iterable[LayerKernel], taken: Iterable[LayerKernel]) -> dict[Work, list[LayerKernel]]:
+    """The calls of named layers that have MACs and are not among those taken, in their order."""
+    matched_before = Counter(taken)
+    found: dict[Work, list[LayerKernel]] = defaultdict(list)
+    for call in calls:
+        if matched_before[call]:
+            matched_before[call] -= 1
+        elif call.layer and call.macs:
+            found[call.layer, call.macs, _outputs(call)].append(call)
+    return found
+
+
+def _outputs(call: LayerKernel) -> int:
+    """The number of elements that a call returned, from its shapes."""
+    return prod(map(int, re.findall(r"\d{1,9}", call.shapes.rpartition("->")[2])))
+
+
+def _of_other_operators(
+    before: Mapping[Work, Sequence[LayerKernel]], now: Mapping[Work, Sequence[LayerKernel]]
+) -> list[Match]:
+    """The calls of the same work by their number, where both sides have as many, that ran in two operators."""
+    same = (work for work in before if len(before[work]) == len(now.get(work, ())))
+    pairs = (pair for work in same for pair in zip(before[work], now[work], strict=True))
+    return [(base, new) for base, new in pairs if base.operator != new.operator]
 
 
 def _names(base: LayerKernel, new: LayerKernel) -> tuple[str, str] | None:

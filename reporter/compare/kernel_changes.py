@@ -5,37 +5,36 @@ of both sides are read only where they differ. A product of matrices that ran in
 kernel, too, if the library is known on both sides; another version of it is named beside a finding. Kernels are
 compared between records of one machine, mode and thread setting, taken under the same conditions except for environment
 variables and the versions of the mode's engine, which are named beside the finding. A layer is compared if both sides
-ran it with the same shapes: another definition of the network is no change of kernels.
+ran it with the same shapes, or in two operators with as many MACs and outputs: another definition of the network is no
+change of kernels.
 
 torch.compile numbers the kernels that it generates, `cpp_fused_relu_3`, and another version of torch may fuse and
 number them differently. The ledger has such a name as the operator and `inductor` as the kernel, so that these calls
 are never a finding; those with another name or other shapes are not compared.
 
-The verdict on the time beside a finding is that of the latency of the same mode and setting (times.py). If variables
-or versions of the engine differ there is none: then latencies of at least FEWEST_ROUNDS rounds differ if their 95 %
-intervals are separated and their ratio is above ABSOLUTE_EFFECT.
+The verdict on the time beside a finding is that of the latency of the same mode and setting (kernel_effects.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import groupby
 
 from pydantic import JsonValue
 
 from reporter.compare import kernel_digests
 from reporter.compare.changed_calls import ChangedCalls, changed_calls
-from reporter.compare.differences import Change, Gap, KernelChange, TimeEffect, Timing
+from reporter.compare.differences import Change, Gap, KernelChange, Timing
 from reporter.compare.kernel_digests import ENGINE, CallDigests, of_calls
+from reporter.compare.kernel_effects import UNRESOLVED, KernelEffects
 from reporter.compare.matching import Pair, settings_in_words
-from reporter.compare.times import ABSOLUTE_EFFECT
 from reporter.documents.comparisons import KernelChangeRow
 from reporter.model import Quantity, Reading, Record, ReporterError
 from reporter.model.profiles import KernelLedger
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
-from reporter.stats.samples import FEWEST_ROUNDS
 
 VARIABLES = "variables"
 TITLES = {
@@ -43,7 +42,6 @@ TITLES = {
     "cpu": "Kernels, CPU",
     "cuda": "Kernels, CUDA",
 }
-EFFECTS: dict[str, TimeEffect] = {"regressed": "slower", "improved": "faster"}
 SIDES = ("BASE", "NEW")
 NAMED = 3
 """Layers that are named for each change of names; the rest is counted."""
@@ -51,8 +49,6 @@ NAMED = 3
 Ledgers = Callable[[str, str], KernelLedger]
 """Reads the ledger of a machine and an architecture; raises ReporterError if there is none."""
 Sides = tuple[Ledgers, Ledgers]
-Place = tuple[str, str, str, str]
-"""Architecture, machine, mode, and the key of a time."""
 
 
 def no_ledgers(machine: str, architecture: str) -> KernelLedger:
@@ -65,20 +61,21 @@ NONE: Sides = (no_ledgers, no_ledgers)
 
 def compare(pairs: Iterable[Pair], timings: Iterable[Timing], ledgers: Sides = NONE) -> tuple[list[Change], list[Gap]]:
     """The changed kernels of all pairs, eager first, and what could not be compared."""
-    by_place = {(row.architecture, row.machine, row.mode, row.quantity.key): row for row in timings}
     here = [(pair, of_pair) for pair in pairs if pair.one_machine and (of_pair := settings(pair))]
-    changes: list[Change] = []
+    swapped: list[tuple[Pair, KernelChange]] = []
     gaps: dict[tuple[str, str, str], tuple[Quantity, list[str]]] = {}
     for _, group in groupby(sorted(here, key=_place), key=_place):
         opened = _Opened(ledgers)
         for pair, of_pair in group:
             for setting in of_pair:
-                found = _compared(pair, setting, opened, by_place)
-                if isinstance(found, Change):
-                    changes.append(found)
+                found = _compared(pair, setting, opened)
+                if isinstance(found, KernelChange):
+                    swapped.append((pair, found))
                 elif found:
                     gap = gaps.setdefault((pair.new.mode, setting, found), (quantity(setting), []))
                     gap[1].append(pair.new.architecture)
+    effects = KernelEffects(timings, ((pair, found.setting) for pair, found in swapped))
+    changes = [_with_time(pair, found, effects) for pair, found in swapped]
     changes.sort(key=lambda change: change.mode != EAGER)
     missing = [Gap(why, of, tuple(names), mode=mode) for (mode, _, why), (of, names) in gaps.items()]
     return changes, sorted(missing, key=lambda gap: gap.mode != EAGER)
@@ -149,8 +146,16 @@ def _place(found: tuple[Pair, list[str]]) -> tuple[str, str]:
     return pair.new.architecture, pair.new.machine
 
 
-def _compared(pair: Pair, setting: str, opened: _Opened, timings: Mapping[Place, Timing]) -> Change | str:
-    """The changed kernels of a pair; else why they could not be compared, empty if they are equal."""
+def _with_time(pair: Pair, found: KernelChange, effects: KernelEffects) -> Change:
+    """The finding about the changed kernels of a pair, with what the times say."""
+    effect, ratio = effects.of(pair, found.setting)
+    timed = replace(found, time=effect, ratio=ratio)
+    place = pair.new.architecture, pair.new.machine
+    return Change("exact", *place, quantity(found.setting), reason=in_words(timed), mode=pair.new.mode, kernels=timed)
+
+
+def _compared(pair: Pair, setting: str, opened: _Opened) -> KernelChange | str:
+    """The changed kernels of a pair, without the time; else why they could not be compared, empty if they are equal."""
     base, new = (opened.source(pair, side, setting) for side in range(2))
     if base is None or new is None:
         return f"only {'BASE' if base else 'NEW'} has it"
@@ -163,11 +168,8 @@ def _compared(pair: Pair, setting: str, opened: _Opened, timings: Mapping[Place,
     swaps, compared, other = opened.changed(pair, setting)
     if not swaps:
         return "the layers differ in their shapes, or only one side has them" if other else ""
-    effect, ratio = _effect(pair, setting, timings)
     versions = kernel_digests.changed_versions(base, new)
-    found = KernelChange(setting, swaps, compared, effect, ratio, _differing(base, new), versions)
-    place = pair.new.architecture, pair.new.machine
-    return Change("exact", *place, quantity(setting), reason=in_words(found), mode=pair.new.mode, kernels=found)
+    return KernelChange(setting, swaps, compared, UNRESOLVED, None, _differing(base, new), versions)
 
 
 def _other_processor(pair: Pair) -> str:
@@ -215,27 +217,6 @@ def layers_in_words(layers: Sequence[str]) -> str:
     """The first layers, and how many more there are."""
     more = f" and {len(layers) - NAMED} more" if len(layers) > NAMED else ""
     return ", ".join(layers[:NAMED]) + more
-
-
-def _effect(pair: Pair, setting: str, timings: Mapping[Place, Timing]) -> tuple[TimeEffect, float | None]:
-    """Whether the latency changed, and new over old; None where it was not measured on both sides."""
-    key = f"latency_{setting}"
-    if row := timings.get((pair.new.architecture, pair.new.machine, pair.new.mode, key)):
-        return EFFECTS.get(row.verdict, "not resolved"), row.ratio
-    base, new = (side.readings.get(key) for side in (pair.base, pair.new))
-    if not base or not new or not base.value or not new.value:
-        return "not resolved", None
-    ratio = new.value / base.value
-    if _separated(base, new) and max(ratio, 1 / ratio) > 1 + ABSOLUTE_EFFECT:
-        return ("slower" if ratio > 1 else "faster"), ratio
-    return "not resolved", ratio
-
-
-def _separated(base: Reading, new: Reading) -> bool:
-    """Whether the 95 % intervals of two times have nothing in common, each over enough rounds."""
-    if min(len(base.rounds), len(new.rounds)) < FEWEST_ROUNDS or not base.interval or not new.interval:
-        return False
-    return base.interval[1] < new.interval[0] or new.interval[1] < base.interval[0]
 
 
 def _kept(reading: Reading) -> Mapping[str, object]:

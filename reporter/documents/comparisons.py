@@ -43,7 +43,8 @@ class KernelChangeRow(Document):
     swaps: tuple[KernelSwapRow, ...]
     """The layers by the names of both kernels, the most frequent first."""
     compared: int
-    """How many calls were compared: those of layers that both sides ran with the same shapes."""
+    """How many calls were compared: those of layers that both sides ran with the same shapes, or in two operators
+    with as many MACs and outputs."""
     time: Literal["slower", "faster", "not resolved"]
     """The verdict on the latency in this setting."""
     ratio: float | None

@@ -57,7 +57,7 @@ def _deformable(images: Any, weight: Any, *_: Any, out: Any) -> int:
     return int(out.numel() * prod(weight.shape[1:]))
 
 
-def _quantized_linear(images: Any, *_: Any, out: Any) -> int:
+def _whole_linear(images: Any, *_: Any, out: Any) -> int:
     return int(out.numel() * images.shape[-1])
 
 
@@ -73,14 +73,15 @@ ADDED: dict[str, Formula] = {
     "aten.addbmm": _added_batches,
     "aten._trilinear": _bilinear,
     "torchvision.deform_conv2d": _deformable,
+    "mkldnn._linear_pointwise": _whole_linear,
     "quantized.conv1d": _quantized_convolution,
     "quantized.conv1d_relu": _quantized_convolution,
     "quantized.conv2d": _quantized_convolution,
     "quantized.conv2d_relu": _quantized_convolution,
-    "quantized.linear": _quantized_linear,
-    "quantized.linear_relu": _quantized_linear,
-    "quantized.linear_dynamic": _quantized_linear,
-    "quantized.linear_relu_dynamic": _quantized_linear,
+    "quantized.linear": _whole_linear,
+    "quantized.linear_relu": _whole_linear,
+    "quantized.linear_dynamic": _whole_linear,
+    "quantized.linear_relu_dynamic": _whole_linear,
 }
 """What torch's registry lacks, by the operator's name. They count as weighted layers where they read the image."""
 
