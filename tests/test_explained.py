@@ -321,6 +321,41 @@ def test_the_roofline_is_that_of_the_ceilings(comparison: Comparison) -> None:
     assert len(table.rows) == len(NAMES)
 
 
+def without_peak_in_bf16(record: Record) -> Record:
+    """A record of a processor without the instructions for bf16."""
+    found = dict(record.readings)
+    for key in (key for key in found if key.startswith("ceiling_macs_bf16_")):
+        found[key] = Reading(quantity=found[key].quantity, status="unsupported", reason="no instructions for bf16")
+    return record.model_copy(update={"readings": found})
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_each_mode_has_a_point_of_a_roofline_or_the_table_of_ceilings_has_the_reason_why_not(has_bf16: bool) -> None:
+    every = [each if has_bf16 else without_peak_in_bf16(each) for each in records()]
+    named = {"openvino": 0.9, "bf16": 0.5, "bf16+channels_last": 0.4, "int8+onnxruntime": 0.3, "fp16+torchscript": 0.6}
+    made = [*every, *(mode_samples.mode(each, mode, factor) for each in every for mode, factor in named.items())]
+    comparison = compare(made)
+    points = {each.record.mode for line in rooflines.rooflines(comparison) for each in line.points}
+    table, russian = (ceiling_shares.make(comparison, each) for each in (ENGLISH, RUSSIAN))
+    assert table
+    assert russian
+    *_, rule, reason = table.notes
+    assert rule.endswith(
+        "They have eager and, for float32 networks, the fastest bf16 mode whose output is within its limit."
+    )
+    precisions = {"fp16", "int8"} if has_bf16 else {"bf16", "fp16", "int8"}
+    without = {mode for mode in named if precisions & set(mode.split("+"))}
+    assert points | without == {"eager", *named} - ({"openvino", "bf16"} if has_bf16 else {"openvino"})
+    assert not points & without
+    listed = ENGLISH.listing(sorted(precisions))
+    assert reason == f"No ceiling was measured for {listed}: modes in such a precision have no points."
+    assert len(russian.notes) == len(table.notes)
+    assert russian.notes[-1].startswith("Предел не измерялся для ")
+    alone = ceiling_shares.make(compare(every), ENGLISH)
+    assert alone
+    assert not [note for note in alone.notes if "roofline charts" in note or "No ceiling" in note]
+
+
 def test_the_share_of_the_ceiling_follows_from_the_latency_that_the_report_prints() -> None:
     """The machine was twice as slow when operators were profiled: the record has half the share."""
     key, disturbed = "ceiling_share_cpu_1thread", []
