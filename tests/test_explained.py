@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -54,9 +55,9 @@ def comparison() -> Comparison:
 def expected(comparison: Comparison) -> set[tuple[str, str]]:
     """The pairs, computed from the records: fewer MACs, a longer time, and intervals of the ratio that exclude 1."""
     found = set()
-    times = comparison.times(comparison.machines[0], "latency_cpu_1thread")
-    for few in comparison.records:
-        for many in comparison.records:
+    for key in mode_samples.TIMES:
+        times = comparison.times(comparison.machines[0], key)
+        for few, many in itertools.permutations(comparison.records, 2):
             ratio = times.ratio(few.architecture, many.architecture)
             if few.value("macs") < many.value("macs") and ratio.low > 1:  # type: ignore[operator]
                 found.add((few.architecture, many.architecture))
@@ -100,6 +101,34 @@ def test_equal_operators_give_no_sentence() -> None:
     assert operator_pairs.pairs(same) == ()
     assert pair_table.make(same, ENGLISH) is None
     assert pair_bars.draw(same, ENGLISH) is None
+
+
+def test_a_pair_that_is_reversed_with_all_threads_only_has_a_sentence() -> None:
+    """Of vgg16, which has the most MACs, the time with all threads is a thirtieth of what was measured."""
+    made = records({"googlenet": POOLING, "resnet50": POOLING})
+    [most] = (record for record in made if record.architecture == "vgg16")
+    time = most.readings["latency_cpu"]
+    most.readings["latency_cpu"] = time.model_copy(update={"samples": tuple(each / 30 for each in time.samples)})
+    comparison = compare(made)
+    settings = {
+        (pair.few.architecture, pair.many.architecture): pair.setting for pair in operator_pairs.pairs(comparison)
+    }
+    assert settings["googlenet", "resnet18"] == "cpu_1thread", "the first setting in which a pair is reversed"
+    assert settings["resnet50", "vgg16"] == "cpu"
+    pair = operator_pairs.of(comparison, "resnet50", "vgg16")
+    assert pair
+    text = operator_pairs.sentence(pair, ENGLISH)
+    assert text.startswith("resnet50 has ")
+    assert " (all CPU threads): it spends 43" in text
+    table = pair_table.make(comparison, ENGLISH)
+    assert table
+    at = {column.key: place for place, column in enumerate(table.columns)}
+    assert table.columns[at["time_ratio"]].title == "Time"
+    rows = {(row[0].value, row[1].value): row for row in table.rows}
+    assert {names: row[at["threads"]].value for names, row in rows.items()} == {
+        names: {"cpu_1thread": "1", "cpu": "all"}[setting] for names, setting in settings.items()
+    }
+    assert pair_bars.draw(comparison, ENGLISH)
 
 
 def test_another_kernel_of_the_same_operator_is_a_reason() -> None:
@@ -200,9 +229,12 @@ def test_a_mode_names_the_operators_that_changed_kernel_and_their_gain() -> None
         modes = [mode_samples.mode(eager, "channels_last", 0.5), mode_samples.mode(eager, "bf16", 1.0)]
         every += [eager, *(profiles.profiled(mode, shares=faster) for mode in modes)]
     comparison = compare(every)
-    found = {(each.record.architecture, each.record.mode): each for each in mode_kernels.explained(comparison)}
-    assert {mode for _, mode in found} == {"channels_last"}, "a mode that gains nothing has no explanation"
-    rows = {row.kind: row for row in found["resnet18", "channels_last"].operators}
+    explained = list(mode_kernels.explained(comparison))
+    assert {each.record.mode for each in explained} == {"channels_last"}, "a mode that gains nothing has no explanation"
+    found = {(each.record.architecture, each.setting): each for each in explained}
+    assert found.keys() == set(itertools.product(NAMES, profiles.SETTINGS))
+    assert [each.setting for each in explained] == sorted((each.setting for each in explained), reverse=True)
+    rows = {row.kind: row for row in found["resnet18", "cpu_1thread"].operators}
     latency = next(r.value("latency_cpu_1thread") for r in every if r.architecture == "resnet18") or 0
     convolution = rows["convolution"]
     assert convolution.changed
@@ -211,12 +243,12 @@ def test_a_mode_names_the_operators_that_changed_kernel_and_their_gain() -> None
     table = mode_operators.make(comparison, ENGLISH)
     assert table
     assert any(cell.text == "brgconv:avx512_core" for row in table.rows for cell in row)
-    assert table.notes[-1].startswith("Times (one CPU thread) of all operators sum to the latency of the mode;")
+    assert table.notes[-1].startswith("Times (one CPU thread and all CPU threads) of all operators sum to the latency")
     assert "eager are scaled" in table.notes[-1]
 
 
 def test_operators_of_a_mode_have_the_threads_of_its_speedup_which_is_marked_if_noisy() -> None:
-    """The mode of vgg16 gains nothing with one thread; its rows are of all threads."""
+    """The mode of vgg16 gains nothing with one thread; its rows are of all threads, those of the others of both."""
     made: list[Record] = []
     for eager in records():
         mode = profiles.profiled(mode_samples.mode(eager, "channels_last", 0.5), shares=POOLING)
@@ -230,11 +262,43 @@ def test_operators_of_a_mode_have_the_threads_of_its_speedup_which_is_marked_if_
     assert table
     at = {column.key: place for place, column in enumerate(table.columns)}
     found = {(row[0].value, row[at["threads"]].text, row[at["speedup"]].text[-2:] == " ≈") for row in table.rows}
-    assert found == {("vgg16", "all", True), *((name, "1", False) for name in NAMES if name != "vgg16")}
+    others = itertools.product((name for name in NAMES if name != "vgg16"), ("1", "all"), (False,))
+    assert found == {("vgg16", "all", True), *others}
     russian = mode_operators.make(compare(made), RUSSIAN)
     assert russian
     threads = {(row[at["threads"]].text, row[at["threads"]].value) for row in russian.rows}
     assert (russian.columns[at["threads"]].title, threads) == ("Потоки", {("все", "all"), ("1", "1")})
+
+
+def test_a_mode_that_gains_with_one_thread_and_loses_with_all_has_the_operators_of_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both rows of vgg16 come before the second rows of modes that gain twice, which are left out first."""
+    made: list[Record] = []
+    for eager in records():
+        mode = profiles.profiled(mode_samples.mode(eager, "channels_last", 0.5))
+        if eager.architecture == "vgg16":
+            every = mode.readings["speedup_latency_cpu"]
+            slower = every.model_copy(update={"samples": tuple(0.8 for _ in every.samples)})
+            mode.readings["speedup_latency_cpu"] = slower
+        made += [eager, mode]
+    comparison = compare(made)
+    found = [(each.record.architecture, each.setting, each.gain.faster) for each in mode_kernels.explained(comparison)]
+    others = [name for name in NAMES if name != "vgg16"]
+    assert set(found[:5]) == {("vgg16", "cpu", False), *((name, "cpu_1thread", True) for name in NAMES)}
+    assert set(found[5:]) == {(name, "cpu", True) for name in others}
+    [loss] = (each for each in mode_kernels.explained(comparison) if not each.gain.faster)
+    assert loss.operators
+    assert all(row.before < row.now for row in loss.operators)
+    table = mode_operators.make(comparison, ENGLISH)
+    assert table
+    at = {column.key: place for place, column in enumerate(table.columns)}
+    rows = [row for row in table.rows if row[0].value == "vgg16"]
+    gained = {row[at["threads"]].value: float(row[at["gained"]].value or 0) > 0 for row in rows}
+    assert gained == {"1": True, "all": False}
+    monkeypatch.setattr(mode_kernels, "MOST", 5)
+    assert len(list(mode_kernels.explained(comparison))) == 5
+    assert {each.record.architecture for each in mode_kernels.explained(comparison)} == set(NAMES)
 
 
 def test_the_roofline_is_that_of_the_ceilings(comparison: Comparison) -> None:
@@ -255,6 +319,41 @@ def test_the_roofline_is_that_of_the_ceilings(comparison: Comparison) -> None:
     table = ceiling_shares.make(comparison, ENGLISH)
     assert table
     assert len(table.rows) == len(NAMES)
+
+
+def without_peak_in_bf16(record: Record) -> Record:
+    """A record of a processor without the instructions for bf16."""
+    found = dict(record.readings)
+    for key in (key for key in found if key.startswith("ceiling_macs_bf16_")):
+        found[key] = Reading(quantity=found[key].quantity, status="unsupported", reason="no instructions for bf16")
+    return record.model_copy(update={"readings": found})
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_each_mode_has_a_point_of_a_roofline_or_the_table_of_ceilings_has_the_reason_why_not(has_bf16: bool) -> None:
+    every = [each if has_bf16 else without_peak_in_bf16(each) for each in records()]
+    named = {"openvino": 0.9, "bf16": 0.5, "bf16+channels_last": 0.4, "int8+onnxruntime": 0.3, "fp16+torchscript": 0.6}
+    made = [*every, *(mode_samples.mode(each, mode, factor) for each in every for mode, factor in named.items())]
+    comparison = compare(made)
+    points = {each.record.mode for line in rooflines.rooflines(comparison) for each in line.points}
+    table, russian = (ceiling_shares.make(comparison, each) for each in (ENGLISH, RUSSIAN))
+    assert table
+    assert russian
+    *_, rule, reason = table.notes
+    assert rule.endswith(
+        "They have eager and, for float32 networks, the fastest bf16 mode whose output is within its limit."
+    )
+    precisions = {"fp16", "int8"} if has_bf16 else {"bf16", "fp16", "int8"}
+    without = {mode for mode in named if precisions & set(mode.split("+"))}
+    assert points | without == {"eager", *named} - ({"openvino", "bf16"} if has_bf16 else {"openvino"})
+    assert not points & without
+    listed = ENGLISH.listing(sorted(precisions))
+    assert reason == f"No ceiling was measured for {listed}: modes in such a precision have no points."
+    assert len(russian.notes) == len(table.notes)
+    assert russian.notes[-1].startswith("Предел не измерялся для ")
+    alone = ceiling_shares.make(compare(every), ENGLISH)
+    assert alone
+    assert not [note for note in alone.notes if "roofline charts" in note or "No ceiling" in note]
 
 
 def test_the_share_of_the_ceiling_follows_from_the_latency_that_the_report_prints() -> None:
@@ -351,12 +450,11 @@ def test_operators_gain_what_the_speedup_says() -> None:
         slow = mode.readings[key].model_copy(update={"samples": tuple(2 * each for each in mode.readings[key].samples)})
         made += [eager, profiles.profiled(mode.model_copy(update={"readings": mode.readings | {key: slow}}))]
     found = list(mode_kernels.explained(compare(made)))
-    assert len(found) == len(NAMES)
+    assert [each.setting for each in found] == ["cpu_1thread"] * len(NAMES) + ["cpu"] * len(NAMES)
     for each in found:
-        assert each.setting == "cpu_1thread"
         assert [row.before / row.now for row in each.operators] == pytest.approx([2.0] * len(each.operators))
         [pooling] = [row for row in each.operators if row.kind == "max pooling"]
-        assert pooling.now == pytest.approx(0.2 * (each.record.value(key) or 0))
+        assert pooling.now == pytest.approx(0.2 * (each.record.value(f"latency_{each.setting}") or 0))
 
 
 @pytest.mark.parametrize(("status", "error"), [("ok", 0.5), ("unsupported", None), ("failed", None)])

@@ -151,6 +151,26 @@ def test_the_examples_are_those_of_the_committed_run() -> None:
     assert [line for line in block.strip().splitlines() if line] == examples()
 
 
+def test_every_gain_and_loss_of_the_committed_run_is_explained() -> None:
+    """In each setting; the first rows have each mode once in each direction."""
+    comparison = committed()
+    stated = {
+        (*place[:2], place[2].removeprefix("latency_"), gain.faster)
+        for machine in comparison.machines
+        for place, gain in mode_ranking.gains(comparison, machine).items()
+        if gain.stated
+    }
+    found = [
+        (each.record.architecture, each.record.mode, each.setting, each.gain.faster)
+        for each in mode_kernels.explained(comparison)
+    ]
+    assert {each[-1] for each in stated} == {True, False}
+    assert len(found) == len(set(found))
+    assert set(found) == stated
+    directions = {(name, mode, faster) for name, mode, _, faster in stated}
+    assert {(name, mode, faster) for name, mode, _, faster in found[: len(directions)]} == directions
+
+
 def test_channels_last_gains_most_where_max_pooling_took_long() -> None:
     """With one thread, of the committed run; its ResNeXts are slower in it with all threads."""
     page = " ".join((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").split())

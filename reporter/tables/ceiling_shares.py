@@ -6,7 +6,7 @@ is of another latency, that of the process in which its operators were profiled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reporter.model import Record
 from reporter.report import units
@@ -15,7 +15,7 @@ from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark, reading_cell
 from reporter.report.why.record_profiles import SETTINGS
-from reporter.report.why.rooflines import INTENSITY, Point, Roofline, rooflines
+from reporter.report.why.rooflines import INTENSITY, Point, Roofline, rooflines, without_peak
 
 PREFIX = "ceiling_share_"
 GIGA = 1e9
@@ -79,7 +79,7 @@ def _bound(record: Record, key: str, placed: Placed, language: Language) -> Cell
 
 
 def _notes(comparison: Comparison, language: Language) -> Sequence[str]:
-    """The ceilings of each machine, and what the share is of."""
+    """The ceilings of each machine, what the share is of, and which modes are in the charts."""
     _ = language._
     share = _(
         "Share of the ceiling: MACs per second in one inference over the lower of the peak and memory bandwidth times "
@@ -96,7 +96,20 @@ def _notes(comparison: Comparison, language: Language) -> Sequence[str]:
                 peak, bandwidth = (units.text(language, value / GIGA) for value in values)
                 where = how(f"latency_{setting}", language)
                 notes.append(message.format(machine=machine, how=where, peak=peak, bandwidth=bandwidth))
-    return notes
+    return [*notes, *_modes(comparison, language)]
+
+
+def _modes(comparison: Comparison, language: Language) -> Iterator[str]:
+    """Which modes have points in the roofline charts; nothing where only eager was measured."""
+    _ = language._
+    if comparison.modes:
+        yield _(
+            "The roofline charts follow from latency. They have eager and, for float32 networks, the fastest bf16 mode "
+            "whose output is within its limit."
+        )
+    if missing := without_peak(comparison):
+        message = _("No ceiling was measured for {precisions}: modes in such a precision have no points.")
+        yield message.format(precisions=language.listing(missing))
 
 
 def _most(records: Sequence[Record], key: str) -> float:

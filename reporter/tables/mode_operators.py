@@ -31,11 +31,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         Column("speedup", _("Speedup"), base="1", numeric=True, interval=True),
         [_speedup(each, language) for each, _row in found],
     )
-    threads = {"cpu_1thread": ("1", "1"), "cpu": (_("all"), "all")}
-    rows.add(
-        Column("threads", _("Threads")),
-        [Cell(*threads.get(each.setting, (_("GPU"), "GPU"))) for each, _row in found],
-    )
+    rows.add(Column("threads", _("Threads")), [threads(each.setting, language) for each, _row in found])
     rows.add(
         Column("operator", _("Operator")), [plain(operator_names.words(row.kind, language)) for _each, row in found]
     )
@@ -52,6 +48,12 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     notes = _notes(list(settings), language)
     table = rows.table("mode_kernels", _("Gains and losses of execution modes, by operator"), notes)
     return replace(table, most=MOST)
+
+
+def threads(setting: str, language: Language) -> Cell:
+    """The threads of a setting, or the kind of device."""
+    _ = language._
+    return Cell(*{"cpu_1thread": ("1", "1"), "cpu": (_("all"), "all")}.get(setting, (_("GPU"), "GPU")))
 
 
 def _speedup(explained: mode_kernels.Explained, language: Language) -> Cell:

@@ -11,6 +11,7 @@ from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
 from reporter.report.why import operator_names, operator_pairs
 from reporter.report.why.operator_pairs import MOST, Reason, SlowerPair
+from reporter.tables.mode_operators import threads
 
 SHOWN = 10
 """Rows on a page; the file has all."""
@@ -25,7 +26,11 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows = Builder(comparison, language, [pair.few for pair in pairs])
     rows.add(Column("architecture", _("Network")), [plain(pair.few.architecture) for pair in pairs])
     rows.add(Column("other", _("Compared with")), [plain(pair.many.architecture) for pair in pairs])
-    columns = {"macs": _("MACs"), "time": f"{_('Time')}, {how(pairs[0].key, language)}"}
+    settings = list(dict.fromkeys(pair.setting for pair in pairs))
+    if len(settings) > 1:
+        rows.add(Column("threads", _("Threads")), [threads(pair.setting, language) for pair in pairs])
+    time = _("Time") if len(settings) > 1 else f"{_('Time')}, {how(pairs[0].key, language)}"
+    columns = {"macs": _("MACs"), "time": time}
     for key, title in columns.items():
         values = [pair.macs if key == "macs" else pair.longer for pair in pairs]
         column = Column(f"{key}_ratio", title, "×", "1", numeric=True)

@@ -18,7 +18,7 @@ LEAST = 0.02
 """An operator is listed if it gains or loses at least this share of eager's latency, or runs another kernel and takes
 that share in either mode."""
 MOST = 500
-"""Modes that are explained: all of a hundred architectures."""
+"""Gains and losses that are explained, one for each mode and setting: all of a hundred architectures."""
 NAMED = 3
 """Kernels that are named for an operator."""
 
@@ -47,29 +47,45 @@ class Explained(NamedTuple):
     operators: tuple[OperatorGain, ...]
 
 
-def explained(comparison: Comparison) -> Iterator[Explained]:
-    """The modes that differ from eager by more than noise and have operators, in the first setting that has them.
+class _Stated(NamedTuple):
+    """A gain or loss beyond noise of a mode of an architecture in a setting.
 
-    Of more than MOST those that differ most.
+    `repeated` if the mode gains, or loses, in an earlier setting, too.
     """
-    found = [place for eager in comparison.records for place in _stated(comparison, eager)]
-    kept = sorted(found, key=lambda place: -abs(math.log(place[3].ratio)))[:MOST]
-    chosen = {id(record) for _, record, _, _ in kept}
-    for eager, record, setting, gain in found:
-        if id(record) in chosen:
+
+    eager: Record
+    record: Record
+    setting: str
+    gain: Gain
+    repeated: bool
+
+
+def explained(comparison: Comparison) -> Iterator[Explained]:
+    """The modes that differ from eager by more than noise, in each setting in which both have operators.
+
+    Settings in which a mode differs in the same direction as in an earlier one come last. Of more than MOST they are
+    left out first, then those that differ least.
+    """
+    every = (each for eager in comparison.records for each in _stated(comparison, eager))
+    found = sorted(every, key=lambda each: each.repeated)
+    kept = sorted(found, key=lambda each: (each.repeated, -abs(math.log(each.gain.ratio))))[:MOST]
+    chosen = {(id(each.record), each.setting) for each in kept}
+    for eager, record, setting, gain, _repeated in found:
+        if (id(record), setting) in chosen:
             alternated = (record.value(f"latency_{setting}") or 0.0) * gain.ratio
             before = record_profiles.operators(eager, setting, alternated)
             yield Explained(record, setting, gain, tuple(changed(before, record_profiles.operators(record, setting))))
 
 
-def _stated(comparison: Comparison, eager: Record) -> Iterator[tuple[Record, Record, str, Gain]]:
-    """The modes of an architecture that differ from eager, each with its first setting in which operators are known."""
+def _stated(comparison: Comparison, eager: Record) -> Iterator[_Stated]:
+    """The gains and losses of the modes of an architecture, in each setting in which operators are known."""
     for record in comparison.modes_of(eager):
+        directions: set[bool] = set()
         for setting in SETTINGS:
             gain = mode_ranking.gain(comparison, record, f"latency_{setting}")
             if gain and gain.stated and all(record_profiles.has_operators(each, setting) for each in (eager, record)):
-                yield eager, record, setting, gain
-                break
+                yield _Stated(eager, record, setting, gain, gain.faster in directions)
+                directions.add(gain.faster)
 
 
 def changed(before: Sequence[OperatorTime], now: Sequence[OperatorTime]) -> list[OperatorGain]:

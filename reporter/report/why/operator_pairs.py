@@ -7,8 +7,9 @@ multiply. The rate is from the ledger of kernels, which has the MACs of each cal
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from reporter.compare.kernel_changes import Ledgers, no_ledgers
@@ -94,28 +95,35 @@ class SlowerPair(NamedTuple):
 def pairs(comparison: Comparison) -> tuple[SlowerPair, ...]:
     """All pairs of the newest machine whose order by MACs and by time differs beyond noise, the largest first.
 
-    Only those for which operators make the difference: two architectures with the same shares have none.
+    Only those for which operators make the difference: two architectures with the same shares have none. Each is in the
+    first setting in which this holds.
     """
-    setting, records = _measured(comparison)
-    operators = {r.architecture: _parts(r, setting) for r in records}
-    known = [record for record in records if operators[record.architecture][0]]
+    found: dict[tuple[str, str], SlowerPair] = {}
+    for setting in SETTINGS:
+        for pair in islice(_pairs(comparison, setting, found), MOST):
+            found[pair.few.architecture, pair.many.architecture] = pair
+    return tuple(sorted(found.values(), key=lambda pair: -pair.size)[:MOST])
+
+
+def _pairs(comparison: Comparison, setting: str, earlier: Container[tuple[str, str]]) -> Iterator[SlowerPair]:
+    """The pairs in a setting that are not among those of earlier ones."""
+    records = _measured(comparison, setting)
+    if len(records) < 2:
+        return
+    operators = {record.architecture: _parts(record, setting) for record in records}
+    profiled = [record for record in records if operators[record.architecture][0]]
     times = comparison.times(comparison.machines[0], f"latency_{setting}")
-    found: list[SlowerPair] = []
-    for few, many in _candidates(known, f"latency_{setting}"):
-        if len(found) == MOST:
-            break
-        if times.differ(few.architecture, many.architecture):
-            sides = [
-                TimedOperators(operators[record.architecture], record.value(f"latency_{setting}") or 0.0)
-                for record in (few, many)
-            ]
-            if not (reasons := _reasons(*sides)):
-                continue
-            longer = times.ratio(few.architecture, many.architecture).ratio
-            if longer > 1:
-                macs = _macs(few) / _macs(many)
-                found.append(SlowerPair(few, many, macs, longer, reasons, setting, comparison.ledgers))
-    return tuple(sorted(found, key=lambda pair: -pair.size))
+    for few, many in _candidates(profiled, f"latency_{setting}"):
+        names = few.architecture, many.architecture
+        if names in earlier or not times.differ(*names):
+            continue
+        sides = [
+            TimedOperators(operators[record.architecture], record.value(f"latency_{setting}") or 0.0)
+            for record in (few, many)
+        ]
+        longer = times.ratio(*names).ratio
+        if longer > 1 and (reasons := _reasons(*sides)):
+            yield SlowerPair(few, many, _macs(few) / _macs(many), longer, reasons, setting, comparison.ledgers)
 
 
 def _parts(record: Record, setting: str) -> Parts:
@@ -123,15 +131,11 @@ def _parts(record: Record, setting: str) -> Parts:
     return record_profiles.parts(rows), record_profiles.parts(rows, by_kernel=True)
 
 
-def _measured(comparison: Comparison) -> tuple[str, list[Record]]:
-    """The first setting in which two architectures of the newest machine have times and operators, and all that do."""
+def _measured(comparison: Comparison, setting: str) -> list[Record]:
+    """The architectures of the newest machine that have MACs, a time and operators in a setting."""
     records = [record for record in comparison.of(comparison.machines[0]) if record.value("macs")]
-    for setting in SETTINGS:
-        timed = [each for each in records if each.value(f"latency_{setting}")]
-        known = [each for each in timed if record_profiles.has_operators(each, setting)]
-        if len(known) > 1:
-            return setting, known
-    return SETTINGS[0], []
+    timed = [each for each in records if each.value(f"latency_{setting}")]
+    return [each for each in timed if record_profiles.has_operators(each, setting)]
 
 
 def shown(comparison: Comparison) -> tuple[SlowerPair, ...]:

@@ -66,6 +66,19 @@ def rooflines(comparison: Comparison, settings: Sequence[str] = SETTINGS) -> Ite
                     yield Roofline(machine, setting, precision, peak, bandwidth, points)
 
 
+def without_peak(comparison: Comparison) -> list[str]:
+    """The precisions of modes of which no peak was measured on the machine of the mode, in any setting."""
+    pairs = {(record.machine, part) for record in comparison.modes for part in record.mode.split("+")}
+    return sorted(
+        {
+            precision
+            for machine, precision in pairs
+            if precision in PRECISIONS
+            and not any(_ceiling(comparison.of(machine), f"ceiling_macs_{precision}_{each}") for each in SETTINGS)
+        }
+    )
+
+
 def _ceiling(records: Sequence[Record], key: str) -> float:
     """The highest rate in any of the records, 0 if there is none."""
     return max((record.value(key) or 0.0 for record in records), default=0.0)
