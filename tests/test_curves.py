@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
+from copy import deepcopy
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -16,11 +17,12 @@ from xml.etree import ElementTree
 import mode_samples
 import pytest
 import samples
+import torch
 from commands import call
 from networks import CONDITIONS, own, small, subject
 from simulated import Simulated, slot
 from simulated_device import Accelerator, Machine
-from torch import nn
+from torch import Tensor, nn
 
 from reporter.cli.progress import Lines
 from reporter.compare import folders
@@ -55,6 +57,7 @@ from reporter.worker.latency import memory_forecast
 from reporter.worker.latency.curve_points import CurveTiming, measure_curve
 from reporter.worker.latency.memory_forecast import Forecast
 from reporter.worker.subject import Subject
+from reporter.worker.variants.mode_preparation import CALIBRATION
 
 pytestmark = pytest.mark.usefixtures("brief_collections")
 CHARTS = collect("reporter.charts", Chart)
@@ -280,6 +283,53 @@ def test_points_of_an_engine_keep_no_files_where_there_are_no_results(
         assert [each["point"]["status"] for each in sent if "curve" in each] == ["ok"]
         assert folders.pop().is_relative_to(place) == made
         assert place.exists() == made
+
+
+class Growing(nn.Module):
+    """A residual block that returns larger values than it takes, until its batch norm is calibrated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(nn.Conv2d(8, 8, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        nn.init.normal_(self.branch[0].weight)
+
+    def forward(self, images: Tensor) -> Tensor:
+        added: Tensor = images + self.branch(images)
+        return added
+
+
+def deep(classes: int) -> nn.Module:
+    """A residual network whose activations, with random weights, are finite in fp32 and overflow in fp16."""
+    blocks = (Growing() for _ in range(32))
+    head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes)
+    return nn.Sequential(nn.Conv2d(3, 8, 8, stride=8), *blocks, *head)
+
+
+@pytest.mark.parametrize("mode", ["eager", "fp16"])
+def test_a_curve_has_the_weights_of_the_times_of_its_mode(mode: str, tmp_path: Path) -> None:
+    """Those that are calibrated, with which the outputs are checked; the times of eager have them as initialized."""
+    chosen = subject(own(deep, classes=10), seconds=0.01)
+    network, images = chosen.network, chosen.input(1)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    with torch.no_grad():
+        assert network(images).isfinite().all()
+        assert deepcopy(network).half()(images.half()).isnan().any()
+    found = [each["point"] for each in sent_of_curve(chosen, mode, tmp_path) if "curve" in each]
+    assert [(point["status"], point["reason"]) for point in found] == [("ok", None)]
+    after = network.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before) == (mode == "eager")
+    assert (tmp_path / CALIBRATION).exists() == (mode == "fp16"), "as the calibration of later jobs of the mode"
+
+
+def sent_of_curve(chosen: Subject, mode: str, cache: Path, batches: tuple[int, ...] = (1,)) -> list[dict[str, Any]]:
+    """The messages of a job of a curve."""
+    job = Job(
+        architecture="small", metrics=(CPU.name,), device="cpu", process="curve", conditions=chosen.conditions,
+        cache=str(cache), curve=CurveJob(mode=mode, batches=batches),
+    )  # fmt: skip
+    sent: list[dict[str, Any]] = []
+    measure_curve(job, CPU, chosen, sent.append)
+    return sent
 
 
 def test_the_best_throughput_alone_is_a_sweep() -> None:

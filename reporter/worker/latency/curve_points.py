@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -30,7 +29,8 @@ from reporter.worker.latency.memory_forecast import Forecast, space
 from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
 from reporter.worker.variants import varied_inputs
-from reporter.worker.variants.mode_preparation import cache_folder
+from reporter.worker.variants.mode_checks import ModeChecks
+from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_readings import of_device
 from reporter.worker.variants.mode_variants import Variant, eager, in_engine, in_torch
 
@@ -43,10 +43,14 @@ MOST_KEPT = 200
 
 
 class CurveTiming:
-    """Measures the points of a job one by one, smallest first; what does not fit into memory is not run."""
+    """Measures the points of a job one by one, smallest first; what does not fit into memory is not run.
 
-    def __init__(self, subject: Subject, metric: Metric, asked: CurveJob, cache: Path | None = None) -> None:
-        self.subject, self.asked, self.cache = subject, asked, cache
+    In other modes than eager, `checks` calibrate the network first, so that the weights are those whose times and
+    outputs the modes have; engines cannot be prepared without them.
+    """
+
+    def __init__(self, subject: Subject, metric: Metric, asked: CurveJob, checks: ModeChecks | None = None) -> None:
+        self.subject, self.asked, self.checks = subject, asked, checks
         self.settings = subject.conditions.of(metric, subject.place.name) | conditions_of(asked.mode)
         self._in_torch: Variant | None = None
         self._forecast: Forecast | None = None
@@ -145,8 +149,8 @@ class CurveTiming:
             count, sides = max(varied_inputs.CALIBRATION, len(images)), (images.shape[2], images.shape[3])
             seed = varied_inputs.CALIBRATION_SEED
             calibration = varied_inputs.images(count, sides, seed) if mode.precision == "int8" else None
-            assert self.cache is not None
-            folder = self.cache / "curves" / "x".join(map(str, images.shape)) / mode.name
+            assert self.checks
+            folder = self.checks.preparation.cache / "curves" / "x".join(map(str, images.shape)) / mode.name
             return in_engine(network, mode, known[mode.engine], form, images, cache=folder, calibration=calibration)
         if self._in_torch is None:
             plain = mode.name == EAGER
@@ -159,6 +163,8 @@ class CurveTiming:
         An engine is prepared for each point, with copies of the weights that are not in memory before.
         """
         if self._forecast is None:
+            if self.checks and self.asked.mode != EAGER:
+                attempt(self.checks.preparation.calibrate)  # before the memory that it frees is kept
             machine.keep_freed_memory()
             _ = self.subject.network, self.subject.meta
             with torch.inference_mode():
@@ -191,6 +197,7 @@ def measure_curve(job: Job, metric: Metric, subject: Subject, send: Send) -> Non
     """Sends the points of a job one by one, each announced before it is tried."""
     assert job.curve
     with cache_folder(job.cache) as cache:
-        timed = CurveTiming(subject, metric, job.curve, cache)
+        checks = ModeChecks(ModePreparation(subject, cache, trained=bool(job.reference)), keeps=False)
+        timed = CurveTiming(subject, metric, job.curve, checks)
         for axis, point in timed.run(lambda axis, each: send({"trying": axis, "point": each.model_dump(mode="json")})):
             send({"curve": axis, "point": point.model_dump(mode="json")})
