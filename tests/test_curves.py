@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from io import StringIO
@@ -29,11 +30,13 @@ from reporter.compare import folders
 from reporter.documents.run_files import Summary
 from reporter.host import process_memory
 from reporter.host.job import CurveJob, Job
-from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict
+from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.image_sizes import square
+from reporter.model.modes import OUTPUT_ERROR, output_verdict
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import conditions_of
 from reporter.report.comparison import compare
 from reporter.report.drawing import vega
 from reporter.report.language import language
@@ -330,6 +333,62 @@ def sent_of_curve(chosen: Subject, mode: str, cache: Path, batches: tuple[int, .
     sent: list[dict[str, Any]] = []
     measure_curve(job, CPU, chosen, sent.append)
     return sent
+
+
+@pytest.mark.parametrize("name", ["right", "zeros"])
+def test_what_an_engine_prepares_for_each_batch_is_checked(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In as few calls as 8 images need. One engine returns zeros for batches, which have its best throughput."""
+    calls: list[tuple[int, int]] = []
+
+    def prepare(network: nn.Module, _: object, **__: object) -> Callable[[Tensor], Tensor]:
+        def call(images: Tensor) -> Tensor:
+            calls.append((len(images), images.shape[-1]))
+            scores: Tensor = network(images)
+            return scores * float(name == "right" or len(images) == 1)
+
+        return call
+
+    known = {name: Engine(name, name.title(), prepare)}
+    for module in ("registry.execution_modes", "worker.latency.curve_points", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: known)
+    request = of_curves(tmp_path, batches=(1, 8, 16), sizes=("16",), modes=(name,), engines=known)
+    ledger = Ledger(own(), request)
+    [*_, job] = experiment.plan(request, {"small": ledger})
+    measurement = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    chosen = subject(own())
+    chosen.sample = lambda *_, **__: (0.1,) * 3
+    measure_curve(job, CPU, chosen, measurement.receive)
+    readings = ledger.records[name].readings
+    assert readings[CPU.name].detail["batch"] == 16
+    assert Counter(calls) == {(1, 32): 1 + 8, (8, 32): 1 + 1, (16, 32): 1 + 1, (1, 16): 1}
+    error = readings[OUTPUT_ERROR.key]
+    assert error.measured, error.reason
+    assert error.settings == json.loads(json.dumps(chosen.conditions.of_mode() | conditions_of(name)))
+    assert output_verdict(ledger.records[name]) == ("within" if name == "right" else "wrong")
+
+
+def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Path) -> None:
+    """Also one that could not be measured."""
+    request = of_curves(tmp_path, batches=(1, 2), modes=("bf16",))
+    ledger = Ledger(own(), request)
+    [*_, job] = experiment.plan(request, {"small": ledger})
+    measurement = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+
+    def stored(error: Reading) -> Reading:
+        measurement.receive({"output_error": error.model_dump(mode="json")})
+        return ledger.records["bf16"].readings[OUTPUT_ERROR.key]
+
+    def error(value: float) -> Reading:
+        return Reading(quantity=OUTPUT_ERROR, samples=(value,))
+
+    assert [stored(error(value)).value for value in (0.1, 0.05, 0.2)] == [0.1, 0.1, 0.2]
+    (failed,) = absent([OUTPUT_ERROR], "failed", "the outputs contain NaN")
+    assert [stored(each).status for each in (failed, error(0.3))] == ["failed", "failed"]
+    assert measurement.remaining == job, "a point is missing until it is sent"
 
 
 def test_the_best_throughput_alone_is_a_sweep() -> None:

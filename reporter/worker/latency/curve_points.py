@@ -13,7 +13,7 @@ from torch import Tensor
 
 from reporter.host import machine
 from reporter.host.job import CurveJob, Job
-from reporter.model import Metric, ReporterError, Verdict
+from reporter.model import Metric, Reading, ReporterError, Verdict
 from reporter.model.attempts import attempt
 from reporter.model.devices import device_type
 from reporter.model.fields import CURVES_SHARE
@@ -40,17 +40,27 @@ COPIES = 2
 """How often an engine has the weights in memory, besides the network."""
 MOST_KEPT = 200
 """Samples of a point that are kept."""
+CHECKED = ("ok", "failed")
+"""The status of the output error of a point that was compared, or whose outputs cannot be compared."""
 
 
 class CurveTiming:
     """Measures the points of a job one by one, smallest first; what does not fit into memory is not run.
 
     In other modes than eager, `checks` calibrate the network first, so that the weights are those whose times and
-    outputs the modes have; engines cannot be prepared without them.
+    outputs the modes have; engines cannot be prepared without them. `report` is called with the output error of each
+    point of an engine that is checked.
     """
 
-    def __init__(self, subject: Subject, metric: Metric, asked: CurveJob, checks: ModeChecks | None = None) -> None:
-        self.subject, self.asked, self.checks = subject, asked, checks
+    def __init__(
+        self,
+        subject: Subject,
+        metric: Metric,
+        asked: CurveJob,
+        checks: ModeChecks | None = None,
+        report: Callable[[Reading], None] = lambda _: None,
+    ) -> None:
+        self.subject, self.asked, self.checks, self.report = subject, asked, checks, report
         self.settings = subject.conditions.of(metric, subject.place.name) | conditions_of(asked.mode)
         self._in_torch: Variant | None = None
         self._forecast: Forecast | None = None
@@ -111,10 +121,11 @@ class CurveTiming:
             return _without(point, Verdict("oom", misfit)).model_copy(update={"predicted": predicted})
         forecast.start()
         before = machine.load()
-        found, states = self._samples(point)
+        variant, found, states = self._samples(point)
         samples = _thinned(found)
         after = machine.load()
         forecast.learn(predicted)
+        self._check(variant, point)
         seconds = median(samples)
         load = after.background_load_since(before) if before and after else None
         about = {"latency": seconds, "throughput": point.batch / seconds, "samples": samples}
@@ -122,8 +133,20 @@ class CurveTiming:
         about["detail"] = of_device(self.subject.place, parse(self.asked.mode, engines())) | states
         return CurvePoint.model_validate(point.model_dump() | about | {"status": "ok"})
 
-    def _samples(self, point: CurvePoint) -> tuple[tuple[float, ...], dict[str, Any]]:
-        """Seconds per call, and the state of an accelerator before."""
+    def _check(self, variant: Variant, point: CurvePoint) -> None:
+        """Reports the output error of what an engine prepared for a batch, unless it cannot be checked.
+
+        Images of another size would need a float64 run of their own. The modes of torch run the same module in all
+        points, which is checked where the modes are timed.
+        """
+        mode = parse(self.asked.mode, engines())
+        if self.checks and mode.engine and point.image == self.subject.size:
+            error = self.checks.batch_error(variant, mode, point.batch)
+            if error and error.status in CHECKED:
+                self.report(error)
+
+    def _samples(self, point: CurvePoint) -> tuple[Variant, tuple[float, ...], dict[str, Any]]:
+        """What was timed, the seconds per call, and the state of an accelerator before."""
         images = self.subject.input(point.batch, size=point.image)
         variant = self._variant(images)
         ready = variant.form(images).to(self.subject.device)
@@ -139,7 +162,7 @@ class CurveTiming:
                 min_samples=LEAST_SAMPLES,
             )
         precision.check()
-        return samples, states
+        return variant, samples, states
 
     def _variant(self, images: Tensor) -> Variant:
         """The network in the mode of the job, prepared for images like these where an engine needs that."""
@@ -194,10 +217,17 @@ def _without(point: CurvePoint, verdict: Verdict) -> CurvePoint:
 
 
 def measure_curve(job: Job, metric: Metric, subject: Subject, send: Send) -> None:
-    """Sends the points of a job one by one, each announced before it is tried."""
+    """Sends the points of a job one by one, each announced before it is tried, and its output error before it."""
     assert job.curve
+    mode, settings = parse(job.curve.mode, engines()), subject.conditions.of_mode() | conditions_of(job.curve.mode)
+
+    def report(error: Reading) -> None:
+        detail = error.detail | of_device(subject.place, mode) if error.measured else error.detail
+        kept = error.model_copy(update={"settings": settings, "detail": detail})
+        send({"output_error": kept.model_dump(mode="json")})
+
     with cache_folder(job.cache) as cache:
         checks = ModeChecks(ModePreparation(subject, cache, trained=bool(job.reference)), keeps=False)
-        timed = CurveTiming(subject, metric, job.curve, checks)
+        timed = CurveTiming(subject, metric, job.curve, checks, report)
         for axis, point in timed.run(lambda axis, each: send({"trying": axis, "point": each.model_dump(mode="json")})):
             send({"curve": axis, "point": point.model_dump(mode="json")})

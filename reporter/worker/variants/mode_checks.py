@@ -50,13 +50,21 @@ class ModeChecks:
         before = self._errors.get(mode.name)
         if before is None or not before.measured:
             return
-        found, verdict = attempt(partial(self.checked, variant, mode, batch))
-        if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch):
-            return
-        (now,) = [found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
-        if now.samples > before.samples or not now.measured:
+        now = self.batch_error(variant, mode, batch)
+        if now and (now.samples > before.samples or not now.measured):
             self._errors[mode.name] = now
             yield now
+
+    def batch_error(self, variant: Variant, mode: Mode, batch: int) -> Reading | None:
+        """The output error of what an engine prepared for a batch, or the reason why it has none.
+
+        None if it is above its limit, or cannot be found, only because the scores depend on the rest of the batch.
+        """
+        found, verdict = attempt(partial(self.checked, variant, mode, batch))
+        if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch):
+            return None
+        (error,) = [found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
+        return error
 
     def _depends_on_batch(self, mode: Mode, batch: int) -> bool:
         """Whether eager's scores change with the rest of the batch by more than the precision of a mode explains."""
