@@ -55,11 +55,13 @@ from reporter.run.schedule import Task
 from reporter.run.slots import Event
 from reporter.store import record_files
 from reporter.tables import batch_fits
+from reporter.worker import entry, torch_state
 from reporter.worker.entry import measure
 from reporter.worker.latency import memory_forecast
 from reporter.worker.latency.curve_points import CurveTiming, measure_curve
 from reporter.worker.latency.memory_forecast import Forecast
 from reporter.worker.subject import Subject
+from reporter.worker.variants import varied_inputs
 from reporter.worker.variants.mode_preparation import CALIBRATION
 
 pytestmark = pytest.mark.usefixtures("brief_collections")
@@ -389,6 +391,40 @@ def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Pa
     (failed,) = absent([OUTPUT_ERROR], "failed", "the outputs contain NaN")
     assert [stored(each).status for each in (failed, error(0.3))] == ["failed", "failed"]
     assert measurement.remaining == job, "a point is missing until it is sent"
+
+
+def test_preparation_and_checks_of_a_curve_are_no_part_of_what_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that only they advance: 5 s for each point that is prepared, 3 s for the calibration."""
+    seconds = [0.0]
+    calibrate = varied_inputs.calibrate
+
+    def prepare(network: nn.Module, _: object, **__: object) -> nn.Module:
+        seconds[0] += 5
+        return network
+
+    def calibrated(*given: Any) -> Any:
+        seconds[0] += 3
+        return calibrate(*given)
+
+    monkeypatch.setattr(varied_inputs, "calibrate", calibrated)
+    known = {"swift": Engine("swift", "Swift", prepare)}
+    for module in ("registry.execution_modes", "worker.latency.curve_points", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: known)
+    for module in ("entry", "subject", "variants.mode_checks"):
+        monkeypatch.setattr(f"reporter.worker.{module}.perf_counter", lambda: seconds[0])
+    for name in ("find", "limit_memory"):
+        monkeypatch.setattr(entry, name, lambda *_: own())
+    monkeypatch.setattr(torch_state, "settle", lambda threads: None)
+    job = Job(
+        architecture="small", metrics=(CPU.name,), device="cpu", process="curve", conditions=subject(own()).conditions,
+        cache=str(tmp_path), curve=CurveJob(mode="swift", batches=(1, 2), sizes=("16",)),
+    )  # fmt: skip
+    sent: list[dict[str, Any]] = []
+    entry.run(job, sent.append, lambda *_, **__: (0.1,) * 3)
+    assert [each["point"]["status"] for each in sent if "curve" in each] == ["ok"] * 3
+    assert sent[-1] == {"busy": 0.0, "building": 0.0, "preparing": 15.0, "checking": 3.0}
 
 
 def test_the_best_throughput_alone_is_a_sweep() -> None:

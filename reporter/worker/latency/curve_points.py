@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from statistics import median
 from typing import Any
@@ -166,6 +167,10 @@ class CurveTiming:
 
     def _variant(self, images: Tensor) -> Variant:
         """The network in the mode of the job, prepared for images like these where an engine needs that."""
+        with self.checks.counting("preparing") if self.checks and self.asked.mode != EAGER else nullcontext():
+            return self._prepared(images)
+
+    def _prepared(self, images: Tensor) -> Variant:
         mode, known = parse(self.asked.mode, engines()), engines()
         network, form = self.subject.network, self.subject.form
         if mode.engine:
@@ -187,7 +192,7 @@ class CurveTiming:
         """
         if self._forecast is None:
             if self.checks and self.asked.mode != EAGER:
-                attempt(self.checks.preparation.calibrate)  # before the memory that it frees is kept
+                self.checks.calibrate()  # before the memory that it frees is kept
             machine.keep_freed_memory()
             _ = self.subject.network, self.subject.meta
             with torch.inference_mode():
@@ -216,8 +221,11 @@ def _without(point: CurvePoint, verdict: Verdict) -> CurvePoint:
     return point.model_copy(update={"status": verdict.status, "reason": verdict.reason})
 
 
-def measure_curve(job: Job, metric: Metric, subject: Subject, send: Send) -> None:
-    """Sends the points of a job one by one, each announced before it is tried, and its output error before it."""
+def measure_curve(job: Job, metric: Metric, subject: Subject, send: Send) -> dict[str, float]:
+    """Sends the points of a job one by one; gives the seconds spent on preparing and checking the mode.
+
+    Each point is announced before it is tried, and its output error precedes it.
+    """
     assert job.curve
     mode, settings = parse(job.curve.mode, engines()), subject.conditions.of_mode() | conditions_of(job.curve.mode)
 
@@ -231,3 +239,4 @@ def measure_curve(job: Job, metric: Metric, subject: Subject, send: Send) -> Non
         timed = CurveTiming(subject, metric, job.curve, checks, report)
         for axis, point in timed.run(lambda axis, each: send({"trying": axis, "point": each.model_dump(mode="json")})):
             send({"curve": axis, "point": point.model_dump(mode="json")})
+    return checks.spent
