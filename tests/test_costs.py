@@ -26,7 +26,7 @@ from reporter.model.fields import CURVES_SHARE
 from reporter.model.scaling_curves import CurvePoint, Curves
 from reporter.model.settings import settings
 from reporter.run import experiment
-from reporter.run.costs import CHECK_FLOAT64, CHECK_IMAGES, USUAL_SPEED, Costs, stored_as
+from reporter.run.costs import CHECK_FLOAT64, CHECK_IMAGES, PATIENCE, USUAL_SPEED, Costs, stored_as
 from reporter.run.paired import interleaving, paired_run
 from reporter.run.request import Estimate
 
@@ -337,11 +337,14 @@ def test_a_point_of_a_curve_is_sampled_for_a_part_of_the_time() -> None:
 
 
 @pytest.mark.parametrize(("mode", "seconds"), [("bf16", 0.0), ("bf16+openvino", 6.0), ("compile", 20.0)])
-def test_each_point_of_a_curve_in_an_engine_is_prepared(mode: str, seconds: float) -> None:
-    """An engine runs a model that was converted for one form of images."""
+def test_each_point_of_a_curve_in_an_engine_is_prepared_and_checked(mode: str, seconds: float) -> None:
+    """An engine runs a model that was converted for one form of images; a batch is checked on 8 images, or its own."""
     costs = Costs({}, USUAL_SPEED, blank)
-    eager, other = ([of_curve(1, mode=m), of_curve(1, 2, sizes=("64",), mode=m)] for m in ("eager", mode))
-    assert [costs(b) - costs(a) for a, b in zip(eager, other, strict=True)] == pytest.approx([seconds, 3 * seconds])
+    image = (costs(of_curve(2)) - costs(of_curve(1))) / PATIENCE
+    checks = [image * count if seconds else 0.0 for count in (CHECK_IMAGES, CHECK_IMAGES + 32)]
+    eager, other = ([of_curve(1, mode=m), of_curve(1, 32, sizes=("64",), mode=m)] for m in ("eager", mode))
+    found = [costs(b) - costs(a) for a, b in zip(eager, other, strict=True)]
+    assert found == pytest.approx([seconds + checks[0], 3 * seconds + checks[1]])
 
 
 @pytest.mark.parametrize("mode", ["eager", "openvino"])

@@ -6,6 +6,8 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -16,22 +18,25 @@ from xml.etree import ElementTree
 import mode_samples
 import pytest
 import samples
+import torch
 from commands import call
 from networks import CONDITIONS, own, small, subject
 from simulated import Simulated, slot
 from simulated_device import Accelerator, Machine
-from torch import nn
+from torch import Tensor, nn
 
 from reporter.cli.progress import Lines
 from reporter.compare import folders
 from reporter.documents.run_files import Summary
 from reporter.host import process_memory
 from reporter.host.job import CurveJob, Job
-from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict
+from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.image_sizes import square
+from reporter.model.modes import OUTPUT_ERROR, output_verdict
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
+from reporter.registry.execution_modes import conditions_of
 from reporter.report.comparison import compare
 from reporter.report.drawing import vega
 from reporter.report.language import language
@@ -50,11 +55,14 @@ from reporter.run.schedule import Task
 from reporter.run.slots import Event
 from reporter.store import record_files
 from reporter.tables import batch_fits
+from reporter.worker import entry, torch_state
 from reporter.worker.entry import measure
 from reporter.worker.latency import memory_forecast
 from reporter.worker.latency.curve_points import CurveTiming, measure_curve
 from reporter.worker.latency.memory_forecast import Forecast
 from reporter.worker.subject import Subject
+from reporter.worker.variants import varied_inputs
+from reporter.worker.variants.mode_preparation import CALIBRATION
 
 pytestmark = pytest.mark.usefixtures("brief_collections")
 CHARTS = collect("reporter.charts", Chart)
@@ -280,6 +288,143 @@ def test_points_of_an_engine_keep_no_files_where_there_are_no_results(
         assert [each["point"]["status"] for each in sent if "curve" in each] == ["ok"]
         assert folders.pop().is_relative_to(place) == made
         assert place.exists() == made
+
+
+class Growing(nn.Module):
+    """A residual block that returns larger values than it takes, until its batch norm is calibrated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(nn.Conv2d(8, 8, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        nn.init.normal_(self.branch[0].weight)
+
+    def forward(self, images: Tensor) -> Tensor:
+        added: Tensor = images + self.branch(images)
+        return added
+
+
+def deep(classes: int) -> nn.Module:
+    """A residual network whose activations, with random weights, are finite in fp32 and overflow in fp16."""
+    blocks = (Growing() for _ in range(32))
+    head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes)
+    return nn.Sequential(nn.Conv2d(3, 8, 8, stride=8), *blocks, *head)
+
+
+@pytest.mark.parametrize("mode", ["eager", "fp16"])
+def test_a_curve_has_the_weights_of_the_times_of_its_mode(mode: str, tmp_path: Path) -> None:
+    """Those that are calibrated, with which the outputs are checked; the times of eager have them as initialized."""
+    chosen = subject(own(deep, classes=10), seconds=0.01)
+    network, images = chosen.network, chosen.input(1)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    with torch.no_grad():
+        assert network(images).isfinite().all()
+        assert deepcopy(network).half()(images.half()).isnan().any()
+    found = [each["point"] for each in sent_of_curve(chosen, mode, tmp_path) if "curve" in each]
+    assert [(point["status"], point["reason"]) for point in found] == [("ok", None)]
+    after = network.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before) == (mode == "eager")
+    assert (tmp_path / CALIBRATION).exists() == (mode == "fp16"), "as the calibration of later jobs of the mode"
+
+
+def sent_of_curve(chosen: Subject, mode: str, cache: Path, batches: tuple[int, ...] = (1,)) -> list[dict[str, Any]]:
+    """The messages of a job of a curve."""
+    job = Job(
+        architecture="small", metrics=(CPU.name,), device="cpu", process="curve", conditions=chosen.conditions,
+        cache=str(cache), curve=CurveJob(mode=mode, batches=batches),
+    )  # fmt: skip
+    sent: list[dict[str, Any]] = []
+    measure_curve(job, CPU, chosen, sent.append)
+    return sent
+
+
+@pytest.mark.parametrize("name", ["right", "zeros"])
+def test_what_an_engine_prepares_for_each_batch_is_checked(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In as few calls as 8 images need. One engine returns zeros for batches, which have its best throughput."""
+    calls: list[tuple[int, int]] = []
+
+    def prepare(network: nn.Module, _: object, **__: object) -> Callable[[Tensor], Tensor]:
+        def call(images: Tensor) -> Tensor:
+            calls.append((len(images), images.shape[-1]))
+            scores: Tensor = network(images)
+            return scores * float(name == "right" or len(images) == 1)
+
+        return call
+
+    known = {name: Engine(name, name.title(), prepare)}
+    for module in ("registry.execution_modes", "worker.latency.curve_points", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: known)
+    request = of_curves(tmp_path, batches=(1, 8, 16), sizes=("16",), modes=(name,), engines=known)
+    ledger = Ledger(own(), request)
+    [*_, job] = experiment.plan(request, {"small": ledger})
+    measurement = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    chosen = subject(own())
+    chosen.sample = lambda *_, **__: (0.1,) * 3
+    measure_curve(job, CPU, chosen, measurement.receive)
+    readings = ledger.records[name].readings
+    assert readings[CPU.name].detail["batch"] == 16
+    assert Counter(calls) == {(1, 32): 1 + 8, (8, 32): 1 + 1, (16, 32): 1 + 1, (1, 16): 1}
+    error = readings[OUTPUT_ERROR.key]
+    assert error.measured, error.reason
+    assert error.settings == json.loads(json.dumps(chosen.conditions.of_mode() | conditions_of(name)))
+    assert output_verdict(ledger.records[name]) == ("within" if name == "right" else "wrong")
+
+
+def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Path) -> None:
+    """Also one that could not be measured."""
+    request = of_curves(tmp_path, batches=(1, 2), modes=("bf16",))
+    ledger = Ledger(own(), request)
+    [*_, job] = experiment.plan(request, {"small": ledger})
+    measurement = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+
+    def stored(error: Reading) -> Reading:
+        measurement.receive({"output_error": error.model_dump(mode="json")})
+        return ledger.records["bf16"].readings[OUTPUT_ERROR.key]
+
+    def error(value: float) -> Reading:
+        return Reading(quantity=OUTPUT_ERROR, samples=(value,))
+
+    assert [stored(error(value)).value for value in (0.1, 0.05, 0.2)] == [0.1, 0.1, 0.2]
+    (failed,) = absent([OUTPUT_ERROR], "failed", "the outputs contain NaN")
+    assert [stored(each).status for each in (failed, error(0.3))] == ["failed", "failed"]
+    assert measurement.remaining == job, "a point is missing until it is sent"
+
+
+def test_preparation_and_checks_of_a_curve_are_no_part_of_what_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that only they advance: 5 s for each point that is prepared, 3 s for the calibration."""
+    seconds = [0.0]
+    calibrate = varied_inputs.calibrate
+
+    def prepare(network: nn.Module, _: object, **__: object) -> nn.Module:
+        seconds[0] += 5
+        return network
+
+    def calibrated(*given: Any) -> Any:
+        seconds[0] += 3
+        return calibrate(*given)
+
+    monkeypatch.setattr(varied_inputs, "calibrate", calibrated)
+    known = {"swift": Engine("swift", "Swift", prepare)}
+    for module in ("registry.execution_modes", "worker.latency.curve_points", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: known)
+    for module in ("entry", "subject", "variants.mode_checks"):
+        monkeypatch.setattr(f"reporter.worker.{module}.perf_counter", lambda: seconds[0])
+    for name in ("find", "limit_memory"):
+        monkeypatch.setattr(entry, name, lambda *_: own())
+    monkeypatch.setattr(torch_state, "settle", lambda threads: None)
+    job = Job(
+        architecture="small", metrics=(CPU.name,), device="cpu", process="curve", conditions=subject(own()).conditions,
+        cache=str(tmp_path), curve=CurveJob(mode="swift", batches=(1, 2), sizes=("16",)),
+    )  # fmt: skip
+    sent: list[dict[str, Any]] = []
+    entry.run(job, sent.append, lambda *_, **__: (0.1,) * 3)
+    assert [each["point"]["status"] for each in sent if "curve" in each] == ["ok"] * 3
+    assert sent[-1] == {"busy": 0.0, "building": 0.0, "preparing": 15.0, "checking": 3.0}
 
 
 def test_the_best_throughput_alone_is_a_sweep() -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -522,6 +523,45 @@ def test_all_of_a_training_step_in_tf32_is_in_tf32() -> None:
         training.step(parse(mode, ENGINES))()
         assert seen == [wanted] * 4
         assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+
+
+def test_preparation_of_training_steps_and_the_calibration_have_their_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that only they and the calls of the engine advance: its first call, and 8 in the check."""
+    seconds = [0.0]
+    calibrate = varied_inputs.calibrate
+
+    def prepare(model, example, **_):
+        seconds[0] += 1
+
+        def call(images):
+            seconds[0] += 0.25
+            return model(images)
+
+        return call
+
+    def train(model, **_):
+        seconds[0] += 5
+        return model, nullcontext()
+
+    def calibrated(*given):
+        seconds[0] += 3
+        return calibrate(*given)
+
+    monkeypatch.setattr(varied_inputs, "calibrate", calibrated)
+    made = {"slow": Engine("slow", "Slow", prepare, train=train)}
+    variants = ("worker.variants.mode_timing", "worker.variants.mode_preparation", "worker.variants.mode_training")
+    for module in ("registry.execution_modes", *variants):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
+    monkeypatch.setattr("reporter.worker.variants.mode_checks.perf_counter", lambda: seconds[0])
+    measured = subject(own(), seconds=0.02)
+    job = Job(
+        architecture="small", metrics=("train_step_cpu",), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=("slow",), cache=str(tmp_path),
+    )  # fmt: skip
+    spent = mode_timing.measure_modes(job, METRICS, measured, lambda _: None)
+    assert spent == {"preparing": 1 + 0.25 + 5, "checking": 3 + 8 * 0.25}
 
 
 @pytest.mark.slow

@@ -230,14 +230,16 @@ def _trainings(conditions: Conditions, pixel: float, parameters: float, factor: 
 def _of_curve(curve: CurveJob, image: float, seconds: float, record: Record) -> float:
     """The seconds of the points that a curve lacks; a sweep is assumed to double the batch a few times.
 
-    An engine prepares the network again for each point.
+    An engine prepares the network again for each point, and its output is checked for each batch.
     """
     batches, sizes = _missing_points(curve)
     if curve.continues_sweep:
         done = len(swept(curve.settled.batch))
         batches = SWEPT[done:] or (2**done,)
     images = [*batches, *(prod(image_size(size)) / prod(record.image_size) for size in sizes)]
-    return sum(seconds + PATIENCE * each * image + _preparing(curve.mode) for each in images)
+    preparing = _preparing(curve.mode)
+    checked = sum(max(CHECK_IMAGES, batch) for batch in batches) if preparing else 0
+    return sum(seconds + PATIENCE * each * image + preparing for each in images) + checked * image
 
 
 def stored_as(job: Job) -> str:

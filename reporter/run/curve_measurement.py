@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
+from reporter.model.device_readings import of_device, was_tried
+from reporter.model.devices import device_type
+from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.reasons import in_words
 from reporter.model.scaling_curves import AXES, Axis, CurvePoint, swept
 from reporter.run import curve_plan
@@ -44,11 +47,13 @@ class CurveMeasurement(Measurement):
         return self.job.model_copy(update={"curve": asked}) if curve_plan.lacks(self.ledger, asked) else None
 
     def receive(self, message: Message) -> None:
-        """Takes in a point, at once, or which one the worker is about to try."""
+        """Takes in a point, at once, the output error of one, or which one the worker is about to try."""
         if "trying" in message:
             self._pending = message["trying"], CurvePoint.model_validate(message["point"])
         elif "curve" in message:
             self._keep(message["curve"], CurvePoint.model_validate(message["point"]))
+        elif "output_error" in message:
+            self._keep_error(Reading.model_validate(message["output_error"]))
         else:
             if "reading" in message:  # the network was not found or built
                 self._refused = Reading.model_validate(message["reading"]).verdict
@@ -82,6 +87,19 @@ class CurveMeasurement(Measurement):
         if found is not None:
             self._missing.pop((point.mode, found.quantity.key), None)
         self.progress.note(f"{self.ledger.record.architecture} {described(point)}")
+
+    def _keep_error(self, error: Reading) -> None:
+        """Stores the output error of a point as that of its mode on the device, if it is larger or not measured.
+
+        One before that is not measured stays.
+        """
+        assert self.job.curve
+        mode = self.job.curve.mode
+        record = self.ledger.records.get(mode)
+        stored = record.readings.get(OUTPUT_ERROR.key) if record else None
+        before = of_device(stored, device_type(self.job.device)) if stored and was_tried(stored) else None
+        if before is None or (before.measured and (not error.measured or error.samples > before.samples)):
+            self.ledger.keep(error, self.job, self.progress, self._started, mode)
 
     def _blame(self, verdict: Verdict) -> None:
         if self._pending:

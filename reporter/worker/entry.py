@@ -97,7 +97,8 @@ def run(
 
     A network that cannot be found is the reason for all of them. Messages: {"fallback": ...} for each reading that is
     stored if the worker ends too early, {"measuring": name} before each metric, {"reading": ...} for each reading, and
-    at the end {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks.
+    at the end {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks. Of
+    modes and curves there are also "preparing" and "checking", which are no part of "busy".
     """
     limit_memory(job.device)
     concurrent_jobs.share(job.concurrent)
@@ -120,7 +121,7 @@ def run(
     start = perf_counter()
     spent: dict[str, float] = {}
     if job.curve:
-        measure_curve(job, catalogue[job.metrics[0]], subject, send)
+        spent = measure_curve(job, catalogue[job.metrics[0]], subject, send)
     elif job.modes:
         spent = measure_modes(job, catalogue, subject, send, rotation)
     else:

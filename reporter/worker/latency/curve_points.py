@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from reporter.host import machine
 from reporter.host.job import CurveJob, Job
-from reporter.model import Metric, ReporterError, Verdict
+from reporter.model import Metric, Reading, ReporterError, Verdict
 from reporter.model.attempts import attempt
 from reporter.model.devices import device_type
 from reporter.model.fields import CURVES_SHARE
@@ -30,7 +30,8 @@ from reporter.worker.latency.memory_forecast import Forecast, space
 from reporter.worker.outputs import has_nan
 from reporter.worker.subject import Subject
 from reporter.worker.variants import varied_inputs
-from reporter.worker.variants.mode_preparation import cache_folder
+from reporter.worker.variants.mode_checks import ModeChecks
+from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_readings import of_device
 from reporter.worker.variants.mode_variants import Variant, eager, in_engine, in_torch
 
@@ -40,13 +41,27 @@ COPIES = 2
 """How often an engine has the weights in memory, besides the network."""
 MOST_KEPT = 200
 """Samples of a point that are kept."""
+CHECKED = ("ok", "failed")
+"""The status of the output error of a point that was compared, or whose outputs cannot be compared."""
 
 
 class CurveTiming:
-    """Measures the points of a job one by one, smallest first; what does not fit into memory is not run."""
+    """Measures the points of a job one by one, smallest first; what does not fit into memory is not run.
 
-    def __init__(self, subject: Subject, metric: Metric, asked: CurveJob, cache: Path | None = None) -> None:
-        self.subject, self.asked, self.cache = subject, asked, cache
+    In other modes than eager, `checks` calibrate the network first, so that the weights are those whose times and
+    outputs the modes have; engines cannot be prepared without them. `report` is called with the output error of each
+    point of an engine that is checked.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        metric: Metric,
+        asked: CurveJob,
+        checks: ModeChecks | None = None,
+        report: Callable[[Reading], None] = lambda _: None,
+    ) -> None:
+        self.subject, self.asked, self.checks, self.report = subject, asked, checks, report
         self.settings = subject.conditions.of(metric, subject.place.name) | conditions_of(asked.mode)
         self._in_torch: Variant | None = None
         self._forecast: Forecast | None = None
@@ -107,10 +122,11 @@ class CurveTiming:
             return _without(point, Verdict("oom", misfit)).model_copy(update={"predicted": predicted})
         forecast.start()
         before = machine.load()
-        found, states = self._samples(point)
+        variant, found, states = self._samples(point)
         samples = _thinned(found)
         after = machine.load()
         forecast.learn(predicted)
+        self._check(variant, point)
         seconds = median(samples)
         load = after.background_load_since(before) if before and after else None
         about = {"latency": seconds, "throughput": point.batch / seconds, "samples": samples}
@@ -118,8 +134,20 @@ class CurveTiming:
         about["detail"] = of_device(self.subject.place, parse(self.asked.mode, engines())) | states
         return CurvePoint.model_validate(point.model_dump() | about | {"status": "ok"})
 
-    def _samples(self, point: CurvePoint) -> tuple[tuple[float, ...], dict[str, Any]]:
-        """Seconds per call, and the state of an accelerator before."""
+    def _check(self, variant: Variant, point: CurvePoint) -> None:
+        """Reports the output error of what an engine prepared for a batch, unless it cannot be checked.
+
+        Images of another size would need a float64 run of their own. The modes of torch run the same module in all
+        points, which is checked where the modes are timed.
+        """
+        mode = parse(self.asked.mode, engines())
+        if self.checks and mode.engine and point.image == self.subject.size:
+            error = self.checks.batch_error(variant, mode, point.batch)
+            if error and error.status in CHECKED:
+                self.report(error)
+
+    def _samples(self, point: CurvePoint) -> tuple[Variant, tuple[float, ...], dict[str, Any]]:
+        """What was timed, the seconds per call, and the state of an accelerator before."""
         images = self.subject.input(point.batch, size=point.image)
         variant = self._variant(images)
         ready = variant.form(images).to(self.subject.device)
@@ -135,18 +163,22 @@ class CurveTiming:
                 min_samples=LEAST_SAMPLES,
             )
         precision.check()
-        return samples, states
+        return variant, samples, states
 
     def _variant(self, images: Tensor) -> Variant:
         """The network in the mode of the job, prepared for images like these where an engine needs that."""
+        with self.checks.counting("preparing") if self.checks and self.asked.mode != EAGER else nullcontext():
+            return self._prepared(images)
+
+    def _prepared(self, images: Tensor) -> Variant:
         mode, known = parse(self.asked.mode, engines()), engines()
         network, form = self.subject.network, self.subject.form
         if mode.engine:
             count, sides = max(varied_inputs.CALIBRATION, len(images)), (images.shape[2], images.shape[3])
             seed = varied_inputs.CALIBRATION_SEED
             calibration = varied_inputs.images(count, sides, seed) if mode.precision == "int8" else None
-            assert self.cache is not None
-            folder = self.cache / "curves" / "x".join(map(str, images.shape)) / mode.name
+            assert self.checks
+            folder = self.checks.preparation.cache / "curves" / "x".join(map(str, images.shape)) / mode.name
             return in_engine(network, mode, known[mode.engine], form, images, cache=folder, calibration=calibration)
         if self._in_torch is None:
             plain = mode.name == EAGER
@@ -159,6 +191,8 @@ class CurveTiming:
         An engine is prepared for each point, with copies of the weights that are not in memory before.
         """
         if self._forecast is None:
+            if self.checks and self.asked.mode != EAGER:
+                self.checks.calibrate()  # before the memory that it frees is kept
             machine.keep_freed_memory()
             _ = self.subject.network, self.subject.meta
             with torch.inference_mode():
@@ -187,10 +221,22 @@ def _without(point: CurvePoint, verdict: Verdict) -> CurvePoint:
     return point.model_copy(update={"status": verdict.status, "reason": verdict.reason})
 
 
-def measure_curve(job: Job, metric: Metric, subject: Subject, send: Send) -> None:
-    """Sends the points of a job one by one, each announced before it is tried."""
+def measure_curve(job: Job, metric: Metric, subject: Subject, send: Send) -> dict[str, float]:
+    """Sends the points of a job one by one; gives the seconds spent on preparing and checking the mode.
+
+    Each point is announced before it is tried, and its output error precedes it.
+    """
     assert job.curve
+    mode, settings = parse(job.curve.mode, engines()), subject.conditions.of_mode() | conditions_of(job.curve.mode)
+
+    def report(error: Reading) -> None:
+        detail = error.detail | of_device(subject.place, mode) if error.measured else error.detail
+        kept = error.model_copy(update={"settings": settings, "detail": detail})
+        send({"output_error": kept.model_dump(mode="json")})
+
     with cache_folder(job.cache) as cache:
-        timed = CurveTiming(subject, metric, job.curve, cache)
+        checks = ModeChecks(ModePreparation(subject, cache, trained=bool(job.reference)), keeps=False)
+        timed = CurveTiming(subject, metric, job.curve, checks, report)
         for axis, point in timed.run(lambda axis, each: send({"trying": axis, "point": each.model_dump(mode="json")})):
             send({"curve": axis, "point": point.model_dump(mode="json")})
+    return checks.spent

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
+from typing import Literal
 
 from reporter.model import Reading, Verdict, absent
 from reporter.model.attempts import attempt
@@ -16,7 +18,7 @@ from reporter.worker.variants.mode_variants import Variant, eager
 
 
 class ModeChecks:
-    """Prepares modes for single images and checks the outputs of what is timed; counts the seconds of both.
+    """Prepares modes for single images and checks the outputs of what is timed; `spent` has the seconds of both.
 
     A mode of torch runs the same module in all settings, and is checked once. An engine prepares another callable for
     each number of threads and for each batch: each is checked before it is timed, which costs a pass over the 8 images
@@ -27,18 +29,30 @@ class ModeChecks:
 
     def __init__(self, preparation: ModePreparation, keeps: bool) -> None:
         self.preparation, self.keeps = preparation, keeps
-        self.preparing = self.checking = 0.0
+        self.spent = {"preparing": 0.0, "checking": 0.0}
         self.eager: Verdict | None = None
         self.ready: dict[str, Variant] = {}
         self._errors: dict[str, Reading] = {}
 
-    def checked(self, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
-        """The output error of a variant that takes so many images."""
+    @contextmanager
+    def counting(self, share: Literal["preparing", "checking"]) -> Iterator[None]:
+        """Adds the seconds of what is done meanwhile to a share, also if it fails."""
         start = perf_counter()
         try:
-            return self.preparation.checked(variant, mode, batch)
+            yield
         finally:
-            self.checking += perf_counter() - start
+            self.spent[share] += perf_counter() - start
+
+    def calibrate(self) -> None:
+        """Calibrates the network where that is possible, which is part of checking; building it is not."""
+        _ = self.preparation.subject.network
+        with self.counting("checking"):
+            attempt(self.preparation.calibrate)
+
+    def checked(self, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
+        """The output error of a variant that takes so many images."""
+        with self.counting("checking"):
+            return self.preparation.checked(variant, mode, batch)
 
     def take(self, threads: int, batch: int) -> Mapping[str, Variant]:
         """What is prepared for a setting; nothing else is kept in memory."""
@@ -50,13 +64,21 @@ class ModeChecks:
         before = self._errors.get(mode.name)
         if before is None or not before.measured:
             return
-        found, verdict = attempt(partial(self.checked, variant, mode, batch))
-        if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch):
-            return
-        (now,) = [found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
-        if now.samples > before.samples or not now.measured:
+        now = self.batch_error(variant, mode, batch)
+        if now and (now.samples > before.samples or not now.measured):
             self._errors[mode.name] = now
             yield now
+
+    def batch_error(self, variant: Variant, mode: Mode, batch: int) -> Reading | None:
+        """The output error of what an engine prepared for a batch, or the reason why it has none.
+
+        None if it is above its limit, or cannot be found, only because the scores depend on the rest of the batch.
+        """
+        found, verdict = attempt(partial(self.checked, variant, mode, batch))
+        if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch):
+            return None
+        (error,) = [found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
+        return error
 
     def _depends_on_batch(self, mode: Mode, batch: int) -> bool:
         """Whether eager's scores change with the rest of the batch by more than the precision of a mode explains."""
@@ -71,12 +93,12 @@ class ModeChecks:
         image = self.preparation.subject.input(1)
         if mode.precision == "int8":
             _ = self.preparation.calibration  # made before the preparation is timed
-        start = perf_counter()
-        variant = self.preparation.variant(mode, image)
-        prepared = perf_counter()
-        self.preparation.first_call(variant, image)
-        called = perf_counter()
-        self.preparing += called - start
+        with self.counting("preparing"):
+            start = perf_counter()
+            variant = self.preparation.variant(mode, image)
+            prepared = perf_counter()
+            self.preparation.first_call(variant, image)
+            called = perf_counter()
         once = [once_timed(PREPARE, prepared - start), once_timed(FIRST_CALL, called - prepared)]
         errors = list(self._error(variant, mode))
         if mode.engine:

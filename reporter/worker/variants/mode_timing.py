@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -72,7 +71,7 @@ class ModeTiming:
     def readings(self) -> Found:
         """The readings of all modes; one that fails in single images is the reason for all that is left of it."""
         if (self.once or self.job.cache) and self.job.metrics != ("kernels",):  # which do not depend on weights
-            attempt(self.preparation.calibrate)
+            self.checks.calibrate()
         if self.once and (self.metrics or self.training or self.has_curve):  # others were checked when they were timed
             yield from self._once()
         for metric in self.metrics:
@@ -166,12 +165,13 @@ class ModeTiming:
     def _steps(self, training: ModeTraining | None) -> dict[str, Callable[[], object]]:
         """A training step of eager and of each mode that can train, if eager can; the mode is noted before it runs."""
         found = {}
-        for name, mode in {EAGER: Mode(), **self.modes}.items():
-            if training and name not in self.lost:
-                self.running(name)
-                step = self._attempt(name, partial(training.step, mode))
-                if step is not None:
-                    found[name] = step
+        with self.checks.counting("preparing"):
+            for name, mode in {EAGER: Mode(), **self.modes}.items():
+                if training and name not in self.lost:
+                    self.running(name)
+                    step = self._attempt(name, partial(training.step, mode))
+                    if step is not None:
+                        found[name] = step
         if EAGER not in found:
             self.lost |= {name: self.lost[EAGER] for name in self.modes if name not in self.lost}
         return found if EAGER in found else {}
@@ -220,13 +220,12 @@ class ModeTiming:
     def _variants(self, batch: int, ready: Mapping[str, Variant]) -> dict[str, Variant]:
         """Eager and the modes that can be prepared for a batch, each of which has been called."""
         found = {EAGER: eager(self.subject.network, self.subject.form)}
-        start = perf_counter()
-        for name, mode in self.modes.items():
-            if name not in self.lost:
-                self.running(name)
-                variant = self._attempt(name, partial(self.preparation.ready, mode, batch, ready.get(name)))
-                found |= {name: variant} if variant else {}
-        self.checks.preparing += perf_counter() - start
+        with self.checks.counting("preparing"):
+            for name, mode in self.modes.items():
+                if name not in self.lost:
+                    self.running(name)
+                    variant = self._attempt(name, partial(self.preparation.ready, mode, batch, ready.get(name)))
+                    found |= {name: variant} if variant else {}
         return found
 
     def _calls(self, variants: Mapping[str, Variant], batch: int) -> dict[str, Callable[[], object]]:
@@ -296,4 +295,4 @@ def measure_modes(
             worse = reading.quantity == OUTPUT_ERROR and mode in checked
             send({"reading": kept.model_dump(mode="json"), "mode": mode, "replaces": worse})
             checked |= {mode} if reading.quantity == OUTPUT_ERROR else set()
-    return {"preparing": made.checks.preparing, "checking": made.checks.checking}
+    return made.checks.spent
