@@ -21,9 +21,9 @@ from reporter.compare import baseline_file
 from reporter.compare.folders import compare as differences
 from reporter.compare.folders import compare_results, read
 from reporter.host import files
-from reporter.model import Chart, Record, ReporterError
+from reporter.model import Chart, Reading, Record, ReporterError
 from reporter.model.device_states import STATES, DeviceState
-from reporter.model.fields import plain
+from reporter.model.fields import are_numbers, is_plain, plain
 from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.between_runs.changes import as_json, in_words
@@ -355,3 +355,90 @@ def test_a_reading_that_cannot_be_is_refused(tmp_path: Path, key: str, fields: d
     path.write_text(json.dumps(document), "utf-8")
     with pytest.raises(ReporterError, match=line):
         record_files.load(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "are"),
+    [
+        ((), True),
+        ((0, 0.0, -0.0, 1, -1.5, 1e100, -1e-100, 10**100), True),
+        ((1.0, True), False),
+        ((1.0, "1"), False),
+        ((1.0, None), False),
+        ((1.0, float("nan")), False),
+        ((float("-inf"),), False),
+        ((1.1e100,), False),
+        ((-(10**101),), False),
+        ((1e-101,), False),
+    ],
+)
+def test_numbers_are_checked_by_type_and_magnitude(values: tuple[Any, ...], are: bool) -> None:
+    assert are_numbers(values) is are
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (rb'{"a": "\"quoted\" \\ \/"}', True),
+        (rb'{"a": "a\nb"}', False),
+        (rb'{"a": "\\ \u202e"}', False),
+        (b'{"a": NaN}', False),
+        (b'{"a": -Infinity}', False),
+        ('{"a": "1 \u00d7 2"}'.encode(), True),
+        ('{"a": "\u202e"}'.encode(), False),
+    ],
+)
+def test_only_documents_that_are_surely_plain_are_read_as_they_are(document: bytes, expected: bool) -> None:
+    assert is_plain(document) is expected
+    assert not expected or plain(from_json(document)) == from_json(document)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "wrong"),
+    [
+        ("title", "Another title", ["Latency"]),
+        ("better", "higher", "best"),
+        ("definition", "Another definition.", None),
+        ("centre", "mean", {"a": 1}),
+    ],
+)
+def test_quantities_that_differ_in_one_field_stay_apart(tmp_path: Path, field: str, value: str, wrong: object) -> None:
+    """Equal quantities are one object; one that is wrong is refused though a right one was read before."""
+    document = copy.deepcopy(originals()[0])
+    path = record_files.record_path(tmp_path, document["machine"], document["architecture"])
+    path.parent.mkdir(parents=True)
+
+    def read_with(content: dict[str, Any]) -> Reading:
+        document["readings"]["latency_cpu"]["quantity"] = content
+        path.write_text(json.dumps(document), "utf-8")
+        return record_files.load(path).readings["latency_cpu"]
+
+    quantity = document["readings"]["latency_cpu"]["quantity"]
+    first, other, again = (read_with(each) for each in (quantity, {**quantity, field: value}, quantity))
+    assert first.quantity is again.quantity
+    assert first.quantity.model_dump() == quantity
+    assert other.quantity.model_dump() == {**quantity, field: value}
+    with pytest.raises(ReporterError, match=f"latency_cpu.quantity.{field}"):
+        read_with({**quantity, field: wrong})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "wrong"), [("run", "another", 5), ("started", "2026-11-03T04:05:06+00:00", ["x"])]
+)
+def test_origins_that_differ_in_one_field_stay_apart(tmp_path: Path, field: str, value: str, wrong: object) -> None:
+    document = copy.deepcopy(originals()[0])
+    path = record_files.record_path(tmp_path, document["machine"], document["architecture"])
+    path.parent.mkdir(parents=True)
+    origins = [{"run": "a", "started": "b"} for _ in document["readings"]["latency_cpu"]["rounds"]]
+
+    def read_with(last: dict[str, Any]) -> Reading:
+        document["readings"]["latency_cpu"]["origins"] = [*origins[:-1], last]
+        path.write_text(json.dumps(document), "utf-8")
+        return record_files.load(path).readings["latency_cpu"]
+
+    first, other, again = (read_with(each) for each in (origins[-1], {**origins[-1], field: value}, origins[-1]))
+    assert first.origins is again.origins
+    assert [each.model_dump() for each in first.origins] == origins
+    assert [each.model_dump() for each in other.origins] == [*origins[:-1], {**origins[-1], field: value}]
+    with pytest.raises(ReporterError, match=f"latency_cpu.origins.{len(origins) - 1}.{field}"):
+        read_with({**origins[-1], field: wrong})

@@ -26,15 +26,26 @@ HISTORY_RUNS = 5
 
 @dataclass(frozen=True)
 class Run:
-    """Networks x rounds of log medians, each network's samples, and the geometric mean that both are relative to."""
+    """Networks x rounds of log medians, and the geometric mean of each round that they are relative to.
+
+    `readings` has the networks, `numbers` the rounds; `sign` is -1 for throughput, which is turned into time.
+    """
 
     medians: Log
-    samples: tuple[Log, ...]
     reference: Log
+    readings: Sequence[Reading]
+    numbers: Sequence[int]
+    sign: float
 
     @property
     def rounds(self) -> int:
         return int(self.medians.shape[1])
+
+    def samples(self, index: int) -> Log:
+        """The logarithms of all samples of a network, relative to the same means; only rank tests need them."""
+        logs = _logs(self.readings[index], self.numbers, self.sign)
+        levels = self.reference.tolist()
+        return np.array([log - level for part, level in zip(logs, levels, strict=True) for log in part])
 
 
 def count_rounds(reading: Reading) -> int:
@@ -54,24 +65,26 @@ def by_number(reading: Reading) -> dict[int, Sequence[float]]:
 
 def numbers_of(reading: Reading) -> list[int]:
     """The numbers of the rounds that have samples."""
+    sizes = reading.rounds or (len(reading.samples),)
+    if not reading.lost:
+        return [number for number, size in enumerate(sizes) if size]
     lost = {each.number for each in reading.lost}
     numbers = (number for number in count() if number not in lost)
-    sizes = reading.rounds or (len(reading.samples),)
     return [number for number, size in zip(numbers, sizes, strict=False) if size]
 
 
 def run(readings: Sequence[Reading], relative: bool, numbers: Sequence[int]) -> Run:
     """One side's times in the rounds with these numbers, which all readings have; throughput is turned into time."""
     sign = -1.0 if readings[0].quantity.unit == "1/s" else 1.0
-    rounds = [by_number(reading) for reading in readings]
-    logs = [[[sign * math.log(sample) for sample in each[number]] for number in numbers] for each in rounds]
-    medians = np.array([[median(part) for part in network] for network in logs])
+    medians = np.array([[median(part) for part in _logs(reading, numbers, sign)] for reading in readings])
     reference = medians.mean(axis=0) if relative else np.zeros(medians.shape[1])
-    levels = [float(level) for level in reference]
-    samples = tuple(
-        np.array([log - level for part, level in zip(network, levels, strict=True) for log in part]) for network in logs
-    )
-    return Run(medians - reference, samples, reference)
+    return Run(medians - reference, reference, readings, numbers, sign)
+
+
+def _logs(reading: Reading, numbers: Sequence[int], sign: float) -> list[list[float]]:
+    """The logarithms of the samples of the rounds with these numbers, times `sign`."""
+    rounds = by_number(reading)
+    return [[sign * math.log(sample) for sample in rounds[number]] for number in numbers]
 
 
 def noise(base: Run, new: Run, changes: Log, past: Log | None) -> Noise | None:

@@ -36,6 +36,7 @@ OTHER_SETTINGS = "taken under other settings"
 """How the reason of a gap begins whose sides both have a number."""
 UNREPEATED = tuple(quantity.key for quantity in ONCE)
 """What is measured once per mode, in no rounds: nothing is known of how far it varies."""
+NOT_JUDGED = frozenset((*DEFAULT_MALLOC, *UNREPEATED))
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,7 @@ def is_exact(quantity: Quantity) -> bool:
 
 def is_time(quantity: Quantity) -> bool:
     """Whether a quantity is judged as a time; what depends on the allocator's default settings varies too much."""
-    is_left_out = quantity.key in DEFAULT_MALLOC or quantity.key in UNREPEATED
-    return quantity.group == "latency" and quantity.unit in ("s", "1/s") and not is_left_out
+    return quantity.group == "latency" and quantity.unit in ("s", "1/s") and quantity.key not in NOT_JUDGED
 
 
 def changes(paired: Iterable[Pair]) -> Iterator[Change]:
@@ -129,9 +129,9 @@ def alike(base: Reading, new: Reading) -> bool:
 
 
 def _kind(quantity: Quantity, base: Reading, new: Reading) -> Kind | None:
-    if base.measured and new.status in NO_NUMBER:
+    if new.status in NO_NUMBER and base.measured:
         return "failed"
-    if new.measured and base.status in NO_NUMBER:
+    if base.status in NO_NUMBER and new.measured:
         return "recovered"
     if is_exact(quantity):
         return "exact" if base.samples != new.samples and alike(base, new) and base.value != new.value else None
@@ -158,9 +158,9 @@ def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
     if not pair.one_machine:
         yield None, f"BASE was measured on {pair.base.machine}, NEW on {pair.new.machine}"
     for quantity, base, new in pair.readings:
-        if base and new and alike(base, new):
-            continue
         if not (is_exact(quantity) or (pair.one_machine and (is_time(quantity) or quantity.key == TOP1))):
+            continue
+        if base and new and alike(base, new):
             continue
         has = [reading is not None and reading.measured for reading in (base, new)]
         if base and new and all(has):
@@ -227,14 +227,14 @@ def _mode_rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change
 
 def _came_or_went(old: Record | None, now: Record | None) -> Kind | None:
     """Whether a mode is available on one side only; one that failed or was skipped is compared by its readings."""
-    if _is_timed(old) and _is_missing(now):
+    if _is_missing(now) and _is_timed(old):
         return "removed"
-    return "new" if _is_timed(now) and _is_missing(old) else None
+    return "new" if _is_missing(old) and _is_timed(now) else None
 
 
 def _is_timed(record: Record | None) -> bool:
     readings = record.readings.values() if record else ()
-    return any(reading.measured and is_time(reading.quantity) for reading in readings)
+    return any(is_time(reading.quantity) and reading.measured for reading in readings)
 
 
 def _is_missing(record: Record | None) -> bool:

@@ -157,7 +157,8 @@ def _shifts(column: LevelColumn, tests: int) -> list[LevelShift]:
 
 def _newest(reading: Reading) -> Reading:
     """The reading with the rounds of its newest run only, as history.jsonl has it."""
-    return reading.of_run(reading.by_run()[-1][0]) if reading.origins else reading
+    of_several = len({origin.run for origin in reading.origins}) > 1
+    return reading.of_run(reading.by_run()[-1][0]) if of_several else reading
 
 
 def _log(value: float | None) -> float:

@@ -89,9 +89,9 @@ def verdicts(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timin
     """All times of all pairs of one machine, judged together; times of one mode are relative to each other."""
     columns: dict[tuple[bool, str, str, str], dict[str, Sides]] = defaultdict(dict)
     for pair in pairs:
-        for quantity, base, new in pair.readings:
-            if pair.one_machine and is_time(quantity) and base and new and alike(base, new):
-                mode = pair.new.mode
+        mode = pair.new.mode
+        for quantity, base, new in pair.readings if pair.one_machine else ():
+            if is_time(quantity) and base and new and alike(base, new):
                 columns[mode != EAGER, mode, pair.new.machine, quantity.key][pair.new.architecture] = (base, new)
     groups, gaps = [], []
     for (_, mode, machine, _), every_run in sorted(columns.items()):
@@ -207,7 +207,7 @@ def _verdict(group: Group, index: int, change: float, floor: float | None) -> Ti
         change,
         floor,
         lambda: agreement(base, new, change) >= AGREEING,
-        lambda: rank_test(group.base.samples[index], group.new.samples[index] - beyond(base, new, change)),
+        lambda: rank_test(group.base.samples(index), group.new.samples(index) - beyond(base, new, change)),
     )
     return verdict(evidence, group.least, REASONS)
 

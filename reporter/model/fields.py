@@ -67,7 +67,9 @@ def is_plain(document: bytes) -> bool:
 
     ValueError where it is not UTF-8.
     """
-    if ESCAPES.search(document) or b"NaN" in document or b"Infinity" in document:
+    if b"NaN" in document or b"Infinity" in document:
+        return False
+    if b"\\" in document and ESCAPES.search(document):  # most have no backslash, which is found much faster
         return False
     return document.translate(None, HARMLESS).decode("utf-8").isprintable()
 
@@ -87,9 +89,10 @@ def plain(value: Any) -> Any:
 
 def are_numbers(values: Sequence[Any]) -> bool:
     """Whether all are integers or floats, 0 or with a magnitude between SMALLEST and LARGEST."""
-    if not NUMBERS.issuperset(map(type, values)):
-        return False
-    return len([size for size in map(abs, values) if not size or SMALLEST <= size <= LARGEST]) == len(values)
+    for value in values:
+        if type(value) not in NUMBERS or not (not value or SMALLEST <= abs(value) <= LARGEST):
+            return False
+    return True
 
 
 def combination(key: str, centre: str) -> str:

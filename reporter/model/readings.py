@@ -112,27 +112,31 @@ class Reading(Model):
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
         """Refuses what only a hand or a fault can have written; makes equal quantities and origins one object."""
-        self.__dict__["quantity"] = _quantities.setdefault(_content(self.quantity), self.quantity)
-        if self.origins:
-            self.__dict__["origins"] = shared(self.origins)
+        quantity = self.quantity
+        self.__dict__["quantity"] = _quantities.setdefault(_content(quantity), quantity)
+        samples, rounds, origins = self.samples, self.rounds, self.origins
+        if origins:
+            self.__dict__["origins"] = shared(origins)
         share_names(self)
-        unit, key, samples = self.quantity.unit, self.quantity.key, self.samples
+        unit, key = quantity.unit, quantity.key
         if not are_numbers(samples):
             raise ValueError("samples should be numbers, finite and not out of all proportion")
         if unit != UNITS.get(key, unit):
             raise ValueError(f"{key} is given in {unit!r}, not in {UNITS[key]!r}")
-        if self.status == "ok" and not samples:
+        if not samples and self.status == "ok":
             raise ValueError("the status is ok, but there are no samples")
-        if self.rounds and sum(self.rounds) != len(samples):
-            raise ValueError(f"the rounds took {sum(self.rounds)} samples, but there are {len(samples)}")
-        if self.origins and len(self.origins) != len(self.rounds):
-            raise ValueError(f"{len(self.origins)} origins for {len(self.rounds)} rounds")
-        lowest = min(samples, default=1)
+        if rounds and sum(rounds) != len(samples):
+            raise ValueError(f"the rounds took {sum(rounds)} samples, but there are {len(samples)}")
+        if origins and len(origins) != len(rounds):
+            raise ValueError(f"{len(origins)} origins for {len(rounds)} rounds")
+        if not samples:
+            return self
+        lowest = min(samples)
         if lowest <= 0 and unit in ("s", "1/s"):
             raise ValueError("a time is not positive")
         if lowest < 0 and (unit == "B" or key in UNITS):
             raise ValueError("a size or a count is negative")
-        if key in FRACTIONS and max(samples, default=0) > 1:
+        if key in FRACTIONS and max(samples) > 1:
             raise ValueError("a share is more than 1")
         return self
 
