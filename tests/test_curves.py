@@ -426,7 +426,7 @@ class OfCurves(Simulated):
             about = {"mode": "eager", "device": "cpu", "latency": 1.0, "samples": (1.0,)}
             points = [
                 ("batch", CurvePoint(batch=each, size="32", throughput=float(each), settings=own, **about))
-                for each in job.curve.batches
+                for each in job.curve.batches or ((1, 2) if job.curve.sweep else ())
             ]
             points += [
                 ("size", CurvePoint(batch=1, size=each, throughput=1.0, settings=own, **about))
@@ -454,6 +454,16 @@ def test_image_sizes_alone_have_no_best_throughput(tmp_path: Path) -> None:
     record, failed = measured(tmp_path, sizes=("16", "32x16"))
     assert [each.size for each in record.curves.size] == ["16", "32x16"]
     assert (CPU.name in record.readings, failed) == (False, 0)
+
+
+@pytest.mark.parametrize("named", ["best_throughput_cpu", "best_throughput"])
+def test_image_sizes_do_not_replace_a_best_throughput_that_is_named(named: str, tmp_path: Path) -> None:
+    record, failed = measured(tmp_path, sizes=("16",), settings={"metrics": ["latency_cpu", named]})
+    assert [each.size for each in record.curves.size] == ["16"]
+    assert [each.batch for each in record.curves.batch] == [1, 2]
+    assert (record.readings[CPU.name].value, failed) == (2.0, 0)
+    request = of_curves(tmp_path, sizes=("16",), settings={"metrics": ["latency_cpu", "best_throughput_cuda"]})
+    assert not curve_plan.wanted(Ledger(own(), request), CPU, "eager").has_batches
 
 
 @pytest.mark.parametrize("batches", [(), (1,)], ids=["sizes", "batches"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
+from reporter.model.devices import is_named
 from reporter.model.modes import SETS
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import LOST, Axis, CurvePoint, Curves, best, swept
@@ -42,9 +43,13 @@ def jobs(ledgers: Mapping[str, Ledger]) -> Iterator[tuple[Ledger, Metric, str, C
 
 
 def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
-    """The curves of a mode, with the points that are there under the same conditions."""
+    """The curves of a mode, with the points that are there under the same conditions.
+
+    Without batch sizes, the batch is doubled: on a CPU, with image sizes, only where --metrics names the key.
+    """
     request = ledger.request
-    sweep = not request.batches and (metric.device != "cpu" or not request.sizes)
+    sweeps = metric.device != "cpu" or not request.sizes or is_named(metric.name, request.settings.get("metrics") or ())
+    sweep = sweeps and not request.batches
     asked = CurveJob(mode=mode, batches=request.batches, sizes=request.sizes, sweep=sweep)
     if request.fresh and (mode, metric.device) not in ledger.restarted:
         return asked
