@@ -485,6 +485,22 @@ def test_only_a_curve_with_batches_lacks_a_best_throughput(batches: tuple[int, .
     assert [each.reason for each in ledger.record.readings.values()] == kept == [reason] * bool(batches)
 
 
+def test_a_network_that_can_no_longer_be_built_keeps_the_best_throughput_of_earlier_points(tmp_path: Path) -> None:
+    measured(tmp_path, batches=(1, 2))
+    request = replace(of_curves(tmp_path, batches=(1, 2, 4)), about=slot("here").about)
+    ledger = Ledger(own(), request)
+    [job] = experiment.plan(request, {"small": ledger})
+    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    found.start()
+    failed = Reading(quantity=BEST["cpu"], status="failed", reason="RuntimeError: no network")
+    found.receive({"reading": failed.model_dump(mode="json"), "mode": "eager"})
+    found.finish(Verdict("ok", None), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    assert [(each.batch, each.status) for each in ledger.record.curves.batch] == [(1, "ok"), (2, "ok"), (4, "failed")]
+    assert ledger.record.curves.batch[-1].reason == failed.reason
+    assert ledger.record.readings[CPU.name].value == 2.0
+    assert curve_plan.failures(ledger) == 1
+
+
 def test_points_for_which_there_was_no_time_are_rows(tmp_path: Path) -> None:
     record, failed = measured(tmp_path, batches=(1, 4), sizes=("16", "64x32"), timeout=0.0)
     points = [(each.batch, each.size, each.status) for each in (*record.curves.batch, *record.curves.size)]

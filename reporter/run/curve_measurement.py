@@ -5,7 +5,7 @@ from __future__ import annotations
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
 from reporter.model.reasons import in_words
-from reporter.model.scaling_curves import AXES, Axis, CurvePoint, swept
+from reporter.model.scaling_curves import AXES, Axis, CurvePoint, Points, swept
 from reporter.run import curve_plan
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
@@ -52,6 +52,8 @@ class CurveMeasurement(Measurement):
         else:
             if "reading" in message:  # the network was not found or built
                 self._refused = Reading.model_validate(message["reading"]).verdict
+                if self._has_measured_batches:
+                    self._missing.clear()
             if "reading" not in message or self._missing:
                 super().receive(message)
 
@@ -70,6 +72,16 @@ class CurveMeasurement(Measurement):
         for axis, point in self._tried:
             settled = settled.with_point(axis, point)
         return asked.model_copy(update={"settled": settled})
+
+    @property
+    def _has_measured_batches(self) -> bool:
+        """Whether a best throughput is known, of this run or an earlier one under the same conditions."""
+        return any(point.measured for point in self._batches)
+
+    @property
+    def _batches(self) -> Points:
+        assert self.job.curve
+        return curve_plan.current_points(self.ledger, self._curve_metric, self.job.curve.mode).batch
 
     @property
     def _curve_metric(self) -> Metric:
@@ -93,12 +105,10 @@ class CurveMeasurement(Measurement):
         self._over = True
         self._blame(verdict)
         self._fill(self._refused or verdict)
-        assert self.job.curve
-        current = curve_plan.current_points(self.ledger, self._curve_metric, self.job.curve.mode).batch
-        if any(point.measured for point in current):
+        if self._has_measured_batches:
             self._missing.clear()
-        elif current:
-            verdict = Verdict(current[0].status, current[0].reason)
+        elif batches := self._batches:
+            verdict = Verdict(batches[0].status, batches[0].reason)
         self._store(dict(self._missing), verdict)
 
     def _fill(self, verdict: Verdict) -> None:
