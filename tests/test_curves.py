@@ -542,6 +542,18 @@ def test_a_curve_without_a_measured_point_is_a_reading_with_its_reason(tmp_path:
     assert record["modes"]["bf16"]["readings"]["curves"]["status"] == "timeout"
 
 
+def test_a_mode_that_can_no_longer_be_measured_keeps_its_points(tmp_path: Path) -> None:
+    """As it keeps its readings, for example after the package of an engine was removed."""
+    ledger = Ledger(own(), of_curves(tmp_path, batches=(1, 2), sizes=("16",), modes=("tf32",)))
+    before = point(1, 5.0).model_copy(update={"mode": "tf32"})
+    ledger.keep_curves(ledger.record.curves.with_point("batch", before))
+    assert {job.mode for *_, job in curve_plan.jobs({"small": ledger})} == {"eager"}
+    curves = ledger.record.curves
+    assert curves.batch[0] == before
+    assert [(each.batch, each.status) for each in curves.batch] == [(1, "ok"), (2, "unsupported")]
+    assert [each.status for each in curves.size] == ["unsupported"]
+
+
 OTHER = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 """A variable that changes which kernels run."""
 

@@ -135,9 +135,10 @@ def _conditions(ledger: Ledger, metric: Metric, mode: str) -> dict[str, Any]:
 
 
 def _refuse(ledger: Ledger, metric: Metric, asked: CurveJob, reason: str) -> None:
-    """Stores the reason why a mode cannot be measured as its points."""
+    """Stores the reason why a mode cannot be measured as its points; those that an earlier run measured are kept."""
     curves = ledger.record.curves
     for axis, point in points(ledger, metric, asked, Verdict("unsupported", reason)):
-        curves = curves.with_point(axis, point)
+        if not curves.has_measured(axis, point):
+            curves = curves.with_point(axis, point)
     if curves != ledger.record.curves:
         ledger.keep_curves(curves)
