@@ -488,17 +488,27 @@ def test_only_a_curve_with_batches_lacks_a_best_throughput(batches: tuple[int, .
 def test_a_network_that_can_no_longer_be_built_keeps_the_best_throughput_of_earlier_points(tmp_path: Path) -> None:
     measured(tmp_path, batches=(1, 2))
     request = replace(of_curves(tmp_path, batches=(1, 2, 4)), about=slot("here").about)
-    ledger = Ledger(own(), request)
-    [job] = experiment.plan(request, {"small": ledger})
-    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
-    found.start()
-    failed = Reading(quantity=BEST["cpu"], status="failed", reason="RuntimeError: no network")
-    found.receive({"reading": failed.model_dump(mode="json"), "mode": "eager"})
-    found.finish(Verdict("ok", None), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    ledger, again = (Ledger(own(), replace(request, fresh=fresh)) for fresh in (False, True))
+    for each in (ledger, again):
+        _refused(each)
     assert [(each.batch, each.status) for each in ledger.record.curves.batch] == [(1, "ok"), (2, "ok"), (4, "failed")]
-    assert ledger.record.curves.batch[-1].reason == failed.reason
+    assert {each.reason for each in ledger.record.curves.batch} == {None, NO_NETWORK}
     assert ledger.record.readings[CPU.name].value == 2.0
     assert curve_plan.failures(ledger) == 1
+    assert {each.status for each in again.record.curves.batch} == {again.record.readings[CPU.name].status} == {"failed"}
+
+
+NO_NETWORK = "RuntimeError: no network"
+
+
+def _refused(ledger: Ledger) -> None:
+    """Its worker reports that the network cannot be built."""
+    [job] = experiment.plan(ledger.request, {"small": ledger})
+    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    found.start()
+    failed = Reading(quantity=BEST["cpu"], status="failed", reason=NO_NETWORK)
+    found.receive({"reading": failed.model_dump(mode="json"), "mode": "eager"})
+    found.finish(Verdict("ok", None), Costs({}, USUAL_SPEED, lambda _: ledger.record))
 
 
 def test_points_for_which_there_was_no_time_are_rows(tmp_path: Path) -> None:
@@ -577,6 +587,28 @@ def test_fresh_measures_the_points_of_a_curve_again(tmp_path: Path) -> None:
     record, failed = measured(tmp_path, batches=(1, 2), fresh=True)
     assert [(each.batch, each.status) for each in record.curves.batch] == [(1, "ok"), (2, "ok")]
     assert (record.readings[CPU.name].detail["batch"], len(record.curves.size), failed) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("asked", [{"variables": OTHER}, {"fresh": True}], ids=["other conditions", "fresh"])
+@pytest.mark.parametrize("starts", [False, True], ids=["at the start", "in a point"])
+def test_a_curve_that_a_budget_cuts_off_keeps_what_earlier_runs_measured(
+    asked: dict[str, Any], starts: bool, tmp_path: Path
+) -> None:
+    before, _ = measured(tmp_path, batches=(1, 64), sizes=("16",))
+    request = replace(of_curves(tmp_path, batches=(1, 2), sizes=("16", "48"), **asked), about=slot("here").about)
+    ledger = Ledger(own(), request)
+    [job] = experiment.plan(request, {"small": ledger})
+    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    found.start(budget=5.0)
+    if starts:
+        found.receive({"trying": "batch", "point": point(1, None, "skipped").model_dump(mode="json")})
+    found.finish(Verdict("timeout", "longer than 5 s"), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    curves = ledger.record.curves
+    assert [(each.batch, each.status) for each in curves.batch] == [(1, "ok"), (2, "skipped"), (64, "ok")]
+    assert [(each.size, each.status) for each in curves.size] == [("16", "ok"), ("48", "skipped")]
+    kept, known = ledger.record.readings[CPU.name], before.readings[CPU.name]
+    assert (kept.status, kept.samples, kept.detail) == (known.status, known.samples, known.detail)
+    assert found.remaining is None
 
 
 def test_no_best_throughput_if_no_point_was_measured_under_its_conditions(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from reporter.run.slots import Message
 class CurveMeasurement(Measurement):
     """`_pending` is the point that the worker tries, which has the blame if it ends.
 
-    Without batch sizes there is no best throughput.
+    Without batch sizes there is no best throughput. With --fresh, points of earlier runs are left out as soon as one is
+    measured again. If a budget cuts the job off, what was measured before is kept.
     """
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
@@ -28,12 +29,6 @@ class CurveMeasurement(Measurement):
         assert job.curve
         if not job.curve.has_batches:
             self._missing.clear()
-
-    def start(self, budget: float | None = None) -> None:
-        """With --fresh, points of earlier runs are left out from here on."""
-        assert self.job.curve
-        curve_plan.restart(self.ledger, self._curve_metric, self.job.curve)
-        super().start(budget)
 
     @property
     def remaining(self) -> Job | None:
@@ -51,6 +46,7 @@ class CurveMeasurement(Measurement):
             self._keep(message["curve"], CurvePoint.model_validate(message["point"]))
         else:
             if "reading" in message:  # the network was not found or built
+                self._restart()
                 self._refused = Reading.model_validate(message["reading"]).verdict
                 if self._has_measured_batches:
                     self._missing.clear()
@@ -90,10 +86,22 @@ class CurveMeasurement(Measurement):
     def _keep(self, axis: Axis, point: CurvePoint) -> None:
         self._pending = None
         self._tried.append((axis, point))
-        found = curve_plan.keep(self.ledger, self.job, axis, point)
+        found = self._save(axis, point)
         if found is not None:
             self._missing.pop((point.mode, found.quantity.key), None)
         self.progress.note(f"{self.ledger.record.architecture} {described(point)}")
+
+    def _restart(self) -> None:
+        assert self.job.curve
+        curve_plan.restart(self.ledger, self._curve_metric, self.job.curve)
+
+    def _save(self, axis: Axis, point: CurvePoint) -> Reading | None:
+        """Stores a point, and the best throughput, which is returned; one that was cut off replaces no value."""
+        if point.status != "skipped":
+            self._restart()
+        elif self.ledger.record.curves.has_measured(axis, point):
+            return None
+        return curve_plan.keep(self.ledger, self.job, axis, point)
 
     def _blame(self, verdict: Verdict) -> None:
         if self._pending:
@@ -109,6 +117,8 @@ class CurveMeasurement(Measurement):
             self._missing.clear()
         elif batches := self._batches:
             verdict = Verdict(batches[0].status, batches[0].reason)
+        if verdict.status == "skipped":
+            self._missing = {p: about for p, about in self._missing.items() if not self.ledger.is_measured(*p)}
         self._store(dict(self._missing), verdict)
 
     def _fill(self, verdict: Verdict) -> None:
@@ -119,7 +129,7 @@ class CurveMeasurement(Measurement):
         places = {(axis, point.place) for axis in AXES for point in asked.settled.points(axis)}
         for axis, point in curve_plan.points(self.ledger, self._curve_metric, asked, verdict):
             if (axis, point.place) not in places:
-                curve_plan.keep(self.ledger, self.job, axis, point)
+                self._save(axis, point)
 
 
 def described(point: CurvePoint) -> str:
