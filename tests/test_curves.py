@@ -579,6 +579,17 @@ def test_the_best_throughput_is_that_of_points_under_its_conditions(tmp_path: Pa
     assert best_of_both.settings["variables"] == OTHER
 
 
+def test_the_best_throughput_is_renewed_where_all_points_are_there(tmp_path: Path) -> None:
+    """A run under other conditions measured other batch sizes meanwhile, whose best throughput was the last one."""
+    first, _ = measured(tmp_path, batches=(1, 2))
+    other, _ = measured(tmp_path, variables=OTHER, batches=(64,))
+    assert other.readings[CPU.name].detail["batch"] == 64
+    again, failed = measured(tmp_path, batches=(1, 2))
+    assert again.curves == other.curves, "nothing is measured again"
+    assert again.readings[CPU.name] == first.readings[CPU.name]
+    assert failed == 0
+
+
 def test_fresh_measures_the_points_of_a_curve_again(tmp_path: Path) -> None:
     """And keeps those of earlier runs only until it does."""
     measured(tmp_path, batches=(1, 64), sizes=("16",))

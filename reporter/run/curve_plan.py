@@ -9,12 +9,16 @@ from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
 from reporter.model.devices import is_named
 from reporter.model.modes import SETS
+from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import LOST, Axis, CurvePoint, Curves, best, swept
 from reporter.registry.execution_modes import conditions_of, resolve
 from reporter.run import mode_plan
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
+
+BATCHES = "batches"
+"""In the settings of a best throughput: the batch sizes that were asked for; not one of its conditions."""
 
 
 def metrics(request: Request) -> dict[str, Metric]:
@@ -40,6 +44,8 @@ def jobs(ledgers: Mapping[str, Ledger]) -> Iterator[tuple[Ledger, Metric, str, C
                     _refuse(ledger, metric, asked, refusal)
                 elif lacks(ledger, asked):
                     yield ledger, metric, f"{metric.process} {mode}" if mode != EAGER else metric.process, asked
+                elif asked.has_batches:
+                    _renew(ledger, metric, asked)
 
 
 def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
@@ -93,7 +99,7 @@ def keep(ledger: Ledger, job: Job, axis: Axis, point: CurvePoint) -> Reading | N
     assert job.curve
     metric = ledger.request.metrics[job.metrics[0]]
     curves = ledger.record.curves.with_point(axis, point)
-    settings = _conditions(ledger, metric, point.mode) | {"batches": list(job.curve.batches) or "swept"}
+    settings = _conditions(ledger, metric, point.mode) | _named_batches(job.curve)
     alike = curves.under("batch", point.mode, point.device, point.settings)
     found = best(alike, metric.quantities[0], settings) if axis == "batch" else None
     ledger.keep_curves(curves, found, point.mode)
@@ -132,6 +138,22 @@ def _conditions(ledger: Ledger, metric: Metric, mode: str) -> dict[str, Any]:
     device = ledger.devices.get(metric.device, metric.device)
     own = ledger.request.conditions_of(ledger.record.architecture).of(metric, device)
     return own | conditions_of(mode, ledger.request.engines)
+
+
+def _named_batches(asked: CurveJob) -> dict[str, Any]:
+    """What the settings of a best throughput say of its points."""
+    return {BATCHES: list(asked.batches) or "swept"}
+
+
+def _renew(ledger: Ledger, metric: Metric, asked: CurveJob) -> None:
+    """Stores the best throughput of points that are all there, where the one stored is of other conditions."""
+    quantity, own = metric.quantities[0], _conditions(ledger, metric, asked.mode)
+    stored = ledger.records[asked.mode].readings.get(quantity.key) if asked.mode in ledger.records else None
+    conditions = {key: value for key, value in stored.conditions.items() if key != BATCHES} if stored else {}
+    if not same_conditions(conditions, own):
+        found = best(current_points(ledger, metric, asked.mode).batch, quantity, own | _named_batches(asked))
+        if found is not None:
+            ledger.keep_curves(ledger.record.curves, found, asked.mode)
 
 
 def _refuse(ledger: Ledger, metric: Metric, asked: CurveJob, reason: str) -> None:
