@@ -571,7 +571,7 @@ class OfCurves(Simulated):
             about = {"mode": "eager", "device": "cpu", "latency": 1.0, "samples": (1.0,)}
             points = [
                 ("batch", CurvePoint(batch=each, size="32", throughput=float(each), settings=own, **about))
-                for each in job.curve.batches
+                for each in job.curve.batches or ((1, 2) if job.curve.sweep else ())
             ]
             points += [
                 ("size", CurvePoint(batch=1, size=each, throughput=1.0, settings=own, **about))
@@ -601,6 +601,16 @@ def test_image_sizes_alone_have_no_best_throughput(tmp_path: Path) -> None:
     assert (CPU.name in record.readings, failed) == (False, 0)
 
 
+@pytest.mark.parametrize("named", ["best_throughput_cpu", "best_throughput"])
+def test_image_sizes_do_not_replace_a_best_throughput_that_is_named(named: str, tmp_path: Path) -> None:
+    record, failed = measured(tmp_path, sizes=("16",), settings={"metrics": ["latency_cpu", named]})
+    assert [each.size for each in record.curves.size] == ["16"]
+    assert [each.batch for each in record.curves.batch] == [1, 2]
+    assert (record.readings[CPU.name].value, failed) == (2.0, 0)
+    request = of_curves(tmp_path, sizes=("16",), settings={"metrics": ["latency_cpu", "best_throughput_cuda"]})
+    assert not curve_plan.wanted(Ledger(own(), request), CPU, "eager").has_batches
+
+
 @pytest.mark.parametrize("batches", [(), (1,)], ids=["sizes", "batches"])
 def test_only_a_curve_with_batches_lacks_a_best_throughput(batches: tuple[int, ...], tmp_path: Path) -> None:
     """Where the network cannot be built, and where a budget is over."""
@@ -618,6 +628,32 @@ def test_only_a_curve_with_batches_lacks_a_best_throughput(batches: tuple[int, .
     assert [each.reason for each in ledger.record.curves.size] == [reason]
     kept = [ledger.record.readings[CPU.name].reason] if batches else []
     assert [each.reason for each in ledger.record.readings.values()] == kept == [reason] * bool(batches)
+
+
+def test_a_network_that_can_no_longer_be_built_keeps_the_best_throughput_of_earlier_points(tmp_path: Path) -> None:
+    measured(tmp_path, batches=(1, 2))
+    request = replace(of_curves(tmp_path, batches=(1, 2), sizes=("16",)), about=slot("here").about)
+    ledger, again = (Ledger(own(), replace(request, fresh=fresh)) for fresh in (False, True))
+    for each in (ledger, again):
+        _refused(each)
+    assert [(each.batch, each.status) for each in ledger.record.curves.batch] == [(1, "ok"), (2, "ok")]
+    assert [(each.size, each.reason) for each in ledger.record.curves.size] == [("16", NO_NETWORK)]
+    assert ledger.record.readings[CPU.name].value == 2.0
+    assert curve_plan.failures(ledger) == 1
+    assert {each.status for each in again.record.curves.batch} == {again.record.readings[CPU.name].status} == {"failed"}
+
+
+NO_NETWORK = "RuntimeError: no network"
+
+
+def _refused(ledger: Ledger) -> None:
+    """Its worker reports that the network cannot be built."""
+    [job] = experiment.plan(ledger.request, {"small": ledger})
+    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    found.start()
+    failed = Reading(quantity=BEST["cpu"], status="failed", reason=NO_NETWORK)
+    found.receive({"reading": failed.model_dump(mode="json"), "mode": "eager"})
+    found.finish(Verdict("ok", None), Costs({}, USUAL_SPEED, lambda _: ledger.record))
 
 
 def test_points_for_which_there_was_no_time_are_rows(tmp_path: Path) -> None:
@@ -661,6 +697,18 @@ def test_a_curve_without_a_measured_point_is_a_reading_with_its_reason(tmp_path:
     assert record["modes"]["bf16"]["readings"]["curves"]["status"] == "timeout"
 
 
+def test_a_mode_that_can_no_longer_be_measured_keeps_its_points(tmp_path: Path) -> None:
+    """As it keeps its readings, for example after the package of an engine was removed."""
+    ledger = Ledger(own(), of_curves(tmp_path, batches=(1, 2), sizes=("16",), modes=("tf32",)))
+    before = point(1, 5.0).model_copy(update={"mode": "tf32"})
+    ledger.keep_curves(ledger.record.curves.with_point("batch", before))
+    assert {job.mode for *_, job in curve_plan.jobs({"small": ledger})} == {"eager"}
+    curves = ledger.record.curves
+    assert curves.batch[0] == before
+    assert [(each.batch, each.status) for each in curves.batch] == [(1, "ok"), (2, "unsupported")]
+    assert [each.status for each in curves.size] == ["unsupported"]
+
+
 OTHER = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 """A variable that changes which kernels run."""
 
@@ -676,6 +724,17 @@ def test_the_best_throughput_is_that_of_points_under_its_conditions(tmp_path: Pa
     assert best_of_both.settings["variables"] == OTHER
 
 
+def test_the_best_throughput_is_renewed_where_all_points_are_there(tmp_path: Path) -> None:
+    """A run under other conditions measured other batch sizes meanwhile, whose best throughput was the last one."""
+    first, _ = measured(tmp_path, batches=(1, 2))
+    other, _ = measured(tmp_path, variables=OTHER, batches=(64,))
+    assert other.readings[CPU.name].detail["batch"] == 64
+    again, failed = measured(tmp_path, batches=(1, 2))
+    assert again.curves == other.curves, "nothing is measured again"
+    assert again.readings[CPU.name] == first.readings[CPU.name]
+    assert failed == 0
+
+
 def test_fresh_measures_the_points_of_a_curve_again(tmp_path: Path) -> None:
     """And keeps those of earlier runs only until it does."""
     measured(tmp_path, batches=(1, 64), sizes=("16",))
@@ -684,6 +743,28 @@ def test_fresh_measures_the_points_of_a_curve_again(tmp_path: Path) -> None:
     record, failed = measured(tmp_path, batches=(1, 2), fresh=True)
     assert [(each.batch, each.status) for each in record.curves.batch] == [(1, "ok"), (2, "ok")]
     assert (record.readings[CPU.name].detail["batch"], len(record.curves.size), failed) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("asked", [{"variables": OTHER}, {"fresh": True}], ids=["other conditions", "fresh"])
+@pytest.mark.parametrize("starts", [False, True], ids=["at the start", "in a point"])
+def test_a_curve_that_a_budget_cuts_off_keeps_what_earlier_runs_measured(
+    asked: dict[str, Any], starts: bool, tmp_path: Path
+) -> None:
+    before, _ = measured(tmp_path, batches=(1, 64), sizes=("16",))
+    request = replace(of_curves(tmp_path, batches=(1, 2), sizes=("16", "48"), **asked), about=slot("here").about)
+    ledger = Ledger(own(), request)
+    [job] = experiment.plan(request, {"small": ledger})
+    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    found.start(budget=5.0)
+    if starts:
+        found.receive({"trying": "batch", "point": point(1, None, "skipped").model_dump(mode="json")})
+    found.finish(Verdict("timeout", "longer than 5 s"), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    curves = ledger.record.curves
+    assert [(each.batch, each.status) for each in curves.batch] == [(1, "ok"), (2, "skipped"), (64, "ok")]
+    assert [(each.size, each.status) for each in curves.size] == [("16", "ok"), ("48", "skipped")]
+    kept, known = ledger.record.readings[CPU.name], before.readings[CPU.name]
+    assert (kept.status, kept.samples, kept.detail) == (known.status, known.samples, known.detail)
+    assert found.remaining is None
 
 
 def test_no_best_throughput_if_no_point_was_measured_under_its_conditions(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from reporter.engines import compile as inductor
 from reporter.engines import onnxruntime, openvino
+from reporter.engines._failures import step
 from reporter.engines._onnx_file import batches
 from reporter.host import machine
 from reporter.model import Engine, extensions
@@ -232,6 +233,17 @@ def test_a_failure_of_the_exporter_is_a_reason_in_one_line(monkeypatch: pytest.M
     assert str(verdict.reason).startswith("export to ONNX failed: ValueError: ")
     assert "\n" not in str(verdict.reason)
     assert "bug" not in str(verdict.reason)
+
+
+def test_a_step_that_runs_out_of_memory_is_not_unsupported() -> None:
+    """The errors of ONNX Runtime have no base class but Exception; the message is that of its arena."""
+    error = type("RuntimeException", (Exception,), {})("6 : RUNTIME_EXCEPTION : Failed to allocate memory for 9 bytes")
+
+    def run() -> None:
+        raise error
+
+    with pytest.raises(MemoryError, match=r"^the first call failed: RuntimeException: 6 : .+Failed to allocate memory"):
+        step("the first call", run)
 
 
 @pytest.mark.slow

@@ -264,6 +264,10 @@ def test_a_worker_gives_torchs_own_reason() -> None:
     assert local.no_cuda not in ("", NONE, "the worker that loads torch failed")
 
 
+class OfEngineError(Exception):
+    """Those of ONNX Runtime are no RuntimeErrors."""
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
@@ -285,6 +289,12 @@ def test_a_worker_gives_torchs_own_reason() -> None:
         (RuntimeError("CUDA error: an illegal memory access was encountered"), "failed"),
         (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"), "failed"),
         (ValueError("the memory is out of order"), "failed"),
+        (OfEngineError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Failed to allocate memory for"), "oom"),
+        (OfEngineError("[ONNXRuntimeError] : 6 : Exception during initialization: std::bad_alloc"), "oom"),
+        (OfEngineError("[ONNXRuntimeError] : 1 : FAIL : Memory allocation failed. Size=64"), "oom"),
+        (OfEngineError("[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation"), "failed"),
+        (AttributeError("module 'torch' has no attribute 'OutOfMemoryError'"), "failed"),
+        (ReporterError("another process ended: out of memory"), "failed"),
     ],
 )
 def test_every_way_of_running_out_of_memory_is_oom(error: Exception, status: str) -> None:

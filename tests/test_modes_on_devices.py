@@ -386,6 +386,15 @@ def test_the_largest_batch_is_in_the_reason_of_a_long_error(error: str, kept: st
     assert len(verdict.reason or "") <= LONGEST_REASON
 
 
+def test_the_largest_batch_is_in_the_reason_whatever_class_the_error_has() -> None:
+    def call(size: int) -> None:
+        if size > 37:
+            raise Exception("Failed to allocate memory")
+
+    _, verdict = attempt(lambda: with_fitting_batch(lambda: call(64), call, 64))
+    assert verdict == ("oom", "Failed to allocate memory; the largest batch that fits: 37")
+
+
 # Sweeps on a device that takes longer for a larger batch
 
 

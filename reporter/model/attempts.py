@@ -13,10 +13,11 @@ from reporter.model.readings import ReporterError, Status, UnsupportedError, Ver
 Result = TypeVar("Result")
 LACKING = re.compile(
     r"out[ _]of[ _]((host|device|gpu)[ _])?memory|outofmemory|ALLOC(ATION)?_FAILED|MemoryAllocation"
-    r"|can't allocate memory|not enough memory|miopenStatusAllocFailed|bad_alloc|bad allocation",
+    r"|can't allocate memory|not enough memory|miopenStatusAllocFailed|bad_alloc|bad allocation"
+    r"|failed to allocate (memory|output tensor|\d+ bytes)|memory allocation failed",
     re.IGNORECASE,
 )
-"""How torch's CPU allocator, CUDA, HIP, XPU, MPS and their libraries report that memory ran out."""
+"""How torch's CPU allocator, CUDA, HIP, XPU, MPS, their libraries and ONNX Runtime report that memory ran out."""
 ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])?|[\x00-\x08\x0e-\x1a\x7f-\x9f]"
 )
@@ -42,16 +43,36 @@ def attempt(work: Callable[[], Result]) -> tuple[Result | None, Verdict]:
         return None, Verdict("oom" if is_lack_of_memory(error) else lost, kind + first_line(error))
 
 
+def in_memory(work: Callable[[], Result]) -> tuple[Result | None, str | None]:
+    """The result of some work, None and the reason where memory ran out; other errors are raised."""
+    try:
+        return work(), None
+    except Exception as error:
+        if not is_lack_of_memory(error):
+            raise
+        return None, first_line(error)
+
+
 def _is_memory_error(error: BaseException) -> bool:
     """Whether it is Python's, or torch's by its name, as this module does not import torch."""
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
 
 
 def is_lack_of_memory(error: BaseException) -> bool:
-    """Whether that is what an error means: torch's CPU allocator and the libraries of accelerators have no class."""
+    """Whether that is what an error means: torch's CPU allocator, libraries of accelerators and engines have no class.
+
+    Errors of ONNX Runtime are no RuntimeErrors. The messages of other classes, such as AttributeError, quote names,
+    and this program's own errors state their kind by their class.
+    """
     refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
-    lacking = isinstance(error, RuntimeError) and LACKING.search(_text(error)) is not None
+    general = _builtin(error) is Exception or isinstance(error, RuntimeError)
+    lacking = general and not isinstance(error, ReporterError) and LACKING.search(_text(error)) is not None
     return refused or lacking or _is_memory_error(error)
+
+
+def _builtin(error: BaseException) -> type:
+    """The class of Python that the class of an error is derived from first."""
+    return next(each for each in type(error).__mro__ if each.__module__ == "builtins")
 
 
 def first_line(error: BaseException) -> str:

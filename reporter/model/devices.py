@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal, get_args
 
 AcceleratorType = Literal["cuda", "xpu", "mps"]
@@ -47,3 +47,8 @@ def without_device(key: str) -> str:
     if not set(words) & set(DEVICE_TYPES):
         return ""
     return "_".join(word for word in words if word not in (*DEVICE_TYPES, ONE_THREAD))
+
+
+def is_named(key: str, names: Collection[str]) -> bool:
+    """Whether names contain a key, with or without its device and number of threads."""
+    return bool({key, without_device(key)} & set(names))

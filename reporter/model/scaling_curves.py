@@ -155,6 +155,10 @@ class Curves(Model):
         others = (each for each in self.points(axis) if each.place != point.place)
         return self.model_copy(update={axis: tuple(sorted((*others, point), key=lambda each: each.order))})
 
+    def has_measured(self, axis: Axis, point: CurvePoint) -> bool:
+        """Whether a point in the place of the given one was measured, under whatever conditions."""
+        return any(each.measured for each in self.points(axis) if each.place == point.place)
+
     def without(self, axis: Axis, mode: str, device: str) -> Curves:
         """The curves without the points of a mode on a device along an axis."""
         others = tuple(each for each in self.points(axis) if (each.mode, each.device) != (mode, device))

@@ -8,7 +8,7 @@ from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import device_type
 from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.reasons import in_words
-from reporter.model.scaling_curves import AXES, Axis, CurvePoint, swept
+from reporter.model.scaling_curves import AXES, Axis, CurvePoint, Points, swept
 from reporter.run import curve_plan
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
@@ -19,7 +19,8 @@ from reporter.run.slots import Message
 class CurveMeasurement(Measurement):
     """`_pending` is the point that the worker tries, which has the blame if it ends.
 
-    Without batch sizes there is no best throughput.
+    Without batch sizes there is no best throughput. With --fresh, points of earlier runs are left out as soon as one is
+    measured again. If a budget cuts the job off, what was measured before is kept.
     """
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
@@ -31,12 +32,6 @@ class CurveMeasurement(Measurement):
         assert job.curve
         if not job.curve.has_batches:
             self._missing.clear()
-
-    def start(self, budget: float | None = None) -> None:
-        """With --fresh, points of earlier runs are left out from here on."""
-        assert self.job.curve
-        curve_plan.restart(self.ledger, self._curve_metric, self.job.curve)
-        super().start(budget)
 
     @property
     def remaining(self) -> Job | None:
@@ -56,7 +51,10 @@ class CurveMeasurement(Measurement):
             self._keep_error(Reading.model_validate(message["output_error"]))
         else:
             if "reading" in message:  # the network was not found or built
+                self._restart()
                 self._refused = Reading.model_validate(message["reading"]).verdict
+                if self._has_measured_batches:
+                    self._missing.clear()
             if "reading" not in message or self._missing:
                 super().receive(message)
 
@@ -77,13 +75,23 @@ class CurveMeasurement(Measurement):
         return asked.model_copy(update={"settled": settled})
 
     @property
+    def _has_measured_batches(self) -> bool:
+        """Whether a best throughput is known, of this run or an earlier one under the same conditions."""
+        return any(point.measured for point in self._batches)
+
+    @property
+    def _batches(self) -> Points:
+        assert self.job.curve
+        return curve_plan.current_points(self.ledger, self._curve_metric, self.job.curve.mode).batch
+
+    @property
     def _curve_metric(self) -> Metric:
         return self.ledger.request.metrics[self.job.metrics[0]]
 
     def _keep(self, axis: Axis, point: CurvePoint) -> None:
         self._pending = None
         self._tried.append((axis, point))
-        found = curve_plan.keep(self.ledger, self.job, axis, point)
+        found = self._save(axis, point)
         if found is not None:
             self._missing.pop((point.mode, found.quantity.key), None)
         self.progress.note(f"{self.ledger.record.architecture} {described(point)}")
@@ -101,6 +109,18 @@ class CurveMeasurement(Measurement):
         if before is None or (before.measured and (not error.measured or error.samples > before.samples)):
             self.ledger.keep(error, self.job, self.progress, self._started, mode)
 
+    def _restart(self) -> None:
+        assert self.job.curve
+        curve_plan.restart(self.ledger, self._curve_metric, self.job.curve)
+
+    def _save(self, axis: Axis, point: CurvePoint) -> Reading | None:
+        """Stores a point, and the best throughput, which is returned; one that was cut off replaces no value."""
+        if point.status != "skipped":
+            self._restart()
+        elif self.ledger.record.curves.has_measured(axis, point):
+            return None
+        return curve_plan.keep(self.ledger, self.job, axis, point)
+
     def _blame(self, verdict: Verdict) -> None:
         if self._pending:
             axis, point = self._pending
@@ -111,12 +131,12 @@ class CurveMeasurement(Measurement):
         self._over = True
         self._blame(verdict)
         self._fill(self._refused or verdict)
-        assert self.job.curve
-        current = curve_plan.current_points(self.ledger, self._curve_metric, self.job.curve.mode).batch
-        if any(point.measured for point in current):
+        if self._has_measured_batches:
             self._missing.clear()
-        elif current:
-            verdict = Verdict(current[0].status, current[0].reason)
+        elif batches := self._batches:
+            verdict = Verdict(batches[0].status, batches[0].reason)
+        if verdict.status == "skipped":
+            self._missing = {p: about for p, about in self._missing.items() if not self.ledger.is_measured(*p)}
         self._store(dict(self._missing), verdict)
 
     def _fill(self, verdict: Verdict) -> None:
@@ -127,7 +147,7 @@ class CurveMeasurement(Measurement):
         places = {(axis, point.place) for axis in AXES for point in asked.settled.points(axis)}
         for axis, point in curve_plan.points(self.ledger, self._curve_metric, asked, verdict):
             if (axis, point.place) not in places:
-                curve_plan.keep(self.ledger, self.job, axis, point)
+                self._save(axis, point)
 
 
 def described(point: CurvePoint) -> str:

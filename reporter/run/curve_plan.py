@@ -7,13 +7,18 @@ from typing import Any
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
+from reporter.model.devices import is_named
 from reporter.model.modes import SETS
+from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import LOST, Axis, CurvePoint, Curves, best, swept
 from reporter.registry.execution_modes import conditions_of, resolve
 from reporter.run import mode_plan
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
+
+BATCHES = "batches"
+"""In the settings of a best throughput: the batch sizes that were asked for; not one of its conditions."""
 
 
 def metrics(request: Request) -> dict[str, Metric]:
@@ -39,12 +44,18 @@ def jobs(ledgers: Mapping[str, Ledger]) -> Iterator[tuple[Ledger, Metric, str, C
                     _refuse(ledger, metric, asked, refusal)
                 elif lacks(ledger, asked):
                     yield ledger, metric, f"{metric.process} {mode}" if mode != EAGER else metric.process, asked
+                elif asked.has_batches:
+                    _renew(ledger, metric, asked)
 
 
 def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
-    """The curves of a mode, with the points that are there under the same conditions."""
+    """The curves of a mode, with the points that are there under the same conditions.
+
+    Without batch sizes, the batch is doubled: on a CPU, with image sizes, only where --metrics names the key.
+    """
     request = ledger.request
-    sweep = not request.batches and (metric.device != "cpu" or not request.sizes)
+    sweeps = metric.device != "cpu" or not request.sizes or is_named(metric.name, request.settings.get("metrics") or ())
+    sweep = sweeps and not request.batches
     asked = CurveJob(mode=mode, batches=request.batches, sizes=request.sizes, sweep=sweep)
     if request.fresh and (mode, metric.device) not in ledger.restarted:
         return asked
@@ -88,7 +99,7 @@ def keep(ledger: Ledger, job: Job, axis: Axis, point: CurvePoint) -> Reading | N
     assert job.curve
     metric = ledger.request.metrics[job.metrics[0]]
     curves = ledger.record.curves.with_point(axis, point)
-    settings = _conditions(ledger, metric, point.mode) | {"batches": list(job.curve.batches) or "swept"}
+    settings = _conditions(ledger, metric, point.mode) | _named_batches(job.curve)
     alike = curves.under("batch", point.mode, point.device, point.settings)
     found = best(alike, metric.quantities[0], settings) if axis == "batch" else None
     ledger.keep_curves(curves, found, point.mode)
@@ -129,10 +140,27 @@ def _conditions(ledger: Ledger, metric: Metric, mode: str) -> dict[str, Any]:
     return own | conditions_of(mode, ledger.request.engines)
 
 
+def _named_batches(asked: CurveJob) -> dict[str, Any]:
+    """What the settings of a best throughput say of its points."""
+    return {BATCHES: list(asked.batches) or "swept"}
+
+
+def _renew(ledger: Ledger, metric: Metric, asked: CurveJob) -> None:
+    """Stores the best throughput of points that are all there, where the one stored is of other conditions."""
+    quantity, own = metric.quantities[0], _conditions(ledger, metric, asked.mode)
+    stored = ledger.records[asked.mode].readings.get(quantity.key) if asked.mode in ledger.records else None
+    conditions = {key: value for key, value in stored.conditions.items() if key != BATCHES} if stored else {}
+    if not same_conditions(conditions, own):
+        found = best(current_points(ledger, metric, asked.mode).batch, quantity, own | _named_batches(asked))
+        if found is not None:
+            ledger.keep_curves(ledger.record.curves, found, asked.mode)
+
+
 def _refuse(ledger: Ledger, metric: Metric, asked: CurveJob, reason: str) -> None:
-    """Stores the reason why a mode cannot be measured as its points."""
+    """Stores the reason why a mode cannot be measured as its points; those that an earlier run measured are kept."""
     curves = ledger.record.curves
     for axis, point in points(ledger, metric, asked, Verdict("unsupported", reason)):
-        curves = curves.with_point(axis, point)
+        if not curves.has_measured(axis, point):
+            curves = curves.with_point(axis, point)
     if curves != ledger.record.curves:
         ledger.keep_curves(curves)

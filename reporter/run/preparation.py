@@ -11,7 +11,7 @@ from typing import get_args
 from reporter.host import accelerators, files
 from reporter.host.fingerprints import variables
 from reporter.model import GROUPS, Architecture, Claim, FinetuningMethod, Metric, ReporterError
-from reporter.model.devices import ACCELERATORS, WITHOUT, accelerator_in, device_type, without_device
+from reporter.model.devices import ACCELERATORS, WITHOUT, accelerator_in, device_type, is_named
 from reporter.model.durations import in_seconds
 from reporter.model.names import nearest
 from reporter.model.settings import UNRECORDED, Settings
@@ -164,7 +164,7 @@ def with_curves(metrics: Mapping[str, Metric], settings: Settings, devices: Mapp
     catalogue = collect("reporter.metrics", Metric)
     found = {name: metric for name, metric in metrics.items() if not metric.curve}
     for name, metric in catalogue.items():
-        named = bool({name, without_device(name)} & set(settings.metrics))
+        named = is_named(name, settings.metrics)
         asked = named or settings.batches or settings.sizes
         here = metric.device in devices and (asked or (name in metrics and metric.device != "cpu"))
         if metric.curve and (here or (named and name in metrics)):

@@ -7,19 +7,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from reporter.model.attempts import LONGEST_REASON, attempt, first_line, is_lack_of_memory
+from reporter.model.attempts import LONGEST_REASON, attempt, in_memory
 
 Result = TypeVar("Result")
 
 
 def with_fitting_batch(work: Callable[[], Result], call: Callable[[int], object], batch: int) -> Result:
     """The result of some work on a batch; if memory runs out, MemoryError with the largest batch that `call` runs."""
-    try:
-        return work()
-    except (MemoryError, OSError, RuntimeError) as error:
-        if not is_lack_of_memory(error):
-            raise
-        reason = first_line(error)
+    found, reason = in_memory(work)
+    if reason is None:
+        return found  # type: ignore[return-value]  # None only where `work` returns it
     gc.collect()  # what the traceback kept in memory
     fits = largest(call, batch)
     raise MemoryError(_with_largest(reason, fits) if fits else reason)
