@@ -112,9 +112,8 @@ class Reading(Model):
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
         """Refuses what only a hand or a fault can have written; makes equal quantities and origins one object."""
-        quantity = self.quantity
+        quantity, samples, rounds, origins = self.quantity, self.samples, self.rounds, self.origins
         self.__dict__["quantity"] = _quantities.setdefault(_content(quantity), quantity)
-        samples, rounds, origins = self.samples, self.rounds, self.origins
         if origins:
             self.__dict__["origins"] = shared(origins)
         share_names(self)
@@ -129,14 +128,12 @@ class Reading(Model):
             raise ValueError(f"the rounds took {sum(rounds)} samples, but there are {len(samples)}")
         if origins and len(origins) != len(rounds):
             raise ValueError(f"{len(origins)} origins for {len(rounds)} rounds")
-        if not samples:
-            return self
-        lowest = min(samples)
+        lowest = min(samples, default=1)
         if lowest <= 0 and unit in ("s", "1/s"):
             raise ValueError("a time is not positive")
         if lowest < 0 and (unit == "B" or key in UNITS):
             raise ValueError("a size or a count is negative")
-        if key in FRACTIONS and max(samples) > 1:
+        if key in FRACTIONS and max(samples, default=0) > 1:
             raise ValueError("a share is more than 1")
         return self
 
