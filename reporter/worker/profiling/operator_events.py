@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -57,9 +57,9 @@ class OperatorEvent:
     shapes: list[Any] = field(default_factory=list)
     children: list[OperatorEvent] = field(default_factory=list)
 
-    @property
+    @cached_property
     def nested(self) -> int:
-        """How many events it contains."""
+        """How many events it contains, once all are there."""
         return sum(1 + child.nested for child in self.children)
 
     def without(self, overhead: float) -> float:
@@ -87,12 +87,18 @@ def events(results: Any) -> list[OperatorEvent]:
         running: list[OperatorEvent] = []
         for each in sorted(listed, key=lambda each: (each.start_ns(), -each.duration_ns())):
             start = each.start_ns()
-            event = OperatorEvent(GENERATED.sub(r"\1", each.name()), start, start + each.duration_ns(), each.shapes())
+            event = OperatorEvent(_without_graph(each.name()), start, start + each.duration_ns(), each.shapes())
             while running and running[-1].end <= start:
                 running.pop()
             (running[-1].children if running else found).append(event)
             running.append(event)
     return sorted(found, key=lambda event: event.start)
+
+
+@cache
+def _without_graph(name: str) -> str:
+    """A name without the number of the graph that Inductor generated a kernel for."""
+    return GENERATED.sub(r"\1", name)
 
 
 def operators(found: Iterable[OperatorEvent]) -> Iterator[OperatorEvent]:
