@@ -107,9 +107,9 @@ def _modes(comparison: Comparison, language: Language) -> Iterator[str]:
             "The roofline charts follow from latency. They have eager and, for float32 networks, the fastest bf16 mode "
             "whose output is within its limit."
         )
-    if missing := without_peak(comparison):
-        message = _("No ceiling was measured for {precisions}: modes in such a precision have no points.")
-        yield message.format(precisions=language.listing(missing))
+    message = _("{machine}: no ceiling was measured for {precisions}; modes in such a precision have no points.")
+    for machine, precisions in without_peak(comparison).items():
+        yield message.format(machine=machine, precisions=language.listing(precisions))
 
 
 def _most(records: Sequence[Record], key: str) -> float:

@@ -66,17 +66,16 @@ def rooflines(comparison: Comparison, settings: Sequence[str] = SETTINGS) -> Ite
                     yield Roofline(machine, setting, precision, peak, bandwidth, points)
 
 
-def without_peak(comparison: Comparison) -> list[str]:
-    """The precisions of modes of which no peak was measured on the machine of the mode, in any setting."""
-    pairs = {(record.machine, part) for record in comparison.modes for part in record.mode.split("+")}
-    return sorted(
-        {
-            precision
-            for machine, precision in pairs
-            if precision in PRECISIONS
-            and not any(_ceiling(comparison.of(machine), f"ceiling_macs_{precision}_{each}") for each in SETTINGS)
-        }
-    )
+def without_peak(comparison: Comparison) -> dict[str, list[str]]:
+    """The precisions of modes of each machine of which no peak was measured in a setting that such a mode was timed in."""
+    found: dict[str, set[str]] = {}
+    for record in comparison.modes:
+        timed = [setting for setting in SETTINGS if record.value(f"latency_{setting}")]
+        for precision in {*record.mode.split("+")} & {*PRECISIONS}:
+            keys = [f"ceiling_macs_{precision}_{setting}" for setting in timed]
+            if keys and not any(_ceiling(comparison.of(record.machine), key) for key in keys):
+                found.setdefault(record.machine, set()).add(precision)
+    return {machine: sorted(found[machine]) for machine in comparison.machines if machine in found}
 
 
 def _ceiling(records: Sequence[Record], key: str) -> float:
