@@ -348,12 +348,31 @@ def test_each_mode_has_a_point_of_a_roofline_or_the_table_of_ceilings_has_the_re
     assert points | without == {"eager", *named} - ({"openvino", "bf16"} if has_bf16 else {"openvino"})
     assert not points & without
     listed = ENGLISH.listing(sorted(precisions))
-    assert reason == f"No ceiling was measured for {listed}: modes in such a precision have no points."
+    machine = comparison.machines[0]
+    assert reason == f"{machine}: no ceiling was measured for {listed}; modes in such a precision have no points."
     assert len(russian.notes) == len(table.notes)
-    assert russian.notes[-1].startswith("Предел не измерялся для ")
+    assert russian.notes[-1].startswith(f"{machine}: предел не измерялся для ")
     alone = ceiling_shares.make(compare(every), ENGLISH)
     assert alone
-    assert not [note for note in alone.notes if "roofline charts" in note or "No ceiling" in note]
+    assert not [note for note in alone.notes if "roofline charts" in note or "no ceiling" in note]
+
+
+def test_a_machine_without_a_peak_is_named_beside_one_that_has_it() -> None:
+    """And a peak in a setting in which the mode was not timed is none for it."""
+    has, lacks = records(), [without_peak_in_bf16(each) for each in records()]
+    lacks = [each.model_copy(update={"machine": "other"}) for each in lacks]
+    modes = [mode_samples.mode(each, "bf16", 0.5) for each in (*has, *lacks)]
+    assert rooflines.without_peak(compare([*has, *lacks, *modes])) == {"other": ["bf16"]}
+    untimed = [
+        each.model_copy(update={"readings": {k: r for k, r in each.readings.items() if k != "latency_cpu_1thread"}})
+        for each in (mode_samples.mode(each, "bf16", 0.5) for each in has)
+    ]
+    alone = [
+        each.model_copy(update={"readings": {k: r for k, r in each.readings.items() if k != "ceiling_macs_bf16_cpu"}})
+        for each in has
+    ]
+    assert rooflines.without_peak(compare([*alone, *untimed])) == {alone[0].machine: ["bf16"]}
+    assert rooflines.without_peak(compare([*has, *untimed])) == {}
 
 
 def test_the_share_of_the_ceiling_follows_from_the_latency_that_the_report_prints() -> None:
@@ -575,7 +594,7 @@ def test_names_of_operators() -> None:
 
 
 def test_the_instruction_sets_that_no_kernel_used_are_named() -> None:
-    """What one architecture or mode used, the machine used; a record without kernels says nothing."""
+    """What one architecture or mode names, another need not; a record without kernels says nothing."""
 
     def with_sets(record: Record, used: list[str], unused: list[str]) -> Record:
         detail = {"instruction_sets": {"exercised": used, "not_exercised": unused, "not_available": ["sve"]}}
@@ -595,8 +614,11 @@ def test_the_instruction_sets_that_no_kernel_used_are_named() -> None:
     [facts, *_] = environment(compare(records), ENGLISH).blocks
     assert isinstance(facts, Terms)
     found = dict(facts.terms)
-    assert found["Instruction sets that kernels used"] == "avx, avx512_core, avx512_core_bf16"
-    assert found["Instruction sets that no kernel used"] == "sse41"
+    assert found["Instruction sets in names of kernels"] == "avx, avx512_core, avx512_core_bf16"
+    assert found["Instruction sets in no name of a kernel"] == "sse41"
+    [unknown, *_] = environment(compare([*records[1:], with_sets(first, [], [])]), ENGLISH).blocks
+    assert isinstance(unknown, Terms)
+    assert "Instruction sets in no name of a kernel" not in dict(unknown.terms), "a library may have used any"
     [plain, *_] = environment(compare([third]), ENGLISH).blocks
     assert isinstance(plain, Terms)
     assert not [name for name, _ in plain.terms if "kernel" in name]

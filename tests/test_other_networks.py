@@ -217,6 +217,9 @@ def test_instruction_sets_have_the_names_of_onednn() -> None:
     found = instruction_sets(["brgemm_avx512_f32", "jit_avx512_I8", "brgconv:avx512_core_bf16"], flags)
     assert found["exercised"] == ["avx512_core", "avx512_core_bf16"]
     assert found["not_exercised"] == ["sse41", "avx", "avx2"]
+    vnni = frozenset((*flags, "avx512_vnni"))
+    assert "avx512_core_vnni" in instruction_sets(["brgemm_avx512_f32"], vnni)["not_exercised"]
+    assert "avx512_core_vnni" not in instruction_sets(["brgconv_avx512_1x1_I8"], vnni)["not_exercised"], "it may have"
     kinds = instruction_sets(["brgconv_avx512_1x1_f32", "jit_avx2_dw_FP32", "brgconv_avx512_amx_1x1_BF16"], flags)
     assert kinds["exercised"] == ["avx2", "avx512_core", "avx512_core_amx"], "the kind of convolution is no part of it"
     arm = instruction_sets(["jit:sve_256", "gemm"], frozenset(("asimd", "sve")))

@@ -37,15 +37,20 @@ def environment(comparison: Comparison, language: Language) -> Section:
 
 
 def _instruction_sets(records: Iterable[Record], language: Language) -> dict[str, object]:
-    """The instruction sets of the kernels of a machine, and those that it has and no kernel used.
+    """The instruction sets that kernels of a machine are named after, and those that it has and none is.
 
-    Nothing where no kernels were listed: see worker/profiling/instruction_sets.py.
+    Only those that no record has among its kernels: one whose libraries choose instructions themselves has none of
+    either, see worker/profiling/instruction_sets.py.
     """
     listed = list(_listed_sets(records))
-    used = dict.fromkeys(name for sets in listed for name in _names(sets, "exercised"))
-    unused = dict.fromkeys(name for sets in listed for name in _names(sets, "not_exercised") if name not in used)
+    named = {name for sets in listed for name in _names(sets, "exercised")}
+    others = [_names(sets, "not_exercised") for sets in listed]
+    unnamed = [name for name in (others[0] if others else ()) if all(name in each for each in others)]
     _ = language._
-    return {_("Instruction sets that kernels used"): sorted(used), _("Instruction sets that no kernel used"): [*unused]}
+    return {
+        _("Instruction sets in names of kernels"): sorted(named),
+        _("Instruction sets in no name of a kernel"): unnamed,
+    }
 
 
 def _listed_sets(records: Iterable[Record]) -> Iterator[Mapping[str, object]]:
