@@ -67,7 +67,7 @@ def rooflines(comparison: Comparison, settings: Sequence[str] = SETTINGS) -> Ite
 
 
 def without_peak(comparison: Comparison) -> dict[str, list[str]]:
-    """The precisions of modes of each machine of which no peak was measured in a setting that such a mode was timed in."""
+    """By machine, the precisions of modes without a peak in any setting that the mode was timed in."""
     found: dict[str, set[str]] = {}
     for record in comparison.modes:
         timed = [setting for setting in SETTINGS if record.value(f"latency_{setting}")]
