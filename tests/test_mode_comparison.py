@@ -22,7 +22,7 @@ from reporter.compare.matching import is_time
 from reporter.documents.comparisons import ComparisonDocument
 from reporter.model import Reading, Record
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
-from reporter.nightly import level
+from reporter.nightly import findings, level
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import Acceptance, Finding, NightlyRun
 from reporter.report.between_runs.changes import Words, as_json, in_markdown, in_words
@@ -364,6 +364,76 @@ def test_a_slower_mode_is_a_finding_of_its_own(tmp_path: Path) -> None:
     assert [(each.kind, each.architecture, each.mode) for each in last.findings] == [("slower", "resnet50", "openvino")]
     assert nights.accept("resnet50", mode="openvino") == 1
     assert nights.play(slow, **options) == 0
+
+
+def without_times() -> list[Record]:
+    """The records of a night with --metrics size,compute, which measures no mode, whatever --modes names."""
+    return [
+        each.model_copy(update={"readings": {key: one for key, one in each.readings.items() if key != TIME}})
+        for each in night()
+    ]
+
+
+def wrong_output(*modes: str) -> list[Record]:
+    """The records of a night in which OpenVINO's output of one architecture exceeds its limit."""
+    return changed(night(*modes), "openvino", OUTPUT_ERROR.key, "resnet18", **EXCEEDING)
+
+
+def test_a_wrong_mode_stays_a_finding_in_a_night_without_modes(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(night(*MODES)) == 0
+    for measured in (wrong_output(*MODES), without_times(), without_times(), wrong_output(*MODES)):
+        assert nights.play(measured) == 1
+        assert "resnet18 (openvino)" in nights.lines[0]
+        assert ("not compared in this run" in nights.lines[0]) == (len(measured) == len(night()))
+        assert "since 2 November" in nights.lines[0]
+    assert nights.play(night(*MODES)) == 0
+    assert nights.play(without_times()) == 0, "it is gone"
+
+
+def test_a_night_without_modes_leaves_them_in_the_baseline(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for measured in (night(*MODES), without_times(), without_times()):
+        assert nights.play(measured) == 0
+    assert nights.play(wrong_output(*MODES)) == 1
+    assert "of resnet18 (openvino): output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+
+
+def test_a_mode_whose_removal_was_accepted_is_not_in_the_baseline(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for measured, code in ((night(*MODES), 0), (night("openvino"), 1)):
+        assert nights.play(measured) == code
+    assert nights.accept() == 4
+    assert nights.play(without_times()) == 0
+    kept, _ = record_files.load_all_modes(tmp_path / ".nightly" / "base")
+    assert {each.mode for each in kept} == {"eager", "openvino"}
+
+
+def test_a_slower_mode_stays_a_finding_in_a_night_without_modes(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    options = {"fail_on": "timing", "preset": "standard"}
+    slow = slower(night(*MODES), "openvino", 3.0, ["resnet50"])
+    assert nights.play(night(*MODES), **options) == 0
+    for measured in (slow, without_times(), slow):
+        assert nights.play(measured, **options) == 1
+        assert "resnet50 (openvino) +" in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
+    gone = night("bf16+channels_last")
+    assert nights.play(gone) == 1
+    last = Folder(tmp_path).last()
+    assert last is not None
+    assert {each.kind for each in last.findings} == {"removed"}, "a mode that is removed has no other finding"
+
+
+@pytest.mark.parametrize("machine", ["quiet", "other"])
+def test_a_kernel_of_a_mode_stays_a_finding_on_its_machine_in_a_night_without_modes(machine: str) -> None:
+    about = {"kind": "exact", "architecture": "vgg16", "mode": "openvino", "metric": "operators_coverage_cpu"}
+    changed_kernel = Finding.model_validate({**about, "kernels": "a -> b", "machine": machine, "since": "x"})
+    last = NightlyRun(started="x", exit_code=1, findings=(changed_kernel,))
+    left = findings.findings(Differences(), without_times(), last, (), "y")
+    assert [(each.kernels, each.since, each.reason) for each in left] == (
+        [("a -> b", "x", findings.NOT_COMPARED)] if machine == "quiet" else []
+    )
 
 
 def test_a_mode_that_fails_is_named_in_the_headline(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from reporter.model import Reading, Record, ReporterError, option_values
 from reporter.model.records import EAGER
 from reporter.nightly import level
 from reporter.nightly.run_folder import Folder
-from reporter.nightly.state import NightlyRun
+from reporter.nightly.state import Finding, NightlyRun
 from reporter.store import history, record_files
 from reporter.store.history import PastRun
 
@@ -82,17 +82,18 @@ def from_history(base: Baseline, tonight: Iterable[Record], path: Path, last: Ni
     return [_with_values(record, values[record.architecture]) for record in eager if record.architecture in values]
 
 
-def merged(base: Sequence[Record], tonight: Sequence[Record]) -> list[Record]:
-    """The baseline after an accepted run.
+def merged(base: Sequence[Record], tonight: Sequence[Record], findings: Iterable[Finding]) -> list[Record]:
+    """The baseline after a run whose `findings` are all accepted.
 
     A record keeps the last exact value and the last kernels where this run has none, so that the next ones are compared
-    with them. Records of other machines are kept for their times; architectures that were not measured are removed, and
-    the modes of the others that were not.
+    with them. Records of other machines are kept for their times, and so are modes that this run did not measure, as
+    without times, until their removal is accepted; architectures that were not measured are removed.
     """
-    measured = {(record.architecture, record.machine) for record in tonight}
-    names = {record.architecture for record in tonight}
-    others = [each for each in base if each.architecture in names and (each.architecture, each.machine) not in measured]
-    latest, same = newest(base), {_place(record): record for record in base}
+    removed = {(each.architecture, each.machine, each.mode) for each in findings if each.kind == "removed"}
+    same = {_place(record): record for record in base if _place(record) not in removed}
+    names, measured = {record.architecture for record in tonight}, {_place(record) for record in tonight}
+    others = [each for place, each in same.items() if each.architecture in names and place not in measured]
+    latest = newest(base)
     completed = [_completed(each, latest.get(each.architecture)) if each.mode == EAGER else each for each in tonight]
     return [*others, *(_with_kernels(record, same.get(_place(record))) for record in completed)]
 
