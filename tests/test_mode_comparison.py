@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import mode_samples
 import numpy as np
@@ -377,6 +379,86 @@ def without_times() -> list[Record]:
 def wrong_output(*modes: str) -> list[Record]:
     """The records of a night in which OpenVINO's output of one architecture exceeds its limit."""
     return changed(night(*modes), "openvino", OUTPUT_ERROR.key, "resnet18", **EXCEEDING)
+
+
+LEFT_OUT: dict[str, Any] = {"status": "skipped", "reason": "left out: the budget was spent", "samples": ()}
+
+
+def left_out(records: Sequence[Record]) -> list[Record]:
+    """The records of a night whose budget left out the times of eager."""
+    names = dict.fromkeys(record.architecture for record in records)
+    return reduce(lambda made, name: changed(made, "eager", TIME, name, **LEFT_OUT, rounds=()), names, list(records))
+
+
+def uninstalled() -> list[Record]:
+    """The records of a night without OpenVINO."""
+    found = []
+    for record in night("bf16+channels_last"):
+        gone = mode_samples.without(record, "openvino", reason="openvino is not installed", times=[TIME])
+        found += [record, gone] if record.mode == "eager" else [record]
+    return found
+
+
+@pytest.mark.parametrize("has_modes", [True, False])
+def test_a_mode_that_is_gone_is_red_in_a_night_that_cannot_refute_it(tmp_path: Path, has_modes: bool) -> None:
+    nights, between = Nights(tmp_path), left_out(night("openvino")) if has_modes else without_times()
+    assert nights.play(night(*MODES)) == 0
+    for measured in (night("openvino"), between, between, night("openvino")):
+        assert nights.play(measured) == 1
+        assert "not measured any more: alexnet (bf16+channels_last)" in nights.lines[0]
+        assert "since 2 November; add it to --modes again" in nights.lines[0]
+    assert nights.play(between) == 1
+    assert nights.accept("alexnet", mode="bf16+channels_last") == 1
+    assert nights.play(between) == 1
+    assert "alexnet" not in nights.lines[0]
+    assert nights.play(night("openvino")) == 1
+    assert "alexnet" not in nights.lines[0], "an acceptance stays one while the mode cannot be compared"
+    assert nights.accept() == 3
+    assert nights.play(between) == 0
+    assert "4 accepted" in nights.headline
+    for _ in range(2):
+        assert nights.play(night("openvino")) == 0
+        assert "accepted" not in nights.headline
+
+
+def test_a_mode_that_is_back_is_no_finding_without_times_of_eager(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for measured, code in ((night(*MODES), 0), (night("openvino"), 1), (left_out(night(*MODES)), 0)):
+        assert nights.play(measured) == code
+
+
+def test_a_mode_that_is_not_available_is_red_in_a_night_that_cannot_compare_it(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(night(*MODES)) == 0
+    for measured in (uninstalled(), left_out(uninstalled()), uninstalled()):
+        assert nights.play(measured) == 1
+        assert "not measured any more (openvino is not installed): alexnet (openvino)" in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
+    assert nights.accept() == 4
+    assert nights.play(uninstalled()) == 0
+    assert nights.play(night(*MODES)) == 0
+
+
+def test_a_mode_that_is_not_available_leaves_the_baseline_when_that_is_accepted(tmp_path: Path) -> None:
+    """A night without times of eager cannot find that it is gone; the next one that is compared does."""
+    nights = Nights(tmp_path)
+    for measured in (night(*MODES), left_out(uninstalled()), uninstalled()):
+        assert nights.play(measured) == 0
+    kept, _ = record_files.load_all_modes(tmp_path / ".nightly" / "base")
+    assert {each.value(OUTPUT_ERROR.key) for each in kept if each.mode == "openvino"} == {mode_samples.ERROR}
+    assert nights.play(uninstalled()) == 1
+    assert nights.accept() == 4
+    kept, _ = record_files.load_all_modes(tmp_path / ".nightly" / "base")
+    assert {each.value(OUTPUT_ERROR.key) for each in kept if each.mode == "openvino"} == {None}
+
+
+def test_a_wrong_mode_stays_a_finding_while_it_is_not_available(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(night(*MODES)) == 0
+    for measured in (wrong_output(*MODES), left_out(uninstalled()), wrong_output(*MODES)):
+        assert nights.play(measured) == 1
+        assert "of resnet18 (openvino): " in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
 
 
 def test_a_wrong_mode_stays_a_finding_in_a_night_without_modes(tmp_path: Path) -> None:

@@ -87,19 +87,26 @@ def merged(base: Sequence[Record], tonight: Sequence[Record], findings: Iterable
 
     A record keeps the last exact value and the last kernels where this run has none, so that the next ones are compared
     with them. Records of other machines are kept for their times, and so are modes that this run did not measure, as
-    without times, until their removal is accepted; architectures that were not measured are removed.
+    without times, or that are not available any more, until their removal is accepted; architectures that were not
+    measured are removed.
     """
     removed = {(each.architecture, each.machine, each.mode) for each in findings if each.kind == "removed"}
     same = {_place(record): record for record in base if _place(record) not in removed}
-    names, measured = {record.architecture for record in tonight}, {_place(record) for record in tonight}
+    new = [record for record in tonight if _place(record) not in same or not _is_unavailable(record)]
+    names, measured = {record.architecture for record in tonight}, {_place(record) for record in new}
     others = [each for place, each in same.items() if each.architecture in names and place not in measured]
     latest = newest(base)
-    completed = [_completed(each, latest.get(each.architecture)) if each.mode == EAGER else each for each in tonight]
+    completed = [_completed(each, latest.get(each.architecture)) if each.mode == EAGER else each for each in new]
     return [*others, *(_with_kernels(record, same.get(_place(record))) for record in completed)]
 
 
 def _place(record: Record) -> tuple[str, str, str]:
     return record.architecture, record.machine, record.mode
+
+
+def _is_unavailable(record: Record) -> bool:
+    """Whether it is of a mode that cannot be measured."""
+    return record.mode != EAGER and all(reading.status == "unsupported" for reading in record.readings.values())
 
 
 def _completed(record: Record, before: Record | None) -> Record:

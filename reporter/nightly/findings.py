@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reporter.compare import kernel_changes, kernel_digests, matching, output_changes, times
 from reporter.compare.differences import Change, Differences, Gap, Level, Timing
-from reporter.compare.matching import Pair, is_exact, newest
+from reporter.compare.matching import Pair, is_exact, is_time, newest
 from reporter.compare.times import ABSOLUTE_EFFECT, MIN_EFFECT
 from reporter.model import Reading, Record
+from reporter.model.device_readings import REFUSED
 from reporter.model.records import EAGER
 from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
 from reporter.store.history import PastRun
@@ -52,12 +53,12 @@ def findings(
 
     A slower time is gone when it is judged as unchanged or faster; one that was not judged in this run remains, and so
     does a count that changed, a kernel or a failure that was not measured, or taken under other settings. A mode that
-    was not measured in this run keeps its findings, unless it is removed itself. An accepted one that is above its
-    level is gone, because a new level starts.
+    was not measured in this run keeps its findings, unless it is removed itself; its removal remains until it is tried
+    again. An accepted one that is above its level is gone, because a new level starts.
     """
     made = [*_changed(found, now), *(_slower(row, now) for row in _above(found))]
     made += _remaining(found, tonight, last, made)
-    made += _left_out(found, tonight, last, made)
+    made += [*_left_out(found, tonight, last, made), *_still_removed(tonight, last, made)]
     first_seen = {each.identity: each.since for each in (last.findings if last else ())}
     dated = [each.model_copy(update={"since": first_seen.get(each.identity, now)}) for each in made]
     return tuple(
@@ -213,6 +214,30 @@ def _left_out(
             yield before.model_copy(update={"reason": _reason_left_out(before)})
 
 
+def _still_removed(tonight: Sequence[Record], last: NightlyRun | None, made: Sequence[Finding]) -> Iterator[Finding]:
+    """Modes that the last run reported as removed and this one neither tried nor compared, as without times of eager.
+
+    An accepted one is gone with the first run that times eager: the mode is no longer in the baseline.
+    """
+    removed, records = _removed(made), _by_pair(tonight)
+    for before in last.findings if last else ():
+        if before.kind != "removed" or before.mode == EAGER or _pair(before) in removed:
+            continue
+        eager = records.get((before.architecture, EAGER), ())
+        is_tried = any(_was_tried(record) for record in records.get(_pair(before), ()))
+        if eager and not is_tried and not (before.accepted and any(_is_timed(record) for record in eager)):
+            yield before
+
+
+def _was_tried(record: Record) -> bool:
+    """Whether a mode ran or failed; it was not tried if it is not available, or was left out."""
+    return any(reading.status not in REFUSED for reading in record.readings.values())
+
+
+def _is_timed(record: Record) -> bool:
+    return any(is_time(reading.quantity) and reading.measured for reading in record.readings.values())
+
+
 def _is_unlike(finding: Finding, gaps: Iterable[str]) -> bool:
     """Whether an exact value was not compared for these reasons: a count under other settings, kernels for any."""
     return any(finding.kernels or why.startswith(matching.OTHER_SETTINGS) for why in gaps)
@@ -227,8 +252,11 @@ def _reason_left_out(before: Finding) -> str:
 
 
 def _is_answered(finding: Finding, record: Record) -> bool:
-    """Whether a record of its mode has what a finding is about, or the reason why it cannot be measured."""
-    if record.mode != finding.mode:
+    """Whether a record of its mode has what a finding is about, or the reason why it cannot be measured.
+
+    That another mode than eager is not available is no answer.
+    """
+    if record.mode != finding.mode or (record.mode != EAGER and not _was_tried(record)):
         return False
     if finding.kernels:
         return kernel_digests.setting_of(finding.metric) in kernel_digests.sources(record)
