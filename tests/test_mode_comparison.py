@@ -23,8 +23,9 @@ from reporter.compare.folders import compare
 from reporter.compare.matching import is_time
 from reporter.documents.comparisons import ComparisonDocument
 from reporter.model import Reading, Record
+from reporter.model.device_readings import on_devices, with_device
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
-from reporter.nightly import findings, level
+from reporter.nightly import baseline, findings, level
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import Acceptance, Finding, NightlyRun
 from reporter.report.between_runs.changes import Words, as_json, in_markdown, in_words
@@ -450,6 +451,64 @@ def test_a_mode_that_is_not_available_leaves_the_baseline_when_that_is_accepted(
     assert nights.accept() == 4
     kept, _ = record_files.load_all_modes(tmp_path / ".nightly" / "base")
     assert {each.value(OUTPUT_ERROR.key) for each in kept if each.mode == "openvino"} == {None}
+
+
+def without_modes_in_budget() -> list[Record]:
+    """The records of a night whose budget left out all modes."""
+    found = []
+    for record in night():
+        found += [record, *(mode_samples.without(record, name, "skipped", "not within 8 s", [TIME]) for name in MODES)]
+    return found
+
+
+def test_a_wrong_mode_is_found_after_a_night_that_left_it_out(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for measured in (night(*MODES), without_modes_in_budget(), without_modes_in_budget()):
+        assert nights.play(measured) == 0
+    assert nights.play(wrong_output(*MODES)) == 1
+    assert "of resnet18 (openvino): output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+    assert nights.accept() == 1
+    for measured in (without_modes_in_budget(), wrong_output(*MODES)):
+        assert nights.play(measured) == 0, "an accepted error is not found again"
+
+
+def test_a_mode_without_an_output_is_not_found_again_after_a_night_that_left_it_out(tmp_path: Path) -> None:
+    nights, broken = Nights(tmp_path), changed(night(*MODES), "openvino", OUTPUT_ERROR.key, "resnet18", **NAN)
+    for measured, code in ((night(*MODES), 0), (broken, 1)):
+        assert nights.play(measured) == code
+    assert nights.accept() == 1
+    for measured, code in ((without_modes_in_budget(), 0), (broken, 3)):
+        assert nights.play(measured) == code, "it still fails, and that was accepted"
+
+
+def test_the_baseline_keeps_the_output_error_of_a_device_that_was_left_out() -> None:
+    """One that this run checked or found not supported is replaced, and one that it does not name is not kept."""
+
+    def record(**of_devices: Reading) -> Record:
+        kept: Reading | None = None
+        for kind, each in of_devices.items():
+            kept = with_device(kept, each, kind)
+        eager = eager_of(night(), "resnet18")
+        return mode_samples.of_mode(eager, "openvino", [kept] if kept else [])
+
+    def value(number: float) -> Reading:
+        return Reading(quantity=OUTPUT_ERROR, samples=(number,), detail={"limit": mode_samples.LIMIT})
+
+    def kept(base: Record, tonight: Record) -> dict[str, float | None]:
+        eager = eager_of(night(), "resnet18")
+        made = {each.mode: each for each in baseline.merged([eager, base], [eager, tonight], ())}
+        found = on_devices(made["openvino"].readings.get(OUTPUT_ERROR.key))
+        return {kind: each.value for kind, each in found.items()}
+
+    base = record(cpu=value(0.001), cuda=value(0.002))
+    skipped = Reading(quantity=OUTPUT_ERROR, status="skipped", reason="not within the budget of 8 s")
+    unsupported = Reading(quantity=OUTPUT_ERROR, status="unsupported", reason="the scores hardly vary")
+    assert kept(base, record(cpu=value(0.003), cuda=skipped)) == {"cpu": 0.003, "cuda": 0.002}
+    assert kept(base, record(cpu=skipped, cuda=skipped)) == {"cpu": 0.001, "cuda": 0.002}
+    assert kept(base, record(cpu=value(0.003), cuda=value(0.004))) == {"cpu": 0.003, "cuda": 0.004}
+    assert kept(base, record(cpu=value(0.003), cuda=unsupported)) == {"cpu": 0.003, "cuda": None}
+    assert kept(base, record(cpu=value(0.003))) == {"cpu": 0.003}
+    assert kept(record(cpu=skipped), record(cpu=skipped)) == {"cpu": None}
 
 
 def test_a_wrong_mode_stays_a_finding_while_it_is_not_available(tmp_path: Path) -> None:
