@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import mode_samples
 import numpy as np
@@ -21,8 +23,9 @@ from reporter.compare.folders import compare
 from reporter.compare.matching import is_time
 from reporter.documents.comparisons import ComparisonDocument
 from reporter.model import Reading, Record
+from reporter.model.device_readings import on_devices, with_device
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
-from reporter.nightly import level
+from reporter.nightly import baseline, findings, level
 from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import Acceptance, Finding, NightlyRun
 from reporter.report.between_runs.changes import Words, as_json, in_markdown, in_words
@@ -364,6 +367,214 @@ def test_a_slower_mode_is_a_finding_of_its_own(tmp_path: Path) -> None:
     assert [(each.kind, each.architecture, each.mode) for each in last.findings] == [("slower", "resnet50", "openvino")]
     assert nights.accept("resnet50", mode="openvino") == 1
     assert nights.play(slow, **options) == 0
+
+
+def without_times() -> list[Record]:
+    """The records of a night with --metrics size,compute, which measures no mode, whatever --modes names."""
+    return [
+        each.model_copy(update={"readings": {key: one for key, one in each.readings.items() if key != TIME}})
+        for each in night()
+    ]
+
+
+def wrong_output(*modes: str) -> list[Record]:
+    """The records of a night in which OpenVINO's output of one architecture exceeds its limit."""
+    return changed(night(*modes), "openvino", OUTPUT_ERROR.key, "resnet18", **EXCEEDING)
+
+
+LEFT_OUT: dict[str, Any] = {"status": "skipped", "reason": "left out: the budget was spent", "samples": ()}
+
+
+def left_out(records: Sequence[Record]) -> list[Record]:
+    """The records of a night whose budget left out the times of eager."""
+    names = dict.fromkeys(record.architecture for record in records)
+    return reduce(lambda made, name: changed(made, "eager", TIME, name, **LEFT_OUT, rounds=()), names, list(records))
+
+
+def uninstalled() -> list[Record]:
+    """The records of a night without OpenVINO."""
+    found = []
+    for record in night("bf16+channels_last"):
+        gone = mode_samples.without(record, "openvino", reason="openvino is not installed", times=[TIME])
+        found += [record, gone] if record.mode == "eager" else [record]
+    return found
+
+
+@pytest.mark.parametrize("has_modes", [True, False])
+def test_a_mode_that_is_gone_is_red_in_a_night_that_cannot_refute_it(tmp_path: Path, has_modes: bool) -> None:
+    nights, between = Nights(tmp_path), left_out(night("openvino")) if has_modes else without_times()
+    assert nights.play(night(*MODES)) == 0
+    for measured in (night("openvino"), between, between, night("openvino")):
+        assert nights.play(measured) == 1
+        assert "not measured any more: alexnet (bf16+channels_last)" in nights.lines[0]
+        assert "since 2 November; add it to --modes again" in nights.lines[0]
+    assert nights.play(between) == 1
+    assert nights.accept("alexnet", mode="bf16+channels_last") == 1
+    assert nights.play(between) == 1
+    assert "alexnet" not in nights.lines[0]
+    assert nights.play(night("openvino")) == 1
+    assert "alexnet" not in nights.lines[0], "an acceptance stays one while the mode cannot be compared"
+    assert nights.accept() == 3
+    assert nights.play(between) == 0
+    assert "4 accepted" in nights.headline
+    for _ in range(2):
+        assert nights.play(night("openvino")) == 0
+        assert "accepted" not in nights.headline
+
+
+def test_a_mode_that_is_back_is_no_finding_without_times_of_eager(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for measured, code in ((night(*MODES), 0), (night("openvino"), 1), (left_out(night(*MODES)), 0)):
+        assert nights.play(measured) == code
+
+
+def test_a_mode_that_is_not_available_is_red_in_a_night_that_cannot_compare_it(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(night(*MODES)) == 0
+    for measured in (uninstalled(), left_out(uninstalled()), uninstalled()):
+        assert nights.play(measured) == 1
+        assert "not measured any more (openvino is not installed): alexnet (openvino)" in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
+    assert nights.accept() == 4
+    assert nights.play(uninstalled()) == 0
+    assert nights.play(night(*MODES)) == 0
+
+
+def test_a_mode_that_is_not_available_leaves_the_baseline_when_that_is_accepted(tmp_path: Path) -> None:
+    """A night without times of eager cannot find that it is gone; the next one that is compared does."""
+    nights = Nights(tmp_path)
+    for measured in (night(*MODES), left_out(uninstalled()), uninstalled()):
+        assert nights.play(measured) == 0
+    kept, _ = record_files.load_all_modes(tmp_path / ".nightly" / "base")
+    assert {each.value(OUTPUT_ERROR.key) for each in kept if each.mode == "openvino"} == {mode_samples.ERROR}
+    assert nights.play(uninstalled()) == 1
+    assert nights.accept() == 4
+    kept, _ = record_files.load_all_modes(tmp_path / ".nightly" / "base")
+    assert {each.value(OUTPUT_ERROR.key) for each in kept if each.mode == "openvino"} == {None}
+
+
+def without_modes_in_budget() -> list[Record]:
+    """The records of a night whose budget left out all modes."""
+    found = []
+    for record in night():
+        found += [record, *(mode_samples.without(record, name, "skipped", "not within 8 s", [TIME]) for name in MODES)]
+    return found
+
+
+def test_a_wrong_mode_is_found_after_a_night_that_left_it_out(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for measured in (night(*MODES), without_modes_in_budget(), without_modes_in_budget()):
+        assert nights.play(measured) == 0
+    assert nights.play(wrong_output(*MODES)) == 1
+    assert "of resnet18 (openvino): output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+    assert nights.accept() == 1
+    for measured in (without_modes_in_budget(), wrong_output(*MODES)):
+        assert nights.play(measured) == 0, "an accepted error is not found again"
+
+
+def test_a_mode_without_an_output_is_not_found_again_after_a_night_that_left_it_out(tmp_path: Path) -> None:
+    nights, broken = Nights(tmp_path), changed(night(*MODES), "openvino", OUTPUT_ERROR.key, "resnet18", **NAN)
+    for measured, code in ((night(*MODES), 0), (broken, 1)):
+        assert nights.play(measured) == code
+    assert nights.accept() == 1
+    for measured, code in ((without_modes_in_budget(), 0), (broken, 3)):
+        assert nights.play(measured) == code, "it still fails, and that was accepted"
+
+
+def test_the_baseline_keeps_the_output_error_of_a_device_that_was_left_out() -> None:
+    """One that this run checked or found not supported is replaced, and one that it does not name is not kept."""
+
+    def record(**of_devices: Reading) -> Record:
+        kept: Reading | None = None
+        for kind, each in of_devices.items():
+            kept = with_device(kept, each, kind)
+        eager = eager_of(night(), "resnet18")
+        return mode_samples.of_mode(eager, "openvino", [kept] if kept else [])
+
+    def value(number: float) -> Reading:
+        return Reading(quantity=OUTPUT_ERROR, samples=(number,), detail={"limit": mode_samples.LIMIT})
+
+    def kept(base: Record, tonight: Record) -> dict[str, float | None]:
+        eager = eager_of(night(), "resnet18")
+        made = {each.mode: each for each in baseline.merged([eager, base], [eager, tonight], ())}
+        found = on_devices(made["openvino"].readings.get(OUTPUT_ERROR.key))
+        return {kind: each.value for kind, each in found.items()}
+
+    base = record(cpu=value(0.001), cuda=value(0.002))
+    skipped = Reading(quantity=OUTPUT_ERROR, status="skipped", reason="not within the budget of 8 s")
+    unsupported = Reading(quantity=OUTPUT_ERROR, status="unsupported", reason="the scores hardly vary")
+    assert kept(base, record(cpu=value(0.003), cuda=skipped)) == {"cpu": 0.003, "cuda": 0.002}
+    assert kept(base, record(cpu=skipped, cuda=skipped)) == {"cpu": 0.001, "cuda": 0.002}
+    assert kept(base, record(cpu=value(0.003), cuda=value(0.004))) == {"cpu": 0.003, "cuda": 0.004}
+    assert kept(base, record(cpu=value(0.003), cuda=unsupported)) == {"cpu": 0.003, "cuda": None}
+    assert kept(base, record(cpu=value(0.003))) == {"cpu": 0.003}
+    assert kept(record(cpu=skipped), record(cpu=skipped)) == {"cpu": None}
+
+
+def test_a_wrong_mode_stays_a_finding_while_it_is_not_available(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(night(*MODES)) == 0
+    for measured in (wrong_output(*MODES), left_out(uninstalled()), wrong_output(*MODES)):
+        assert nights.play(measured) == 1
+        assert "of resnet18 (openvino): " in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
+
+
+def test_a_wrong_mode_stays_a_finding_in_a_night_without_modes(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(night(*MODES)) == 0
+    for measured in (wrong_output(*MODES), without_times(), without_times(), wrong_output(*MODES)):
+        assert nights.play(measured) == 1
+        assert "resnet18 (openvino)" in nights.lines[0]
+        assert ("not compared in this run" in nights.lines[0]) == (len(measured) == len(night()))
+        assert "since 2 November" in nights.lines[0]
+    assert nights.play(night(*MODES)) == 0
+    assert nights.play(without_times()) == 0, "it is gone"
+
+
+def test_a_night_without_modes_leaves_them_in_the_baseline(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for measured in (night(*MODES), without_times(), without_times()):
+        assert nights.play(measured) == 0
+    assert nights.play(wrong_output(*MODES)) == 1
+    assert "of resnet18 (openvino): output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+
+
+def test_a_mode_whose_removal_was_accepted_is_not_in_the_baseline(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for measured, code in ((night(*MODES), 0), (night("openvino"), 1)):
+        assert nights.play(measured) == code
+    assert nights.accept() == 4
+    assert nights.play(without_times()) == 0
+    kept, _ = record_files.load_all_modes(tmp_path / ".nightly" / "base")
+    assert {each.mode for each in kept} == {"eager", "openvino"}
+
+
+def test_a_slower_mode_stays_a_finding_in_a_night_without_modes(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    options = {"fail_on": "timing", "preset": "standard"}
+    slow = slower(night(*MODES), "openvino", 3.0, ["resnet50"])
+    assert nights.play(night(*MODES), **options) == 0
+    for measured in (slow, without_times(), slow):
+        assert nights.play(measured, **options) == 1
+        assert "resnet50 (openvino) +" in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
+    gone = night("bf16+channels_last")
+    assert nights.play(gone) == 1
+    last = Folder(tmp_path).last()
+    assert last is not None
+    assert {each.kind for each in last.findings} == {"removed"}, "a mode that is removed has no other finding"
+
+
+@pytest.mark.parametrize("machine", ["quiet", "other"])
+def test_a_kernel_of_a_mode_stays_a_finding_on_its_machine_in_a_night_without_modes(machine: str) -> None:
+    about = {"kind": "exact", "architecture": "vgg16", "mode": "openvino", "metric": "operators_coverage_cpu"}
+    changed_kernel = Finding.model_validate({**about, "kernels": "a -> b", "machine": machine, "since": "x"})
+    last = NightlyRun(started="x", exit_code=1, findings=(changed_kernel,))
+    left = findings.findings(Differences(), without_times(), last, (), "y")
+    assert [(each.kernels, each.since, each.reason) for each in left] == (
+        [("a -> b", "x", findings.NOT_COMPARED)] if machine == "quiet" else []
+    )
 
 
 def test_a_mode_that_fails_is_named_in_the_headline(tmp_path: Path) -> None:

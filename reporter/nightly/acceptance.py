@@ -87,8 +87,8 @@ def settle(folder: Folder) -> None:
     if settled == last:
         return
     if settled.accepted and not settled.superseded:
-        base = baseline.read(folder)
-        folder.promote(baseline.merged(base.records, record_files.load_all_modes(folder.out)[0]))
+        base, measured = baseline.read(folder).records, record_files.load_all_modes(folder.out)[0]
+        folder.promote(baseline.merged(base, measured, settled.findings))
     state.save(folder.run_file, settled)
 
 

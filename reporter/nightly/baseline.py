@@ -11,10 +11,12 @@ from reporter.compare import folders
 from reporter.compare.kernel_digests import has_digest
 from reporter.compare.matching import is_exact, is_time, newest
 from reporter.model import Reading, Record, ReporterError, option_values
+from reporter.model.device_readings import on_devices, was_tried, with_device
+from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.nightly import level
 from reporter.nightly.run_folder import Folder
-from reporter.nightly.state import NightlyRun
+from reporter.nightly.state import Finding, NightlyRun
 from reporter.store import history, record_files
 from reporter.store.history import PastRun
 
@@ -82,23 +84,31 @@ def from_history(base: Baseline, tonight: Iterable[Record], path: Path, last: Ni
     return [_with_values(record, values[record.architecture]) for record in eager if record.architecture in values]
 
 
-def merged(base: Sequence[Record], tonight: Sequence[Record]) -> list[Record]:
-    """The baseline after an accepted run.
+def merged(base: Sequence[Record], tonight: Sequence[Record], findings: Iterable[Finding]) -> list[Record]:
+    """The baseline after a run whose `findings` are all accepted.
 
-    A record keeps the last exact value and the last kernels where this run has none, so that the next ones are compared
-    with them. Records of other machines are kept for their times; architectures that were not measured are removed, and
-    the modes of the others that were not.
+    A record keeps the last exact value, the last kernels and the last output error where this run has none, so that the
+    next ones are compared with them. Records of other machines are kept for their times, and so are modes that this run
+    did not measure, as without times, or that are not available any more, until their removal is accepted;
+    architectures that were not measured are removed.
     """
-    measured = {(record.architecture, record.machine) for record in tonight}
-    names = {record.architecture for record in tonight}
-    others = [each for each in base if each.architecture in names and (each.architecture, each.machine) not in measured]
-    latest, same = newest(base), {_place(record): record for record in base}
-    completed = [_completed(each, latest.get(each.architecture)) if each.mode == EAGER else each for each in tonight]
-    return [*others, *(_with_kernels(record, same.get(_place(record))) for record in completed)]
+    removed = {(each.architecture, each.machine, each.mode) for each in findings if each.kind == "removed"}
+    same = {_place(record): record for record in base if _place(record) not in removed}
+    new = [record for record in tonight if _place(record) not in same or not _is_unavailable(record)]
+    names, measured = {record.architecture for record in tonight}, {_place(record) for record in new}
+    others = [each for place, each in same.items() if each.architecture in names and place not in measured]
+    latest = newest(base)
+    completed = [_completed(each, latest.get(each.architecture)) if each.mode == EAGER else each for each in new]
+    return [*others, *(_with_earlier(record, same.get(_place(record))) for record in completed)]
 
 
 def _place(record: Record) -> tuple[str, str, str]:
     return record.architecture, record.machine, record.mode
+
+
+def _is_unavailable(record: Record) -> bool:
+    """Whether it is of a mode that cannot be measured."""
+    return record.mode != EAGER and all(reading.status == "unsupported" for reading in record.readings.values())
 
 
 def _completed(record: Record, before: Record | None) -> Record:
@@ -107,10 +117,31 @@ def _completed(record: Record, before: Record | None) -> Record:
     return _with_missing(record, kept)
 
 
-def _with_kernels(record: Record, before: Record | None) -> Record:
-    """The record with the kernels of the one before, of the same machine and mode, where this run recorded none."""
+def _with_earlier(record: Record, before: Record | None) -> Record:
+    """The record with the kernels and the output error of the one before, of the same machine and mode.
+
+    Only where this run recorded no kernels, and on devices where it did not try to check the output.
+    """
     earlier = before.readings if before else {}
-    return _with_missing(record, {key: reading for key, reading in earlier.items() if has_digest(reading)})
+    kept = {key: reading for key, reading in earlier.items() if has_digest(reading)}
+    output = _output_error(earlier.get(OUTPUT_ERROR.key), record.readings.get(OUTPUT_ERROR.key))
+    readings = record.readings | ({output.quantity.key: output} if output else {})
+    return _with_missing(record.model_copy(update={"readings": readings}), kept)
+
+
+def _output_error(before: Reading | None, now: Reading | None) -> Reading | None:
+    """The output error of this run, with the earlier value on devices that it left out; None if there is none.
+
+    An earlier one without a value is not kept: whether the output was wrong is decided by the times of its run, too.
+    """
+    found = on_devices(now) if now and was_tried(now) else {}
+    left_out = {kind for kind, each in found.items() if each.status == "skipped"}
+    earlier = {kind: each for kind, each in on_devices(before).items() if each.measured}
+    kept = {kind: each for kind, each in earlier.items() if not found or kind in left_out}
+    made = now if found or not kept else None
+    for kind, each in kept.items():
+        made = with_device(made, each, kind)
+    return made
 
 
 def _with_missing(record: Record, kept: Mapping[str, Reading]) -> Record:

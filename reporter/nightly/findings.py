@@ -7,13 +7,14 @@ failed on a machine are compared with the record of the same machine only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reporter.compare import kernel_changes, kernel_digests, matching, output_changes, times
 from reporter.compare.differences import Change, Differences, Gap, Level, Timing
-from reporter.compare.matching import Pair, is_exact, newest
+from reporter.compare.matching import Pair, is_exact, is_time, newest
 from reporter.compare.times import ABSOLUTE_EFFECT, MIN_EFFECT
 from reporter.model import Reading, Record
+from reporter.model.device_readings import REFUSED
 from reporter.model.records import EAGER
 from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
 from reporter.store.history import PastRun
@@ -51,12 +52,13 @@ def findings(
     """The regressions since the baseline, each with the start of the first run that had it and whether it is accepted.
 
     A slower time is gone when it is judged as unchanged or faster; one that was not judged in this run remains, and so
-    does a count that changed, a kernel or a failure that was not measured, or taken under other settings. An accepted
-    one that is above its level is gone, because a new level starts.
+    does a count that changed, a kernel or a failure that was not measured, or taken under other settings. A mode that
+    was not measured in this run keeps its findings, unless it is removed itself; its removal remains until it is tried
+    again. An accepted one that is above its level is gone, because a new level starts.
     """
     made = [*_changed(found, now), *(_slower(row, now) for row in _above(found))]
-    made += _remaining(found, tonight, last, {each.identity for each in made})
-    made += _left_out(found, tonight, last, made)
+    made += _remaining(found, tonight, last, made)
+    made += [*_left_out(found, tonight, last, made), *_still_removed(tonight, last, made)]
     first_seen = {each.identity: each.since for each in (last.findings if last else ())}
     dated = [each.model_copy(update={"since": first_seen.get(each.identity, now)}) for each in made]
     return tuple(
@@ -162,7 +164,7 @@ def _kind(row: Row) -> Kind:
 
 
 def _remaining(
-    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, identities: set[tuple[object, ...]]
+    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, made: Sequence[Finding]
 ) -> Iterator[Finding]:
     """Slowdowns of the last run that this one neither confirms nor refutes.
 
@@ -170,9 +172,11 @@ def _remaining(
     """
     compared: list[Row] = [*found.timings, *found.levels]
     rows = {(_kind(row), row.architecture, row.mode, row.quantity.key, row.machine): row for row in compared}
-    measured = {(record.architecture, record.mode) for record in tonight}
+    made_again, removed, records = {each.identity for each in made}, _removed(made), _by_pair(tonight)
     for before in last.findings if last else ():
-        if before.kind not in TIMES or before.identity in identities or _pair(before) not in measured:
+        if before.kind not in TIMES or before.identity in made_again or _pair(before) in removed:
+            continue
+        if not _of_pair(before, records):
             continue
         if before.kind == "level" and before.accepted:
             continue
@@ -200,18 +204,38 @@ def _left_out(
         if gap.quantity:
             for name in gap.architectures:
                 gaps[name, gap.mode, gap.quantity.key].append(gap.why)
-    made_again = {each.identity for each in made}
-    removed = {_pair(each) for each in made if each.kind == "removed"}
-    records: dict[tuple[str, str], list[Record]] = {}
-    for record in tonight:
-        records.setdefault((record.architecture, record.mode), []).append(record)
+    made_again, removed, records = {each.identity for each in made}, _removed(made), _by_pair(tonight)
     for before in last.findings if last else ():
         if before.kind not in ("exact", "failed") or before.identity in made_again or _pair(before) in removed:
             continue
-        here = [each for each in records.get(_pair(before), ()) if not before.kernels or each.machine == before.machine]
+        here = [each for each in _of_pair(before, records) if not before.kernels or each.machine == before.machine]
         is_unlike = before.kind == "exact" and _is_unlike(before, gaps.get((*_pair(before), before.metric), ()))
         if here and (is_unlike or not any(_is_answered(before, record) for record in here)):
             yield before.model_copy(update={"reason": _reason_left_out(before)})
+
+
+def _still_removed(tonight: Sequence[Record], last: NightlyRun | None, made: Sequence[Finding]) -> Iterator[Finding]:
+    """Modes that the last run reported as removed and this one neither tried nor compared, as without times of eager.
+
+    An accepted one is gone with the first run that times eager: the mode is no longer in the baseline.
+    """
+    removed, records = _removed(made), _by_pair(tonight)
+    for before in last.findings if last else ():
+        if before.kind != "removed" or before.mode == EAGER or _pair(before) in removed:
+            continue
+        eager = records.get((before.architecture, EAGER), ())
+        is_tried = any(_was_tried(record) for record in records.get(_pair(before), ()))
+        if eager and not is_tried and not (before.accepted and any(_is_timed(record) for record in eager)):
+            yield before
+
+
+def _was_tried(record: Record) -> bool:
+    """Whether a mode ran or failed; it was not tried if it is not available, or was left out."""
+    return any(reading.status not in REFUSED for reading in record.readings.values())
+
+
+def _is_timed(record: Record) -> bool:
+    return any(is_time(reading.quantity) and reading.measured for reading in record.readings.values())
 
 
 def _is_unlike(finding: Finding, gaps: Iterable[str]) -> bool:
@@ -228,11 +252,34 @@ def _reason_left_out(before: Finding) -> str:
 
 
 def _is_answered(finding: Finding, record: Record) -> bool:
-    """Whether a record has what a finding is about, or the reason why it cannot be measured."""
+    """Whether a record of its mode has what a finding is about, or the reason why it cannot be measured.
+
+    That another mode than eager is not available is no answer.
+    """
+    if record.mode != finding.mode or (record.mode != EAGER and not _was_tried(record)):
+        return False
     if finding.kernels:
         return kernel_digests.setting_of(finding.metric) in kernel_digests.sources(record)
     reading = record.readings.get(finding.metric)
     return reading is not None and reading.status != "skipped"
+
+
+def _removed(made: Iterable[Finding]) -> set[tuple[str, str]]:
+    """The architectures and modes that are findings of this run because they are gone."""
+    return {_pair(each) for each in made if each.kind == "removed"}
+
+
+def _by_pair(tonight: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+    """The records of each architecture and mode, those of several machines together."""
+    records: dict[tuple[str, str], list[Record]] = {}
+    for record in tonight:
+        records.setdefault((record.architecture, record.mode), []).append(record)
+    return records
+
+
+def _of_pair(finding: Finding, records: Mapping[tuple[str, str], Sequence[Record]]) -> Sequence[Record]:
+    """The records of its architecture and mode; where the mode was not measured, as without times, those of eager."""
+    return records.get(_pair(finding)) or records.get((finding.architecture, EAGER), ())
 
 
 def _pair(finding: Finding) -> tuple[str, str]:

@@ -262,7 +262,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
         headlines.write_page(work.request.folder, runs)
         headlines.save(work.request.folder / ".recent.json", runs)
         is_base = made.accepted or nightly.is_first
-        base = baseline.merged(nightly.base.records, nightly.tonight) if is_base else None
+        base = baseline.merged(nightly.base.records, nightly.tonight, made.findings) if is_base else None
         work.folder.finish(made, base)
     except ReporterError as error:
         return str(error)
