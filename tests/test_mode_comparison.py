@@ -187,6 +187,32 @@ def test_a_mode_that_a_budget_left_out_is_no_finding() -> None:
     assert f"not compared for {SLOWED} (openvino): only BASE has it." in in_words(found)
 
 
+def computing_in(records: Sequence[Record], *precisions: str) -> list[Record]:
+    """The records of a machine whose processor has instructions for these precisions besides fp32."""
+    facts = {"native_precisions": list(precisions)}
+    return [each.model_copy(update={"machine_facts": facts}) for each in records]
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["left out", "unsupported"])
+def test_a_mode_that_the_processor_of_one_side_computes_natively_is_not_compared(listed: bool) -> None:
+    """`default` leaves it out where it would be emulated, and the machines have one key."""
+    mode, after = "bf16+channels_last", run(2)
+    lacking = [each for each in after if each.mode != mode]
+    if listed:
+        lacking += [mode_samples.without(each, mode, times=[KEY]) for each in after if each.mode == "eager"]
+    base, new = computing_in(run(1), "bf16"), computing_in(lacking)
+    for sides, words in (((base, new), "fp32, bf16, then fp32"), ((new, base), "fp32, then fp32, bf16")):
+        found = compare(*sides)
+        assert not found.changes
+        why = f"the processors compute in other precisions ({words})"
+        assert {(gap.mode, gap.why, len(gap.architectures)) for gap in found.gaps} == {(mode, why, len(NETWORKS))}
+        assert "openvino" in {row.mode for row in found.timings}
+    for other in (computing_in(lacking, "bf16"), computing_in(lacking, "bf16", "fp16"), lacking):
+        assert {change.kind for change in compare(base, other).changes} == {"removed"}
+    without_engine = [each for each in new if each.mode != "openvino"]
+    assert {change.mode for change in compare(base, without_engine).changes} == {"openvino"}
+
+
 def test_an_architecture_that_is_gone_is_one_finding() -> None:
     base = run(1)
     found = compare(base, [each for each in run(2) if each.architecture != SLOWED])
@@ -320,6 +346,13 @@ def test_a_mode_that_is_gone_is_red_until_it_is_accepted(tmp_path: Path) -> None
     assert nights.play(night("openvino")) == 1
     assert nights.accept() == 4
     assert nights.play(night("openvino")) == 0
+
+
+def test_a_night_on_a_processor_without_the_instructions_is_no_finding(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(computing_in(night(*MODES), "bf16")) == 0
+    assert nights.play(computing_in(night("openvino"))) == 0
+    assert "the processors compute in other precisions (fp32, bf16, then fp32)" in nights.headline
 
 
 def test_the_baseline_keeps_modes(tmp_path: Path) -> None:

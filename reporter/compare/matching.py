@@ -13,6 +13,7 @@ from functools import cached_property
 
 from reporter.compare.differences import Change, Gap, Kind
 from reporter.compare.held_out import shares
+from reporter.compare.processors import native_on_one_side
 from reporter.model import Quantity, Reading, Record
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.modes import ONCE, OUTPUT_ERROR
@@ -166,7 +167,8 @@ def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
         if base and new and all(has):
             yield quantity, f"{OTHER_SETTINGS} ({settings_in_words(base, new)})"
         elif any(has) and not all(has) and not {r.status for r in (base, new) if r} & set(NO_NUMBER):
-            yield quantity, f"only {'BASE' if has[0] else 'NEW'} has it"
+            why = native_on_one_side(pair.new.mode, pair.base, pair.new)
+            yield quantity, why or f"only {'BASE' if has[0] else 'NEW'} has it"
         elif base and new and not any(has) and new.status in NO_NUMBER and _outcome(base) != _outcome(new):
             yield quantity, f"failed in NEW and not measured in BASE: {new.reason or new.status}"
 
@@ -202,27 +204,44 @@ def _modes(records: Iterable[Record]) -> dict[tuple[str, str, str], Record]:
 
 
 def _mode_pairs(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Pair]:
+    """Modes of both sides that did not come or go, and those that one side could not have; these are gaps."""
     before, after = _modes(base), _modes(new)
     for place in sorted(before.keys() & after.keys()):
         if not _came_or_went(before[place], after[place]):
             yield Pair(before[place], after[place])
+    for pair in _of_one_side(base, new):
+        if native_on_one_side(pair.new.mode, pair.base, pair.new):
+            yield pair
 
 
 def _mode_rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change]:
     """Modes that only one side has, of architectures that both sides timed on the same machine."""
-    before, after = _modes(base), _modes(new)
-    timed = [
-        {(each.architecture, each.machine) for each in side if each.mode == EAGER and _is_timed(each)}
+    for pair in _of_one_side(base, new):
+        if native_on_one_side(pair.new.mode, pair.base, pair.new):
+            continue
+        kind: Kind = "removed" if _is_timed(pair.base) else "new"
+        absent = pair.new if kind == "removed" else pair.base
+        reason = next((reading.reason for reading in absent.readings.values()), None)
+        yield Change(kind, pair.new.architecture, pair.new.machine, reason=reason, mode=pair.new.mode)
+
+
+def _of_one_side(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Pair]:
+    """Modes that are available on one side only, of architectures that both sides timed on the same machine.
+
+    The other side is a record without readings where it has none of the mode.
+    """
+    sides = _modes(base), _modes(new)
+    eager = [
+        {(each.architecture, each.machine): each for each in side if each.mode == EAGER and _is_timed(each)}
         for side in (base, new)
     ]
-    both = timed[0] & timed[1]
-    for place in sorted(before.keys() | after.keys()):
+    for place in sorted(sides[0].keys() | sides[1].keys()):
         architecture, machine, mode = place
-        old, now = before.get(place), after.get(place)
-        if (architecture, machine) in both and (kind := _came_or_went(old, now)):
-            absent = now if kind == "removed" else old
-            reason = next((reading.reason for reading in absent.readings.values()), None) if absent else None
-            yield Change(kind, architecture, machine, reason=reason, mode=mode)
+        old, now = (side.get(place) for side in sides)
+        if _came_or_went(old, now) and all((architecture, machine) in side for side in eager):
+            blank = {"mode": mode, "readings": {}}
+            of_eager = [side[architecture, machine] for side in eager]
+            yield Pair(old or of_eager[0].model_copy(update=blank), now or of_eager[1].model_copy(update=blank))
 
 
 def _came_or_went(old: Record | None, now: Record | None) -> Kind | None:
