@@ -213,6 +213,34 @@ def test_a_mode_that_the_processor_of_one_side_computes_natively_is_not_compared
     assert {change.mode for change in compare(base, without_engine).changes} == {"openvino"}
 
 
+RATE = "throughput_cpu"
+
+
+def with_rate(records: Sequence[Record], latency: bool) -> list[Record]:
+    """The records with a throughput of eager, which the modes of `default` do not take, with or without latencies."""
+    found = []
+    for record in records:
+        time = record.readings[KEY]
+        rate = time.model_copy(update={"quantity": time.quantity.model_copy(update={"key": RATE})})
+        readings = (record.readings if latency else {}) | ({RATE: rate} if record.mode == "eager" else {})
+        found += [record.model_copy(update={"readings": readings})] if readings else []
+    return found
+
+
+def test_modes_without_the_times_that_eager_has_on_both_sides_are_not_compared() -> None:
+    """As with other --metrics: `default` takes single images only."""
+    sides = {"BASE": with_rate(run(1), latency=True), "NEW": with_rate(run(2), latency=False)}
+    for (has, some), (_, other) in (sides.items(), [*sides.items()][::-1]):
+        found = compare(some, other)
+        assert not found.changes
+        assert {
+            (gap.mode, gap.quantity and gap.quantity.key, gap.why, len(gap.architectures)) for gap in found.gaps
+        } == {(mode, KEY, f"only {has} has it", len(NETWORKS)) for mode in ("eager", *MODES)}
+        assert {row.quantity.key for row in found.timings} == {RATE}
+    gone = with_rate(run(2, ["openvino"]), latency=True)
+    assert {(row.kind, row.mode) for row in compare(sides["BASE"], gone).changes} == {("removed", "bf16+channels_last")}
+
+
 def test_an_architecture_that_is_gone_is_one_finding() -> None:
     base = run(1)
     found = compare(base, [each for each in run(2) if each.architecture != SLOWED])

@@ -209,39 +209,38 @@ def _mode_pairs(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Pair]
     for place in sorted(before.keys() & after.keys()):
         if not _came_or_went(before[place], after[place]):
             yield Pair(before[place], after[place])
-    for pair in _of_one_side(base, new):
-        if native_on_one_side(pair.new.mode, pair.base, pair.new):
-            yield pair
+    yield from (pair for pair, row in _of_one_side(base, new) if not row)
 
 
 def _mode_rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change]:
-    """Modes that only one side has, of architectures that both sides timed on the same machine."""
-    for pair in _of_one_side(base, new):
-        if native_on_one_side(pair.new.mode, pair.base, pair.new):
-            continue
-        kind: Kind = "removed" if _is_timed(pair.base) else "new"
-        absent = pair.new if kind == "removed" else pair.base
-        reason = next((reading.reason for reading in absent.readings.values()), None)
-        yield Change(kind, pair.new.architecture, pair.new.machine, reason=reason, mode=pair.new.mode)
+    """Modes that came or went."""
+    yield from (row for _, row in _of_one_side(base, new) if row)
 
 
-def _of_one_side(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Pair]:
-    """Modes that are available on one side only, of architectures that both sides timed on the same machine.
+def _of_one_side(base: Sequence[Record], new: Sequence[Record]) -> Iterator[tuple[Pair, Change | None]]:
+    """Modes that are available on one side only, of architectures that both sides have on the same machine.
 
-    The other side is a record without readings where it has none of the mode.
+    Each has a row if the other side could have it: eager has one of its times on both sides, and both processors
+    compute in its precision. The other side is a record without readings where it has none of the mode.
     """
     sides = _modes(base), _modes(new)
-    eager = [
-        {(each.architecture, each.machine): each for each in side if each.mode == EAGER and _is_timed(each)}
-        for side in (base, new)
-    ]
+    eager = [{(each.architecture, each.machine): each for each in side if each.mode == EAGER} for side in (base, new)]
     for place in sorted(sides[0].keys() | sides[1].keys()):
         architecture, machine, mode = place
         old, now = (side.get(place) for side in sides)
-        if _came_or_went(old, now) and all((architecture, machine) in side for side in eager):
-            blank = {"mode": mode, "readings": {}}
-            of_eager = [side[architecture, machine] for side in eager]
-            yield Pair(old or of_eager[0].model_copy(update=blank), now or of_eager[1].model_copy(update=blank))
+        of_eager = [side[architecture, machine] for side in eager if (architecture, machine) in side]
+        kind = _came_or_went(old, now)
+        if kind is None or len(of_eager) < len(eager):
+            continue
+        blank = [each.model_copy(update={"mode": mode, "readings": {}}) for each in of_eager]
+        pair = Pair(old or blank[0], now or blank[1])
+        there, absent = (pair.base, pair.new) if kind == "removed" else (pair.new, pair.base)
+        in_both = set.intersection(*map(_times, (there, *of_eager)))
+        if in_both and not native_on_one_side(mode, pair.base, pair.new):
+            reason = next((reading.reason for reading in absent.readings.values()), None)
+            yield pair, Change(kind, architecture, machine, reason=reason, mode=mode)
+        else:
+            yield pair, None
 
 
 def _came_or_went(old: Record | None, now: Record | None) -> Kind | None:
@@ -252,8 +251,12 @@ def _came_or_went(old: Record | None, now: Record | None) -> Kind | None:
 
 
 def _is_timed(record: Record | None) -> bool:
-    readings = record.readings.values() if record else ()
-    return any(is_time(reading.quantity) and reading.measured for reading in readings)
+    return record is not None and bool(_times(record))
+
+
+def _times(record: Record) -> set[str]:
+    """The keys of the times that a record has."""
+    return {key for key, reading in record.readings.items() if is_time(reading.quantity) and reading.measured}
 
 
 def _is_missing(record: Record | None) -> bool:
