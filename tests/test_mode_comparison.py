@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -184,7 +185,26 @@ def test_a_mode_that_a_budget_left_out_is_no_finding() -> None:
     assert {(gap.mode, gap.why, gap.architectures) for gap in found.gaps} == {
         ("openvino", "only BASE has it", (SLOWED,))
     }
-    assert f"not compared for {SLOWED} (openvino): only BASE has it." in in_words(found)
+    assert f"Latency (openvino): not compared for {SLOWED}: only BASE has it." in in_words(found)
+
+
+def test_what_is_not_compared_has_its_mode_also_where_architectures_are_counted() -> None:
+    """Eager is compared for all of them."""
+    base, after = run(1), run(2)
+    for name in NETWORKS[:5]:
+        skipped = mode_samples.without(eager_of(after, name), "openvino", "skipped", "the budget was spent", [KEY])
+        after = replaced(after, "openvino", skipped, name)
+    found = compare(base, after)
+    assert "\n- Latency (openvino): not compared for 5 networks: only BASE has it." in in_words(found)
+    assert "- Latency (openvino): not compared for 5 networks" in in_markdown(found).replace("\\", "")
+    only_gaps = Differences(gaps=found.gaps)
+    assert Words(only_gaps, language("en")).headline() == (
+        "Not judged: Latency (openvino) of 5 networks (only BASE has it). Nothing else changed."
+    )
+    both = Differences(gaps=(*found.gaps, *(replace(gap, mode="eager") for gap in found.gaps)))
+    assert Words(both, language("en")).grounds() == [
+        "Latency (openvino); Latency: not compared for 5 networks: only BASE has it."
+    ]
 
 
 def computing_in(records: Sequence[Record], *precisions: str) -> list[Record]:
