@@ -22,6 +22,7 @@ from reporter.compare.folders import compare
 from reporter.compare.matching import is_time
 from reporter.documents.comparisons import ComparisonDocument
 from reporter.model import Reading, Record
+from reporter.model.device_readings import with_device
 from reporter.model.modes import OUTPUT_ERROR, PREPARE
 from reporter.nightly import level
 from reporter.nightly.run_folder import Folder
@@ -573,10 +574,56 @@ def test_an_output_of_a_mode_that_did_not_run_has_no_verdict() -> None:
             assert not compare(*sides).changes
 
 
+def on(device: str, error: float) -> str:
+    """The reason of a change on one of several devices."""
+    return f"on {device}: output error {error} exceeds the limit {mode_samples.LIMIT}"
+
+
+def on_several(**errors: float | str) -> list[Record]:
+    """A record with eager, and one of fp16 whose output has this error on each device, or cannot be compared there."""
+    eager = eager_of(run(1, []))
+    mode = mode_samples.mode(eager, "fp16", times=[KEY])
+    own: Reading | None = None
+    for device, error in errors.items():
+        made = Reading(quantity=OUTPUT_ERROR, samples=(0.0,), detail={"limit": mode_samples.LIMIT})
+        number = {"samples": (error,)}
+        own = with_device(own, made.model_copy(update=NAN if isinstance(error, str) else number), device)
+    assert own is not None
+    other = mode.readings[KEY].quantity.model_copy(update={"key": "latency_cuda"})
+    timed = mode.readings[KEY].model_copy(update={"quantity": other})
+    readings = mode.readings | {OUTPUT_ERROR.key: own, other.key: timed}
+    return [eager, mode.model_copy(update={"readings": readings})]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "reason"),
+    [
+        ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.5, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
+        ({"cpu": 0.01, "cuda": 0.5}, {"cpu": 0.3, "cuda": 0.5}, "failed", on("CPU", 0.3)),
+        ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.01, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
+        ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.5, "cuda": "NaN"}, "failed", "the outputs contain NaN"),
+        ({"cpu": 0.01}, {"cpu": 0.01, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
+        ({"cpu": 0.5, "cuda": 0.5}, {"cpu": 0.5, "cuda": 0.01}, None, None),
+        ({"cpu": 0.5, "cuda": 0.01}, {"cuda": 0.01}, None, None),
+        ({"cpu": 0.01, "cuda": 0.5}, {"cpu": 0.01, "cuda": 0.01}, "recovered", on("CUDA", 0.5)),
+        ({"cpu": 0.5}, {"cpu": 0.01}, "recovered", "output error 0.5 exceeds the limit 0.02"),
+    ],
+)
+def test_outputs_are_compared_on_each_device(
+    before: dict[str, float | str], after: dict[str, float | str], kind: str | None, reason: str | None
+) -> None:
+    """A device on which a mode is wrong already does not hide another one."""
+    found = compare(on_several(**before), on_several(**after))
+    assert [(each.kind, each.mode, each.reason) for each in found.changes] == ([(kind, "fp16", reason)] if kind else [])
+    assert found.fails("exact") == (kind == "failed")
+
+
 def test_reasons_of_verdicts_are_translated() -> None:
     found = compare(output_of(1, RIGHT), output_of(2, EXCEEDING))
     (line,) = Words(found, language("ru")).changes()
     assert "погрешность результата 0.3 больше допустимой 0.02" in line
+    found = compare(on_several(cpu=0.5, cuda=0.01), on_several(cpu=0.5, cuda=0.3))
+    assert "на CUDA: погрешность результата 0.3 больше допустимой 0.02" in Words(found, language("ru")).changes()[0]
     found = compare(output_of(1, UNSUPPORTED), output_of(2, RIGHT))
     (line,) = Words(found, language("ru")).changes()
     assert "результат снова можно проверить" in line
