@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from time import process_time
@@ -187,7 +188,80 @@ def test_a_mode_that_a_budget_left_out_is_no_finding() -> None:
     assert {(gap.mode, gap.why, gap.architectures) for gap in found.gaps} == {
         ("openvino", "only BASE has it", (SLOWED,))
     }
-    assert f"not compared for {SLOWED} (openvino): only BASE has it." in in_words(found)
+    assert f"Latency (openvino): not compared for {SLOWED}: only BASE has it." in in_words(found)
+
+
+def test_what_is_not_compared_has_its_mode_also_where_architectures_are_counted() -> None:
+    """Eager is compared for all of them."""
+    base, after = run(1), run(2)
+    for name in NETWORKS[:5]:
+        skipped = mode_samples.without(eager_of(after, name), "openvino", "skipped", "the budget was spent", [KEY])
+        after = replaced(after, "openvino", skipped, name)
+    found = compare(base, after)
+    assert "\n- Latency (openvino): not compared for 5 networks: only BASE has it." in in_words(found)
+    assert "- Latency (openvino): not compared for 5 networks" in in_markdown(found).replace("\\", "")
+    only_gaps = Differences(gaps=found.gaps)
+    assert Words(only_gaps, language("en")).headline() == (
+        "Not judged: Latency (openvino) of 5 networks (only BASE has it). Nothing else changed."
+    )
+    both = Differences(gaps=(*found.gaps, *(replace(gap, mode="eager") for gap in found.gaps)))
+    assert Words(both, language("en")).grounds() == [
+        "Latency (openvino); Latency: not compared for 5 networks: only BASE has it."
+    ]
+
+
+def computing_in(records: Sequence[Record], *precisions: str) -> list[Record]:
+    """The records of a machine whose processor has instructions for these precisions besides fp32."""
+    facts = {"native_precisions": list(precisions)}
+    return [each.model_copy(update={"machine_facts": facts}) for each in records]
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["left out", "unsupported"])
+def test_a_mode_that_the_processor_of_one_side_computes_natively_is_not_compared(listed: bool) -> None:
+    """`default` leaves it out where it would be emulated, and the machines have one key."""
+    mode, after = "bf16+channels_last", run(2)
+    lacking = [each for each in after if each.mode != mode]
+    if listed:
+        lacking += [mode_samples.without(each, mode, times=[KEY]) for each in after if each.mode == "eager"]
+    base, new = computing_in(run(1), "bf16"), computing_in(lacking)
+    for sides, words in (((base, new), "fp32, bf16, then fp32"), ((new, base), "fp32, then fp32, bf16")):
+        found = compare(*sides)
+        assert not found.changes
+        why = f"the processors compute in other precisions ({words})"
+        assert {(gap.mode, gap.why, len(gap.architectures)) for gap in found.gaps} == {(mode, why, len(NETWORKS))}
+        assert "openvino" in {row.mode for row in found.timings}
+    for other in (computing_in(lacking, "bf16"), computing_in(lacking, "bf16", "fp16"), lacking):
+        assert {change.kind for change in compare(base, other).changes} == {"removed"}
+    without_engine = [each for each in new if each.mode != "openvino"]
+    assert {change.mode for change in compare(base, without_engine).changes} == {"openvino"}
+
+
+RATE = "throughput_cpu"
+
+
+def with_rate(records: Sequence[Record], latency: bool) -> list[Record]:
+    """The records with a throughput of eager, which the modes of `default` do not take, with or without latencies."""
+    found = []
+    for record in records:
+        time = record.readings[KEY]
+        rate = time.model_copy(update={"quantity": time.quantity.model_copy(update={"key": RATE})})
+        readings = (record.readings if latency else {}) | ({RATE: rate} if record.mode == "eager" else {})
+        found += [record.model_copy(update={"readings": readings})] if readings else []
+    return found
+
+
+def test_modes_without_the_times_that_eager_has_on_both_sides_are_not_compared() -> None:
+    """As with other --metrics: `default` takes single images only."""
+    sides = {"BASE": with_rate(run(1), latency=True), "NEW": with_rate(run(2), latency=False)}
+    for (has, some), (_, other) in (sides.items(), [*sides.items()][::-1]):
+        found = compare(some, other)
+        assert not found.changes
+        assert {
+            (gap.mode, gap.quantity and gap.quantity.key, gap.why, len(gap.architectures)) for gap in found.gaps
+        } == {(mode, KEY, f"only {has} has it", len(NETWORKS)) for mode in ("eager", *MODES)}
+        assert {row.quantity.key for row in found.timings} == {RATE}
+    gone = with_rate(run(2, ["openvino"]), latency=True)
+    assert {(row.kind, row.mode) for row in compare(sides["BASE"], gone).changes} == {("removed", "bf16+channels_last")}
 
 
 def test_an_architecture_that_is_gone_is_one_finding() -> None:
@@ -323,6 +397,13 @@ def test_a_mode_that_is_gone_is_red_until_it_is_accepted(tmp_path: Path) -> None
     assert nights.play(night("openvino")) == 1
     assert nights.accept() == 4
     assert nights.play(night("openvino")) == 0
+
+
+def test_a_night_on_a_processor_without_the_instructions_is_no_finding(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(computing_in(night(*MODES), "bf16")) == 0
+    assert nights.play(computing_in(night("openvino"))) == 0
+    assert "the processors compute in other precisions (fp32, bf16, then fp32)" in nights.headline
 
 
 def test_the_baseline_keeps_modes(tmp_path: Path) -> None:
@@ -703,10 +784,56 @@ def test_an_output_of_a_mode_that_did_not_run_has_no_verdict() -> None:
             assert not compare(*sides).changes
 
 
+def on(device: str, error: float) -> str:
+    """The reason of a change on one of several devices."""
+    return f"on {device}: output error {error} exceeds the limit {mode_samples.LIMIT}"
+
+
+def on_several(**errors: float | str) -> list[Record]:
+    """A record with eager, and one of fp16 whose output has this error on each device, or cannot be compared there."""
+    eager = eager_of(run(1, []))
+    mode = mode_samples.mode(eager, "fp16", times=[KEY])
+    own: Reading | None = None
+    for device, error in errors.items():
+        made = Reading(quantity=OUTPUT_ERROR, samples=(0.0,), detail={"limit": mode_samples.LIMIT})
+        number = {"samples": (error,)}
+        own = with_device(own, made.model_copy(update=NAN if isinstance(error, str) else number), device)
+    assert own is not None
+    other = mode.readings[KEY].quantity.model_copy(update={"key": "latency_cuda"})
+    timed = mode.readings[KEY].model_copy(update={"quantity": other})
+    readings = mode.readings | {OUTPUT_ERROR.key: own, other.key: timed}
+    return [eager, mode.model_copy(update={"readings": readings})]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "reason"),
+    [
+        ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.5, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
+        ({"cpu": 0.01, "cuda": 0.5}, {"cpu": 0.3, "cuda": 0.5}, "failed", on("CPU", 0.3)),
+        ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.01, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
+        ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.5, "cuda": "NaN"}, "failed", "the outputs contain NaN"),
+        ({"cpu": 0.01}, {"cpu": 0.01, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
+        ({"cpu": 0.5, "cuda": 0.5}, {"cpu": 0.5, "cuda": 0.01}, None, None),
+        ({"cpu": 0.5, "cuda": 0.01}, {"cuda": 0.01}, None, None),
+        ({"cpu": 0.01, "cuda": 0.5}, {"cpu": 0.01, "cuda": 0.01}, "recovered", on("CUDA", 0.5)),
+        ({"cpu": 0.5}, {"cpu": 0.01}, "recovered", "output error 0.5 exceeds the limit 0.02"),
+    ],
+)
+def test_outputs_are_compared_on_each_device(
+    before: dict[str, float | str], after: dict[str, float | str], kind: str | None, reason: str | None
+) -> None:
+    """A device on which a mode is wrong already does not hide another one."""
+    found = compare(on_several(**before), on_several(**after))
+    assert [(each.kind, each.mode, each.reason) for each in found.changes] == ([(kind, "fp16", reason)] if kind else [])
+    assert found.fails("exact") == (kind == "failed")
+
+
 def test_reasons_of_verdicts_are_translated() -> None:
     found = compare(output_of(1, RIGHT), output_of(2, EXCEEDING))
     (line,) = Words(found, language("ru")).changes()
     assert "погрешность результата 0.3 больше допустимой 0.02" in line
+    found = compare(on_several(cpu=0.5, cuda=0.01), on_several(cpu=0.5, cuda=0.3))
+    assert "на CUDA: погрешность результата 0.3 больше допустимой 0.02" in Words(found, language("ru")).changes()[0]
     found = compare(output_of(1, UNSUPPORTED), output_of(2, RIGHT))
     (line,) = Words(found, language("ru")).changes()
     assert "результат снова можно проверить" in line

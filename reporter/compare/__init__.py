@@ -18,6 +18,7 @@ unnamed_calls.py  calls of ledgers without layers, matched by their order
 kernel_digests.py  the digests of the kernels in a record, and whether they differ
 output_changes.py  outputs of execution modes that came to be wrong, or right again
 mode_gains.py     execution modes that differ from eager by more than noise
+processors.py     processors of one machine key that compute in other precisions
 environments.py   the two environments of `reporter ab`, and whether both are the same
 current_curves.py  curves without points that were measured under other conditions
 differences.py    the findings of a comparison, and the exit code that --fail-on gives for them

@@ -30,8 +30,9 @@ from reporter.compare.differences import Change, Gap, KernelChange, Timing
 from reporter.compare.kernel_digests import ENGINE, CallDigests, of_calls
 from reporter.compare.kernel_effects import UNRESOLVED, KernelEffects
 from reporter.compare.matching import Pair, settings_in_words
+from reporter.compare.processors import native_on_one_side, other_precisions
 from reporter.documents.comparisons import KernelChangeRow
-from reporter.model import Quantity, Reading, Record, ReporterError
+from reporter.model import Quantity, Reading, ReporterError
 from reporter.model.profiles import KernelLedger
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
@@ -158,34 +159,19 @@ def _compared(pair: Pair, setting: str, opened: _Opened) -> KernelChange | str:
     """The changed kernels of a pair, without the time; else why they could not be compared, empty if they are equal."""
     base, new = (opened.source(pair, side, setting) for side in range(2))
     if base is None or new is None:
-        return f"only {'BASE' if base else 'NEW'} has it"
+        why = native_on_one_side(pair.new.mode, pair.base, pair.new)
+        return why or f"only {'BASE' if base else 'NEW'} has it"
     if not same_conditions(_kept(base), _kept(new)):
         return f"taken under other settings ({settings_in_words(base, new)})"
     if not (what := kernel_digests.differing(base, new)):
         return ""
-    if why := _other_processor(pair) or _unread(pair, setting, opened, (base, new), what):
+    if why := other_precisions(pair.base, pair.new) or _unread(pair, setting, opened, (base, new), what):
         return why
     swaps, compared, other = opened.changed(pair, setting)
     if not swaps:
         return "the layers differ in their shapes, or only one side has them" if other else ""
     versions = kernel_digests.changed_versions(base, new)
     return KernelChange(setting, swaps, compared, UNRESOLVED, None, _differing(base, new), versions)
-
-
-def _other_processor(pair: Pair) -> str:
-    """Why kernels that differ are no finding: the processors have instructions for other precisions.
-
-    These are not part of the machine's key: the virtual machines of a cloud may have one name and other processors.
-    """
-    before, now = (_precisions(side) for side in (pair.base, pair.new))
-    differ = before and now and before != now
-    return f"the processors compute in other precisions ({before}, then {now})" if differ else ""
-
-
-def _precisions(record: Record) -> str:
-    """The precisions that the processor has instructions for; empty where a record does not have them."""
-    found = record.machine_facts.get("native_precisions")
-    return ", ".join(["fp32", *map(str, found)]) if isinstance(found, list) else ""
 
 
 def _unread(pair: Pair, setting: str, opened: _Opened, readings: Sequence[Reading], what: str) -> str:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from reporter.compare.differences import Change, Gap, Kind
 from reporter.compare.held_out import shares
+from reporter.compare.processors import native_on_one_side
 from reporter.model import Quantity, Reading, Record
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.modes import ONCE, OUTPUT_ERROR
@@ -166,7 +167,8 @@ def _missing(pair: Pair) -> Iterator[tuple[Quantity | None, str]]:
         if base and new and all(has):
             yield quantity, f"{OTHER_SETTINGS} ({settings_in_words(base, new)})"
         elif any(has) and not all(has) and not {r.status for r in (base, new) if r} & set(NO_NUMBER):
-            yield quantity, f"only {'BASE' if has[0] else 'NEW'} has it"
+            why = native_on_one_side(pair.new.mode, pair.base, pair.new)
+            yield quantity, why or f"only {'BASE' if has[0] else 'NEW'} has it"
         elif base and new and not any(has) and new.status in NO_NUMBER and _outcome(base) != _outcome(new):
             yield quantity, f"failed in NEW and not measured in BASE: {new.reason or new.status}"
 
@@ -202,27 +204,43 @@ def _modes(records: Iterable[Record]) -> dict[tuple[str, str, str], Record]:
 
 
 def _mode_pairs(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Pair]:
+    """Modes of both sides that did not come or go, and those that one side could not have; these are gaps."""
     before, after = _modes(base), _modes(new)
     for place in sorted(before.keys() & after.keys()):
         if not _came_or_went(before[place], after[place]):
             yield Pair(before[place], after[place])
+    yield from (pair for pair, row in _of_one_side(base, new) if not row)
 
 
 def _mode_rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change]:
-    """Modes that only one side has, of architectures that both sides timed on the same machine."""
-    before, after = _modes(base), _modes(new)
-    timed = [
-        {(each.architecture, each.machine) for each in side if each.mode == EAGER and _is_timed(each)}
-        for side in (base, new)
-    ]
-    both = timed[0] & timed[1]
-    for place in sorted(before.keys() | after.keys()):
+    """Modes that came or went."""
+    yield from (row for _, row in _of_one_side(base, new) if row)
+
+
+def _of_one_side(base: Sequence[Record], new: Sequence[Record]) -> Iterator[tuple[Pair, Change | None]]:
+    """Modes that are available on one side only, of architectures that both sides have on the same machine.
+
+    Each has a row if the other side could have it: eager has one of its times on both sides, and both processors
+    compute in its precision. The other side is a record without readings where it has none of the mode.
+    """
+    sides = _modes(base), _modes(new)
+    eager = [{(each.architecture, each.machine): each for each in side if each.mode == EAGER} for side in (base, new)]
+    for place in sorted(sides[0].keys() | sides[1].keys()):
         architecture, machine, mode = place
-        old, now = before.get(place), after.get(place)
-        if (architecture, machine) in both and (kind := _came_or_went(old, now)):
-            absent = now if kind == "removed" else old
-            reason = next((reading.reason for reading in absent.readings.values()), None) if absent else None
-            yield Change(kind, architecture, machine, reason=reason, mode=mode)
+        old, now = (side.get(place) for side in sides)
+        of_eager = [side[architecture, machine] for side in eager if (architecture, machine) in side]
+        kind = _came_or_went(old, now)
+        if kind is None or len(of_eager) < len(eager):
+            continue
+        blank = [each.model_copy(update={"mode": mode, "readings": {}}) for each in of_eager]
+        pair = Pair(old or blank[0], now or blank[1])
+        there, absent = (pair.base, pair.new) if kind == "removed" else (pair.new, pair.base)
+        in_both = set.intersection(*map(_times, (there, *of_eager)))
+        if in_both and not native_on_one_side(mode, pair.base, pair.new):
+            reason = next((reading.reason for reading in absent.readings.values()), None)
+            yield pair, Change(kind, architecture, machine, reason=reason, mode=mode)
+        else:
+            yield pair, None
 
 
 def _came_or_went(old: Record | None, now: Record | None) -> Kind | None:
@@ -233,8 +251,12 @@ def _came_or_went(old: Record | None, now: Record | None) -> Kind | None:
 
 
 def _is_timed(record: Record | None) -> bool:
-    readings = record.readings.values() if record else ()
-    return any(is_time(reading.quantity) and reading.measured for reading in readings)
+    return record is not None and bool(_times(record))
+
+
+def _times(record: Record) -> set[str]:
+    """The keys of the times that a record has."""
+    return {key for key, reading in record.readings.items() if is_time(reading.quantity) and reading.measured}
 
 
 def _is_missing(record: Record | None) -> bool:

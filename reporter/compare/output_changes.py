@@ -7,19 +7,23 @@ from collections.abc import Iterable, Iterator
 from reporter.compare.differences import Change, Kind
 from reporter.compare.matching import NO_NUMBER, Pair
 from reporter.model import Reading
-from reporter.model.modes import OutputVerdict, output_decision
+from reporter.model.modes import OutputDecision, OutputVerdict, output_decision, output_decisions
 from reporter.model.records import EAGER
 
 EXCEEDS = "output error {value} exceeds the limit {limit}"
+EXCEEDS_ON = "on {device}: output error {value} exceeds the limit {limit}"
 OF_EAGER = "its output cannot be checked: eager itself differs from the float64 run by more than the limit"
 WITHIN = "its output can be checked again and is within the limit"
+WORST_FIRST: tuple[Kind, ...] = ("failed", "information", "recovered")
+"""The kinds of change; of several devices the worst change is reported."""
 
 
 def changes(paired: Iterable[Pair]) -> Iterator[Change]:
     """The changes of the pairs that were measured on one machine.
 
     A change is `failed` if the output came to be wrong or can no longer be computed, `recovered` if it is right again,
-    and `information` if only one side could be checked and nothing is known to be wrong now.
+    and `information` if only one side could be checked and nothing is known to be wrong now. Each kind of device is
+    compared with itself; an output that is wrong on one of them has not recovered.
     """
     every = [pair for pair in paired if pair.one_machine]
     eager = {(each.new.architecture, each.new.machine): each for each in every if each.new.mode == EAGER}
@@ -30,17 +34,35 @@ def changes(paired: Iterable[Pair]) -> Iterator[Change]:
 
 
 def _change(pair: Pair, eager: Pair | None) -> Change | None:
-    """The change of a pair, given that of eager; None where there is none."""
-    old, before, _ = output_decision(pair.base, eager.base if eager else None)
-    now, after, _ = output_decision(pair.new, eager.new if eager else None)
-    if before is None or after is None:
-        return None
-    kind = _kind(before, after, old, now)
-    if kind is None:
-        return None
-    reason = _reason(kind, before if kind == "recovered" else after, now, pair.new.mode)
-    place = pair.new.architecture, pair.new.machine
-    return Change(kind, *place, after.quantity, before.value, after.value, reason, mode=pair.new.mode)
+    """The worst change of a pair on its devices, given that of eager; None where there is none."""
+    is_wrong = output_decision(pair.new, eager.new if eager else None).verdict == "wrong"
+    found: list[Change] = []
+    for device, (old, before, _), (now, after, _) in _on_devices(pair, eager):
+        kind = _kind(before, after, old, now) if before and after else None
+        if before is None or after is None or kind is None or (kind == "recovered" and is_wrong):
+            continue
+        reason = _reason(kind, before if kind == "recovered" else after, now, pair.new.mode, device)
+        place = pair.new.architecture, pair.new.machine
+        found.append(Change(kind, *place, after.quantity, before.value, after.value, reason, mode=pair.new.mode))
+    return min(found, key=lambda change: WORST_FIRST.index(change.kind), default=None)
+
+
+def _on_devices(pair: Pair, eager: Pair | None) -> Iterator[tuple[str, OutputDecision, OutputDecision]]:
+    """The decisions of both sides on each kind of device, with its name if there are several.
+
+    A device that only NEW has is compared with the worst decision of BASE if it is wrong, and so are sides without a
+    device in common.
+    """
+    of_eager = (eager.base, eager.new) if eager else (None, None)
+    before, after = output_decisions(pair.base, of_eager[0]), output_decisions(pair.new, of_eager[1])
+    worst = output_decision(pair.base, of_eager[0])
+    if not before.keys() & after.keys():
+        yield "", worst, output_decision(pair.new, of_eager[1])
+        return
+    several = len(before.keys() | after.keys()) > 1
+    for kind, now in after.items():
+        if kind in before or now.verdict == "wrong":
+            yield kind if several else "", before.get(kind, worst), now
 
 
 def _kind(before: Reading, after: Reading, old: OutputVerdict, now: OutputVerdict) -> Kind | None:
@@ -60,12 +82,16 @@ def _ran(reading: Reading, verdict: OutputVerdict) -> bool:
     return reading.measured or verdict != "within"
 
 
-def _reason(kind: Kind, reading: Reading, now: OutputVerdict, mode: str) -> str | None:
-    """Why an output is wrong now, or was if the change is `recovered`; why it has another verdict, else."""
+def _reason(kind: Kind, reading: Reading, now: OutputVerdict, mode: str, device: str) -> str | None:
+    """Why an output is wrong now, or was if the change is `recovered`; why it has another verdict, else.
+
+    `device` is named with the error; empty if there is only one.
+    """
     if kind == "information" and now == "within":
         return WITHIN
     if not reading.measured:
         return reading.reason
     if kind == "information" and mode != EAGER:
         return OF_EAGER
-    return EXCEEDS.format(value=f"{reading.value:.3g}", limit=f"{reading.detail['limit']:.3g}")
+    pattern = EXCEEDS_ON if device else EXCEEDS
+    return pattern.format(value=f"{reading.value:.3g}", limit=f"{reading.detail['limit']:.3g}", device=device.upper())

@@ -190,19 +190,23 @@ def output_decision(record: Record, eager: Record | None = None) -> OutputDecisi
     and fp32 modes above theirs are unchecked; if eager cannot be compared, so are fp32 modes that cannot be compared. A
     mode whose check is not supported is unchecked, too.
     """
-    reading = record.readings.get(OUTPUT_ERROR.key)
-    found = on_devices(reading)
+    decided = output_decisions(record, eager)
+    worst = max(decided.values(), key=lambda each: VERDICTS.index(each.verdict), default=None)
+    if worst is None or worst.verdict == "within":
+        return OutputDecision("within", record.readings.get(OUTPUT_ERROR.key))
+    alike = tuple(kind for kind, each in decided.items() if each.verdict == worst.verdict)
+    return worst._replace(devices=alike if len(decided) > 1 else ())
+
+
+def output_decisions(record: Record, eager: Record | None = None) -> dict[str, OutputDecision]:
+    """The same on each kind of device that the output was checked on."""
+    found = on_devices(record.readings.get(OUTPUT_ERROR.key))
     of_eager = on_devices(eager.readings.get(OUTPUT_ERROR.key)) if eager else {}
     several = len(found) > 1
-    decided = {
+    return {
         kind: OutputDecision(_verdict(record, each, of_eager.get(kind), kind if several else ""), each)
         for kind, each in found.items()
     }
-    worst = max(decided.values(), key=lambda each: VERDICTS.index(each.verdict), default=None)
-    if worst is None or worst.verdict == "within":
-        return OutputDecision("within", reading)
-    alike = tuple(kind for kind, each in decided.items() if each.verdict == worst.verdict)
-    return worst._replace(devices=alike if several else ())
 
 
 def _verdict(record: Record, reading: Reading, eager: Reading | None, device: str) -> OutputVerdict:

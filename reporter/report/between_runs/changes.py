@@ -16,7 +16,7 @@ from reporter.model import Quantity
 from reporter.model.records import pair_name
 from reporter.report import units
 from reporter.report.between_runs import kernel_lines
-from reporter.report.between_runs.grouping import NAMED, FindingLine, Kind, by_reason, described, groups, most, quoted
+from reporter.report.between_runs.grouping import NAMED, FindingLine, Kind, described, groups, most, quoted
 from reporter.report.language import SOURCE, Language, language
 from reporter.report.output.markdown import escape
 
@@ -135,14 +135,13 @@ class Words:
 
     def _not_compared(self) -> list[str]:
         """Which metrics of which architectures, and why: the first reasons, and how many more there are."""
-        _, message = self.language._, self.language._("{titles} of {who} ({why})")
+        message = self.language._("{titles} of {who} ({why})")
+        parts: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for gap in self.differences.gaps:
+            parts.setdefault((gap.why, gap.architectures), []).append(self._gap_title(gap))
         reasons = [
-            message.format(
-                titles=quoted([_(each.title) if each else _("Times") for each in quantities], self.language),
-                who=self._who(architectures),
-                why=self.language.translate(why),
-            )
-            for (why, architectures), quantities in by_reason(self.differences.gaps).items()
+            message.format(titles=quoted(titles, self.language), who=self._who(who), why=self.language.translate(why))
+            for (why, who), titles in parts.items()
         ]
         left = len(reasons) - NAMED
         if left <= 0:
@@ -188,7 +187,7 @@ class Words:
             for sentence in self._basis(basis):
                 parts.setdefault(sentence, {})[pair_name(_(basis.quantity.title), basis.mode)] = None
         for gap in self.differences.gaps:
-            parts.setdefault(self._gap(gap), {})[_(gap.quantity.title) if gap.quantity else _("Times")] = None
+            parts.setdefault(self._gap(gap), {})[self._gap_title(gap)] = None
         lines = [f"{'; '.join(titles)}: {sentence}" for sentence, titles in parts.items()]
         if noisy := sum(timing.floor is not None for timing in self.differences.with_verdict("noisy")):
             moved = _("Times that moved by more than {share}, but not beyond noise: {count} of {all}.")
@@ -258,7 +257,12 @@ class Words:
 
     def _gap(self, gap: Gap) -> str:
         message = self.language._("not compared for {who}: {why}.")
-        return message.format(who=self._who(gap.names), why=self.language.translate(gap.why))
+        return message.format(who=self._who(gap.architectures), why=self.language.translate(gap.why))
+
+    def _gap_title(self, gap: Gap) -> str:
+        """The metric with its mode: architectures that are counted have no names with the mode."""
+        _ = self.language._
+        return pair_name(_(gap.quantity.title) if gap.quantity else _("Times"), gap.mode)
 
     def _who(self, names: Sequence[str]) -> str:
         many = self.language._("{count} networks").format(count=len(names))
