@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import networks
@@ -18,6 +19,7 @@ from reporter.host.job import Job
 from reporter.metrics import latency, memory_measured, training_throughput
 from reporter.model import Architecture, Metric, Reading
 from reporter.registry.catalog import collect
+from reporter.report.language import language
 from reporter.worker import device
 from reporter.worker import entry as main
 from reporter.worker.device import Device, TorchRuntime
@@ -266,6 +268,29 @@ def test_the_training_sweep_ends_with_memory(bench: Bench) -> None:
     subject = Subject(ENTRY, "cpu", CONDITIONS.model_copy(update={"image_size": SIZE}))
     (reading,) = training_throughput.measure(training_throughput.TRAINING["cuda"], subject)
     assert reading.status == "oom"
+
+
+@pytest.mark.parametrize("error", [ValueError("too many images"), torch.OutOfMemoryError("CUDA out of memory")])
+def test_a_training_sweep_that_ends_with_another_failure_than_memory_has_the_reason(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The throughput may rise further: the network refuses the next batch, which memory has nothing to do with."""
+
+    def rates(count: int, *given: Any) -> tuple[float, ...]:
+        if given[4] > 2:
+            raise error
+        return (100.0 * given[4],) * count
+
+    subject = Subject(ENTRY, "cpu", CONDITIONS.model_copy(update={"image_size": SIZE}))
+    size = CONDITIONS.batch_size
+    refused = f"a batch of {4 * size} could not be measured: ValueError: too many images"
+    for count, status in ((100, "ok"), (3, "noisy")):
+        monkeypatch.setattr(training_throughput, "_rates", partial(rates, count))
+        (reading,) = training_throughput.measure(training_throughput.TRAINING["cuda"], subject)
+        assert (reading.status, reading.value, reading.detail["batch"]) == ("ok", 200.0, 2 * size)
+        assert reading.verdict.status == status
+        assert (refused in reading.notes) == isinstance(error, ValueError)
+    assert language("ru").translate(refused) == f"батч из {4 * size} не измерен: ValueError: too many images"
 
 
 def test_a_larger_batch_has_the_memory_format_of_the_network() -> None:

@@ -22,10 +22,11 @@ from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.scaling_curves import BEST, Curves
 from reporter.report.choosing.batch_sizes import best_batch
 from reporter.report.choosing.choice import choice
-from reporter.report.choosing.limits import candidate
+from reporter.report.choosing.limits import CRITERIA, candidate, measured_with
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.modes import mode_ranking, mode_words
+from reporter.run.preparation import choose_metrics
 from reporter.store import record_files
 
 NAMES = ("resnet18", "googlenet", "vgg16")
@@ -125,6 +126,27 @@ def test_wrong_modes_are_left_out(folder: Path) -> None:
         assert "fp16" not in {mode for _, mode in names(found)}
         assert set(pairs(found["wrong"])) == {(name, "fp16") for name in NAMES}
         assert "left out because the output error exceeds its limit" in choosing.in_words(found)
+
+
+def test_nothing_is_unmeasured_where_all_pairs_are_left_out(folder: Path) -> None:
+    done = call("choose", folder, "--modes", "fp16", "--max-latency-cpu", "50ms")
+    assert done.stdout.startswith("0 of 0 networks fit;")
+    assert "left out because the output error exceeds its limit" in done.stdout
+    assert "measure with" not in done.stdout
+    found = choosing.chosen(folder, {"latency_cpu": 0.05}, ["fp16"])
+    assert found["unmeasured"] == []
+
+
+def test_an_output_error_that_no_run_measured_needs_modes(tmp_path: Path) -> None:
+    """It is no metric; whatever else can be limited and was not measured is one by its key."""
+    record_files.save_all(tmp_path, eager())
+    done = call("choose", tmp_path, "--max-output-error", "1%")
+    assert "no value is measured: measure with --modes default\n" in done.stdout
+    assert "--metrics" not in done.stdout
+    assert measured_with([OUTPUT_ERROR.key, "macs"]) == ["--metrics macs", "--modes default"]
+    for key in CRITERIA:
+        (option,) = measured_with([key])
+        assert choose_metrics(tuple(option.removeprefix("--metrics ").split(",")))
 
 
 def test_a_limit_that_eager_exceeds_calls_no_mode_wrong(tmp_path: Path) -> None:

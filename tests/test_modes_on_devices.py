@@ -354,6 +354,25 @@ def test_the_largest_batch_is_found_by_halving() -> None:
     assert with_fitting_batch(lambda: 7, call, 64) == 7
 
 
+@pytest.mark.parametrize(
+    ("batch", "limit", "multiple", "found"),
+    [(100, 50, 8, 48), (100, 50, 3, 48), (36, 30, 3, 30), (64, 8, 8, 8), (64, 63, 64, 0), (2048, 2047, 2048, 0)],
+)
+def test_the_largest_batch_of_a_network_that_refuses_some(batch: int, limit: int, multiple: int, found: int) -> None:
+    """What it refuses for another reason fits no worse than others; of too many that it refuses nothing is known."""
+    tried: list[int] = []
+
+    def call(size: int) -> None:
+        tried.append(size)
+        if size % multiple:
+            raise RuntimeError(f"shape '[{multiple}, -1]' is invalid for input of size {size}")
+        if size > limit:
+            raise MemoryError
+
+    assert largest(call, batch) == found
+    assert len(tried) == len(set(tried)) < 80
+
+
 OF_CUDA = (
     "CUDA out of memory. Tried to allocate 48.00 MiB. GPU 0 has a total capacity of 39.38 GiB of which 27.38 MiB is "
     "free. Including non-PyTorch memory, this process has 39.35 GiB memory in use. Of the allocated memory 36.43 GiB "

@@ -382,7 +382,20 @@ def in_onednn(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return found
 
 
-CONVOLUTION = nn.functional.conv2d
+def in_onednn_format(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A linear layer whose tensors are in oneDNN's own format, as after `torch.utils.mkldnn.to_mkldnn`."""
+    return LINEAR(images.to_mkldnn(), weight.to_mkldnn(), bias.to_mkldnn()).to_dense()
+
+
+def in_mkl(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A linear layer of a compiled model, whose weight MKL has packed."""
+    packed = torch.ops.mkl._mkl_reorder_linear_weight(weight, len(images))
+    found: Tensor = torch.ops.mkl._mkl_linear(images, packed, weight, bias, len(images))
+    return found
+
+
+CONVOLUTION, LINEAR = nn.functional.conv2d, nn.functional.linear
+NEEDS_MKL = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="torch is built without MKL")
 
 
 @pytest.mark.parametrize(
@@ -390,6 +403,8 @@ CONVOLUTION = nn.functional.conv2d
     [
         *((path, layer) for path in (in_channels_last, without_onednn) for layer in ("plain", "grouped")),
         (in_onednn, "head"),
+        (in_onednn_format, "head"),
+        pytest.param(in_mkl, "head", marks=NEEDS_MKL),
     ],
 )
 def test_a_torch_that_sends_one_layer_down_another_path_is_found_by_name(

@@ -85,6 +85,26 @@ def test_a_slowdown_of_an_architecture_that_is_missing_remains(
     assert {each.kind for each in last.findings} == {"removed"}
 
 
+def test_a_slowdown_in_a_mode_that_is_no_longer_available_remains(
+    measured: list[AgainstReference], tmp_path: Path
+) -> None:
+    """Until a run measures the mode in both environments."""
+    slow, equal = (found(ratio, verdict).verdicts[0] for ratio, verdict in ((1.05, "slower"), (1.0, "unchanged")))
+    slow, same = (row.model_copy(update={"mode": "openvino"}) for row in (slow, equal))
+    lost = ReferenceGap(
+        architecture="resnet18", metric=KEY, mode="openvino", reason="unsupported in tonight: not installed",
+        sides=("tonight",),
+    )  # fmt: skip
+    played = Nights(tmp_path / "out")
+    assert play(played, measured, EQUAL.model_copy(update={"verdicts": (equal, slow)})) == 1
+    for _ in range(2):
+        assert play(played, measured, EQUAL.model_copy(update={"gaps": (lost,)})) == 1
+        [line] = [line for line in played.lines if "differs from the reference" in line]
+        assert "(not compared in this run: unsupported in tonight: not installed): resnet18 (openvino)" in line
+        assert "since 1 November" in line
+    assert play(played, measured, EQUAL.model_copy(update={"verdicts": (equal, same)})) == 0
+
+
 def without(name: str, chosen: Callable[..., Any]) -> Callable[..., Any]:
     """Finds the architectures of a run but for one."""
 

@@ -343,6 +343,28 @@ def test_a_round_that_fails_is_no_pass(simulated: Simulated, tmp_path: Path, mon
     assert "раунд не удался: failed in tonight: killed by SIGSEGV" in str(section)
 
 
+def test_a_named_mode_that_is_not_available_here_is_a_gap(simulated: Simulated, tmp_path: Path) -> None:
+    """Its engine is missing in the environment under test; as one that the reference lacks, it is no failure."""
+    work = request(tmp_path, architectures="alexnet,resnet50", metrics=LATENCY.key, modes="channels_last")
+    engine = Engine("broken", "Broken", lambda *_: None, unavailable=lambda: "it does not start")
+    on_gpu = replace(engine, name="on_gpu", title="On GPU", devices=("cuda",))
+    engines = {each.name: each for each in (engine, on_gpu)}
+    asked = replace(work.request, engines=engines, modes=("broken", "on_gpu", "all"))
+    found = Against(replace(work, request=asked, modes=True)).measure(Quiet(sys.stderr))
+    reasons = {
+        "broken": "unsupported in tonight: it does not start",
+        "on_gpu": "unsupported in tonight: On GPU runs on cuda",
+    }
+    assert [(gap.architecture, gap.metric, gap.mode, gap.reason) for gap in found.gaps] == [
+        (name, LATENCY.key, mode, reason) for mode, reason in reasons.items() for name in ("alexnet", "resnet50")
+    ]
+    assert {gap.sides for gap in found.gaps} == {("tonight",)}
+    assert found.passes("any")
+    assert not any("broken" in call for call in simulated.calls)
+    eager = Against(replace(work, request=asked)).measure(Quiet(sys.stderr))
+    assert eager.gaps == ()
+
+
 MOVE = ("--architectures", ",".join(NAMES), "--metrics", LATENCY.key, "--device", "cpu")
 
 

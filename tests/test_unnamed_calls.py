@@ -123,6 +123,39 @@ def test_a_convolution_with_other_shapes_is_not_compared() -> None:
     assert changed_calls(direct([IN_ONEDNN]), direct([IN_GEMM], "1x3x8x8, 64x3x3x3 -> 1x64x6x6")) == ((), 0, 2)
 
 
+def product(operator: str, kernel: str, shapes: str) -> LayerKernel:
+    """A linear layer from 128 to 10 features for one image, unless its shapes are others."""
+    return ledger([(operator, kernel)])[0].model_copy(update={"shapes": shapes, "macs": 1280})
+
+
+TRANSPOSED = product("aten::addmm", "gemm", "1x128, 128x10 -> 1x10")
+AS_IT_IS = product("mkldnn::_linear_pointwise", "brg_matmul", "1x128, 10x128 -> 1x10")
+PACKED = product("mkl::_mkl_linear", "gemm_packed", "1x128, 1982689x1, 10x128 -> 1x10")
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "changed", "other"),
+    [
+        pytest.param([TRANSPOSED], [AS_IT_IS], 1, 0, id="alone"),
+        pytest.param([TRANSPOSED], [PACKED], 1, 0, id="packed"),
+        pytest.param([TRANSPOSED] * 2, [AS_IT_IS, TRANSPOSED], 1, 0, id="one of two calls"),
+        pytest.param([TRANSPOSED] * 2, [AS_IT_IS], 0, 3, id="fewer calls"),
+        pytest.param([TRANSPOSED], [AS_IT_IS.model_copy(update={"macs": 0})], 0, 2, id="unknown MACs"),
+        pytest.param([TRANSPOSED], [product("aten::linear", "a", "2x128, 5x128 -> 2x5")], 0, 2, id="another input"),
+        pytest.param([TRANSPOSED], [product("aten::linear", "a", "1x128, 5x128 -> 1x5")], 0, 2, id="another output"),
+        pytest.param([TRANSPOSED], [product("aten::addmm", "a", "1x128, 10x128 -> 1x10")], 0, 2, id="one operator"),
+    ],
+)
+def test_a_linear_call_without_a_layer_that_runs_in_another_operator_has_other_shapes(
+    base: list[LayerKernel], new: list[LayerKernel], changed: int, other: int
+) -> None:
+    """Its size follows from the MACs and the elements of input and output; the weight may be transposed or packed."""
+    found, compared, unmatched = changed_calls(base, new)
+    assert [(swap.base, swap.layers) for swap in found] == [("gemm", ("aten::addmm",))] * changed
+    assert unmatched == other
+    assert 2 * compared + unmatched == len(base) + len(new)
+
+
 def test_a_call_more_in_a_layer_is_no_changed_kernel() -> None:
     """`relu_` with a copy before it, whose shapes are the same."""
     copied, changed = [COPY, BASE[2]], [COPY, (RELU, "other")]

@@ -25,6 +25,7 @@ from reporter.report.choosing.limits import (
     Candidate,
     LimitedValue,
     choose,
+    measured_with,
     ordered,
     unreliable,
     within,
@@ -92,7 +93,7 @@ def chosen(
         "relaxed": [] if found.fits else [_relaxed(each) for each in relaxed(open_ones, limits)],
         "strictest": [] if found.fits else [_relaxed(each) for each in strictest(open_ones, limits)],
         "without_effect": [_without_effect(each) for each in without_effect(networks, limits)],
-        "unmeasured": [key for key in limits if all(each.reasons.get(key) == UNMEASURED for each in networks)],
+        "unmeasured": [k for k in limits if networks and all(each.reasons.get(k) == UNMEASURED for each in networks)],
         "wrong": mode_pairs.names(pairs.wrong),
         "unchecked": mode_pairs.names(pairs.unchecked),
         "on_request": mode_pairs.names(pairs.on_request),
@@ -160,8 +161,8 @@ def _advice(found: Mapping[str, Any]) -> list[str]:
     one, each = ([f"- {row['option']}: {_name(row)}" for row in found[part]] for part in ("relaxed", "strictest"))
     why = "one does if a single limit is relaxed" if one else "relaxing one limit is not enough; the best of each"
     lines = ["", f"no pair fits; {why}:", *(one or each)] if one or len(each) > 1 else []
-    absent = [part for key in found["unmeasured"] for part in OF_PAIRS.get(key, ())]
-    return [*lines, *(["", f"no value is measured: measure with --metrics {','.join(absent)}"] if absent else [])]
+    options = measured_with(found["unmeasured"])
+    return [*lines, *(["", f"no value is measured: measure with {' '.join(options)}"] if options else [])]
 
 
 def _outside(rows: Sequence[Mapping[str, Any]]) -> str:

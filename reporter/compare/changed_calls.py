@@ -14,8 +14,8 @@ from reporter.model.profiles import ONEDNN, LayerKernel, implementation
 
 ChangedCalls = tuple[tuple[KernelSwap, ...], int, int]
 """The layers whose kernel changed, how many calls were compared, and how many were not."""
-Work = tuple[str, int, int]
-"""A layer, and the MACs and elements of the output of one of its calls."""
+Work = tuple[str, int, int, int]
+"""A layer, and the MACs and elements of the output of one of its calls; without a layer, those of the input, too."""
 
 
 def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> ChangedCalls:
@@ -26,7 +26,8 @@ def changed_calls(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> Ch
     Operators may get the same factors in other shapes: `aten::addmm` has the weight of a linear layer transposed, and
     `mkldnn::_linear_pointwise` as it is. What is left of a layer is therefore matched by MACs and elements of the
     output where both sides have as many such calls, if their operators differ. The same operator with other shapes is
-    another definition of the layer.
+    another definition of the layer. So are products of matrices without a layer, if they have as many elements of the
+    input, too: these three numbers give the size of both factors.
     """
     before, now = (_by_layer([call for call in calls if call.layer]) for calls in (base, new))
     common = [pair for place in before if place in now for pair in _paired(before[place], now[place])]
@@ -57,20 +58,25 @@ def _paired(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> list[Mat
 
 
 def _left(calls: Iterable[LayerKernel], taken: Iterable[LayerKernel]) -> dict[Work, list[LayerKernel]]:
-    """The calls of named layers that have MACs and are not among those taken, in their order."""
+    """The calls with MACs that are not among those taken, in their order; no convolutions without a layer."""
     matched_before = Counter(taken)
     found: dict[Work, list[LayerKernel]] = defaultdict(list)
     for call in calls:
         if matched_before[call]:
             matched_before[call] -= 1
-        elif call.layer and call.macs:
-            found[call.layer, call.macs, _outputs(call)].append(call)
+        elif call.macs and (call.layer or "conv" not in call.operator):
+            found[_work(call)].append(call)
     return found
 
 
-def _outputs(call: LayerKernel) -> int:
-    """The number of elements that a call returned, from its shapes."""
-    return prod(map(int, re.findall(r"\d{1,9}", call.shapes.rpartition("->")[2])))
+def _work(call: LayerKernel) -> Work:
+    given, _, made = call.shapes.rpartition("->")
+    return call.layer, call.macs, _elements(made), 0 if call.layer else _elements(given.partition(",")[0])
+
+
+def _elements(shape: str) -> int:
+    """The number of elements of a tensor, from its shape."""
+    return prod(map(int, re.findall(r"\d{1,9}", shape)))
 
 
 def _of_other_operators(

@@ -35,7 +35,10 @@ def _quantity(device: AcceleratorType) -> Quantity:
 
 
 def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
-    """The highest throughput with its batch size; the reason of the smallest batch if none could be measured."""
+    """The highest throughput with its batch size; the reason of the smallest batch if none could be measured.
+
+    A larger batch that fails for another reason than memory ends the sweep, too, with the reason in the reading.
+    """
     from reporter.worker.latency import clock_settling
     from reporter.worker.latency.fitting_batch import with_fitting_batch
     from reporter.worker.learning.finetuning import step_of
@@ -48,7 +51,7 @@ def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
         lambda: clock_settling.settled(subject.place, lambda: step(images, labels)), smaller, len(images)
     )
     found: list[tuple[int, tuple[float, ...]]] = []
-    factor = 1
+    factor, reason = 1, None
     while factor * len(images) <= LARGEST_BATCH:
         work = partial(_rates, subject, step, images, labels, factor)
         rates, verdict = attempt(partial(with_fitting_batch, work, smaller, len(images)) if not found else work)
@@ -56,13 +59,16 @@ def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
             if not found:
                 yield from absent((quantity,), verdict.status, verdict.reason or "")
                 return
+            if verdict.status != "oom":
+                reason = f"a batch of {factor * len(images)} could not be measured: {verdict.reason}"
             break
         found.append((factor * len(images), rates))
         if len(found) > 1 and median(rates) < GAIN * median(found[-2][1]):
             break
         factor *= 2
     batch, samples = max(found, key=lambda each: median(each[1]))
-    yield Reading(quantity=quantity, samples=samples, rounds=(len(samples),), detail={"batch": batch, **states})
+    detail = {"batch": batch, **states}
+    yield Reading(quantity=quantity, samples=samples, rounds=(len(samples),), reason=reason, detail=detail)
 
 
 def _step_on_some(step: Callable[[Tensor, Tensor], object], images: Tensor, labels: Tensor, count: int) -> object:

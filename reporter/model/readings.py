@@ -219,7 +219,8 @@ class Reading(Model):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about the value, or why there is none: of the verdict, of the device, and what was lost."""
-        return tuple(filter(None, (self.verdict.reason, *device_states.notes(self.detail), self.loss)))
+        reasons = dict.fromkeys((self.verdict.reason, self.reason))  # a noisy time may have both
+        return tuple(filter(None, (*reasons, *device_states.notes(self.detail), self.loss)))
 
     @property
     def loss(self) -> str | None:
@@ -269,8 +270,7 @@ class Reading(Model):
         before = self.moved
         change = run_medians.change(self.by_run(), before, self.quantity.unit) if before is not None else None
         rounds = self.counted
-        ratio = self.quantity.is_ratio
-        doubt = change or self._disturbance or why_noisy(rounds, NOISY_SPREAD, self.interval, ratio)
+        doubt = change or self._disturbance or why_noisy(rounds, NOISY_SPREAD, self.interval, self.quantity.is_ratio)
         within = WITHIN if self.interval and len(rounds) < sample_statistics.FEWEST_ROUNDS else None
         return Verdict("noisy", doubt) if doubt else Verdict("ok", self.reason or within)
 

@@ -125,6 +125,14 @@ def option(key: str) -> str:
     return f"--{'min' if key in FLOORS else 'max'}-{key.removeprefix('imagenet_').replace('_', '-')}"
 
 
+def measured_with(keys: Iterable[str]) -> list[str]:
+    """The options of a run that measures these criteria; the output error is no metric, but part of each mode."""
+    listed = list(keys)
+    parts = [part for key in listed for part in CRITERIA.get(key, ())]
+    metrics = [f"--metrics {','.join(parts)}"] if parts else []
+    return [*metrics, "--modes default"] if OUTPUT_ERROR.key in listed else metrics
+
+
 def ordered(networks: Iterable[Candidate], key: str) -> list[Candidate]:
     """Networks by a criterion, the best value first; in their order where it is equal, and last where it is missing."""
 

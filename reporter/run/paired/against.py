@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reporter.compare import reference_file
-from reporter.documents.reference_verdicts import AgainstReference
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceGap, SideName
 from reporter.metrics.operators import KERNELS
 from reporter.model import Quantity
 from reporter.model.settings import Settings
+from reporter.run import mode_plan
 from reporter.run.paired import pinned, reference_run
 from reporter.run.paired.paired_run import PairProgress
 from reporter.run.paired.reference_run import ReferenceRequest
@@ -18,6 +19,8 @@ from reporter.run.request import Request, moment
 
 SIDES = ("reference", "this run")
 """How messages name both environments."""
+TONIGHT: SideName = "tonight"
+"""How gaps name the environment under test."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Against:
         return reference_file.document(
             self.work.examined,
             list(done.rows.values()),
-            gaps=done.gaps,
+            gaps=[*done.gaps, *self._unavailable()],
             changes=done.changes,
             lost=done.lost,
             started=started,
@@ -52,6 +55,21 @@ class Against:
             threads=self.work.request.conditions.threads,
             input_sizes=self.work.request.input_sizes,
         )
+
+    def _unavailable(self) -> Iterator[ReferenceGap]:
+        """The times in modes that --modes names and that this environment cannot measure."""
+        request = self.work.request
+        for name, metric in self.work.times.items() if self.work.modes else ():
+            for mode, reason in mode_plan.refused(request, metric.device).items():
+                if name in mode_plan.metrics(request, metric.device, mode):
+                    for architecture in request.architectures:
+                        yield ReferenceGap(
+                            architecture=architecture.name,
+                            metric=metric.quantities[0].key,
+                            mode=mode,
+                            reason=f"unsupported in {TONIGHT}: {reason}",
+                            sides=(TONIGHT,),
+                        )
 
 
 def prepare(chosen: Settings, request: Request, out: Path, note: Callable[[str], None]) -> Against | None:

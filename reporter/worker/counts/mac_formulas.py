@@ -73,6 +73,8 @@ ADDED: dict[str, Formula] = {
     "aten.addbmm": _added_batches,
     "aten._trilinear": _bilinear,
     "torchvision.deform_conv2d": _deformable,
+    "aten.mkldnn_linear": _whole_linear,
+    "mkl._mkl_linear": _whole_linear,
     "mkldnn._linear_pointwise": _whole_linear,
     "quantized.conv1d": _quantized_convolution,
     "quantized.conv1d_relu": _quantized_convolution,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from reporter.model.attempts import LONGEST_REASON, attempt, in_memory
 
 Result = TypeVar("Result")
+MOST_FAILED = 64
+"""The batch sizes that may fail for another reason than memory in the search for the largest that fits."""
 
 
 def with_fitting_batch(work: Callable[[], Result], call: Callable[[int], object], batch: int) -> Result:
@@ -32,11 +35,28 @@ def _with_largest(reason: str, fits: int) -> str:
 
 
 def largest(call: Callable[[int], object], batch: int) -> int:
-    """The largest batch below one that does not fit that a call runs with; 0 if there is none."""
+    """The largest batch below one that does not fit that a call runs with; 0 if there is none, or if it is not known.
+
+    A failure for another reason shows nothing about memory: a network may take only some batch sizes. The next sizes
+    are tried then, and after MOST_FAILED such failures it is not known.
+    """
     fits, too_large = 0, batch
-    while too_large - fits > 1:
-        middle = (fits + too_large) // 2
-        verdict = attempt(partial(call, middle))[1]  # without the result, which takes memory
+    failed: set[int] = set()
+    while size := next((each for each in _from_the_middle(fits, too_large) if each not in failed), None):
+        verdict = attempt(partial(call, size))[1]  # without the result, which takes memory
         gc.collect()
-        fits, too_large = (middle, too_large) if verdict.status == "ok" else (fits, middle)
+        if verdict.status == "ok":
+            fits = size
+        elif verdict.status == "oom":
+            too_large = size
+        elif len(failed) == MOST_FAILED:
+            return 0
+        else:
+            failed.add(size)
     return fits
+
+
+def _from_the_middle(fits: int, too_large: int) -> Iterator[int]:
+    """The sizes between two others: from the middle downwards, then those above it."""
+    middle = (fits + too_large) // 2
+    return chain(range(middle, fits, -1), range(middle + 1, too_large))
