@@ -30,7 +30,7 @@ from reporter.compare import folders
 from reporter.documents.run_files import Summary
 from reporter.host import process_memory
 from reporter.host.job import CurveJob, Job
-from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
+from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.image_sizes import square
 from reporter.model.modes import OUTPUT_ERROR, output_verdict
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
@@ -373,7 +373,7 @@ def test_what_an_engine_prepares_for_each_batch_is_checked(
 
 
 def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Path) -> None:
-    """Also one that could not be measured."""
+    """Also one that could not be measured; those of other conditions are replaced."""
     request = of_curves(tmp_path, batches=(1, 2), modes=("bf16",))
     ledger = Ledger(own(), request)
     [*_, job] = experiment.plan(request, {"small": ledger})
@@ -384,12 +384,13 @@ def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Pa
         measurement.receive({"output_error": error.model_dump(mode="json")})
         return ledger.records["bf16"].readings[OUTPUT_ERROR.key]
 
-    def error(value: float) -> Reading:
-        return Reading(quantity=OUTPUT_ERROR, samples=(value,))
+    def error(value: float, version: str = "1") -> Reading:
+        return Reading(quantity=OUTPUT_ERROR, samples=(value,), settings={"engine": {"swift": version}})
 
     assert [stored(error(value)).value for value in (0.1, 0.05, 0.2)] == [0.1, 0.1, 0.2]
-    (failed,) = absent([OUTPUT_ERROR], "failed", "the outputs contain NaN")
-    assert [stored(each).status for each in (failed, error(0.3))] == ["failed", "failed"]
+    assert [stored(error(value, "2")).value for value in (0.01, 0.005, 0.03)] == [0.01, 0.01, 0.03]
+    failed = error(0.0, "2").model_copy(update={"samples": (), "status": "failed", "reason": "the outputs contain NaN"})
+    assert [stored(each).status for each in (failed, error(0.3, "2"), error(0.3, "3"))] == ["failed", "failed", "ok"]
     assert measurement.remaining == job, "a point is missing until it is sent"
 
 

@@ -7,6 +7,7 @@ from reporter.model import Metric, Reading, Verdict
 from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import device_type
 from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.readings import same_conditions
 from reporter.model.reasons import in_words
 from reporter.model.scaling_curves import AXES, Axis, CurvePoint, Points, swept
 from reporter.run import curve_plan
@@ -99,13 +100,15 @@ class CurveMeasurement(Measurement):
     def _keep_error(self, error: Reading) -> None:
         """Stores the output error of a point as that of its mode on the device, if it is larger or not measured.
 
-        One before that is not measured stays.
+        One before that is not measured stays; one of other conditions, as of another version of the engine, does not.
         """
         assert self.job.curve
         mode = self.job.curve.mode
         record = self.ledger.records.get(mode)
         stored = record.readings.get(OUTPUT_ERROR.key) if record else None
         before = of_device(stored, device_type(self.job.device)) if stored and was_tried(stored) else None
+        if before and before.settings and not same_conditions(before.conditions, error.conditions):
+            before = None
         if before is None or (before.measured and (not error.measured or error.samples > before.samples)):
             self.ledger.keep(error, self.job, self.progress, self._started, mode)
 
