@@ -50,6 +50,7 @@ from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.curve_measurement import CurveMeasurement, described
 from reporter.run.input_sizes import valid
 from reporter.run.ledger import NOT_ASKED, Ledger
+from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
 from reporter.run.schedule import Task
 from reporter.run.slots import Event
@@ -337,18 +338,20 @@ def sent_of_curve(chosen: Subject, mode: str, cache: Path, batches: tuple[int, .
     return sent
 
 
-@pytest.mark.parametrize("name", ["right", "zeros"])
+@pytest.mark.parametrize("name", ["right", "zeros", "infinite"])
 def test_what_an_engine_prepares_for_each_batch_is_checked(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In as few calls as 8 images need. One engine returns zeros for batches, which have its best throughput."""
+    """In as few calls as 8 images need. Some engines are wrong for batches only, also after one image is checked."""
     calls: list[tuple[int, int]] = []
 
     def prepare(network: nn.Module, _: object, **__: object) -> Callable[[Tensor], Tensor]:
         def call(images: Tensor) -> Tensor:
             calls.append((len(images), images.shape[-1]))
             scores: Tensor = network(images)
-            return scores * float(name == "right" or len(images) == 1)
+            if name == "right" or len(images) == 1:
+                return scores
+            return scores * 0 if name == "zeros" else scores + float("inf")
 
         return call
 
@@ -367,9 +370,81 @@ def test_what_an_engine_prepares_for_each_batch_is_checked(
     assert readings[CPU.name].detail["batch"] == 16
     assert Counter(calls) == {(1, 32): 1 + 8, (8, 32): 1 + 1, (16, 32): 1 + 1, (1, 16): 1}
     error = readings[OUTPUT_ERROR.key]
-    assert error.measured, error.reason
+    assert error.measured == (name != "infinite"), error.reason
     assert error.settings == json.loads(json.dumps(chosen.conditions.of_mode() | conditions_of(name)))
     assert output_verdict(ledger.records[name]) == ("within" if name == "right" else "wrong")
+    key = "latency_cpu_1thread"
+    later = replace(request, metrics={CPU.name: CPU, key: METRICS[key]})
+    again = Ledger(own(), later)
+    [_, job, *_] = experiment.plan(later, {"small": again})
+    assert (job.modes, job.curve) == ((name,), None)
+    of_one = Measurement(job, again, Lines(StringIO()), Outcome())
+    of_one.start()
+    of_one.receive({"reading": output_error(1e-7, error.settings).model_dump(mode="json"), "mode": name})
+    assert output_verdict(again.records[name]) == ("within" if name == "right" else "wrong")
+    curves = [each.curve.mode for each in experiment.plan(later, {"small": again}) if each.curve]
+    assert curves == ["eager"], "the points of the engine are there"
+
+
+def output_error(value: float, conditions: dict[str, Any]) -> Reading:
+    return Reading(quantity=OUTPUT_ERROR, samples=(value,), settings=conditions, detail={"limit": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ({}, True),
+        ({"asked": {"metrics": {"latency_cpu": METRICS["latency_cpu"]}, "batches": ()}}, True),
+        ({"asked": {"fresh": True}}, False),
+        ({"asked": {"fresh": True}, "of_run": True}, True),
+        ({"of_points": {"engine": {"swift": "0"}}}, False),
+        ({"of_error": {"engine": {"swift": "0"}}}, False),
+        ({"rate": None}, False),
+    ],
+    ids=[
+        "same",
+        "without a curve",
+        "fresh",
+        "of this fresh run",
+        "of other points",
+        "of another version",
+        "no point was measured",
+    ],
+)
+def test_the_output_error_at_a_batch_stays_with_its_points(change: dict[str, Any], kept: bool, tmp_path: Path) -> None:
+    """Also if the worker that checks one image again crashes or is cut off."""
+    known = {"swift": Engine("swift", "Swift", lambda network, _, **__: network)}
+    own_engine = conditions_of("swift", known)
+    asked = {"metrics": {CPU.name: CPU}, "batches": (1, 16), **change.get("asked", {})}
+    request = replace(of_curves(tmp_path, modes=("swift",), engines=known), **asked)
+    ledger = Ledger(own(), request)
+    job = Job(
+        architecture="small", metrics=tuple(request.metrics), modes=("swift",), device="cpu", process="modes",
+        conditions=request.conditions,
+    )  # fmt: skip
+    large = output_error(0.5, change.get("of_error", own_engine))
+    rate = change.get("rate", 8.0)
+    settings = CONDITIONS.of(CPU, "cpu") | change.get("of_points", own_engine)
+    made = point(16, rate, "ok" if rate else "failed", settings=settings).model_copy(update={"mode": "swift"})
+    found = []
+    for end in ("smaller", "crash", "cut off", "larger"):
+        ledger.records["swift"] = ledger.record.model_copy(
+            update={"mode": "swift", "readings": {OUTPUT_ERROR.key: large}}
+        )
+        ledger.keep_curves(Curves(batch=(made,)))
+        ledger.checked = {("swift", "cpu")} if change.get("of_run") else set()
+        of_one = Measurement(job, ledger, Lines(StringIO()), Outcome())
+        of_one.start(budget=5.0)
+        value = {"smaller": 0.01, "larger": 0.7}.get(end)
+        if value:
+            of_one.receive({"reading": output_error(value, own_engine).model_dump(mode="json"), "mode": "swift"})
+        elif end == "crash":
+            of_one.receive({"running": "swift"})
+            of_one.drop_crashed(Verdict("failed", "the worker crashed"))
+        else:
+            of_one.finish(Verdict("timeout", "longer than 5 s"), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+        found.append(ledger.records["swift"].readings[OUTPUT_ERROR.key].value)
+    assert found == ([0.5, 0.5, 0.5, 0.7] if kept else [0.01, None, 0.5, 0.7])
 
 
 def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Path) -> None:
@@ -385,7 +460,7 @@ def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Pa
         return ledger.records["bf16"].readings[OUTPUT_ERROR.key]
 
     def error(value: float, version: str = "1") -> Reading:
-        return Reading(quantity=OUTPUT_ERROR, samples=(value,), settings={"engine": {"swift": version}})
+        return output_error(value, {"engine": {"swift": version}})
 
     assert [stored(error(value)).value for value in (0.1, 0.05, 0.2)] == [0.1, 0.1, 0.2]
     assert [stored(error(value, "2")).value for value in (0.01, 0.005, 0.03)] == [0.01, 0.01, 0.03]

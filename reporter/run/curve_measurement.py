@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
-from reporter.model.device_readings import of_device, was_tried
-from reporter.model.devices import device_type
-from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.readings import same_conditions
 from reporter.model.reasons import in_words
 from reporter.model.scaling_curves import AXES, Axis, CurvePoint, Points, swept
-from reporter.run import curve_plan
+from reporter.run import curve_plan, output_errors
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Progress
@@ -104,12 +101,10 @@ class CurveMeasurement(Measurement):
         """
         assert self.job.curve
         mode = self.job.curve.mode
-        record = self.ledger.records.get(mode)
-        stored = record.readings.get(OUTPUT_ERROR.key) if record else None
-        before = of_device(stored, device_type(self.job.device)) if stored and was_tried(stored) else None
+        before = output_errors.stored(self.ledger, mode, self.job.device)
         if before and before.settings and not same_conditions(before.conditions, error.conditions):
             before = None
-        if before is None or (before.measured and (not error.measured or error.samples > before.samples)):
+        if before is None or output_errors.is_larger(error, before):
             self.ledger.keep(error, self.job, self.progress, self._started, mode)
 
     def _restart(self) -> None:
