@@ -822,25 +822,56 @@ def test_fresh_measures_the_points_of_a_curve_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", [{"variables": OTHER}, {"fresh": True}], ids=["other conditions", "fresh"])
-@pytest.mark.parametrize("starts", [False, True], ids=["at the start", "in a point"])
+@pytest.mark.parametrize("after", ["nothing", "a start", "a point", "a failure"])
 def test_a_curve_that_a_budget_cuts_off_keeps_what_earlier_runs_measured(
-    asked: dict[str, Any], starts: bool, tmp_path: Path
+    asked: dict[str, Any], after: str, tmp_path: Path
 ) -> None:
+    """Of a point that was measured again, or failed, the new result; the best throughput is that of all points."""
     before, _ = measured(tmp_path, batches=(1, 64), sizes=("16",))
     request = replace(of_curves(tmp_path, batches=(1, 2), sizes=("16", "48"), **asked), about=slot("here").about)
     ledger = Ledger(own(), request)
     [job] = experiment.plan(request, {"small": ledger})
     found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
     found.start(budget=5.0)
-    if starts:
+    own_settings = job.conditions.of(CPU, "cpu")
+    if after == "a start":
         found.receive({"trying": "batch", "point": point(1, None, "skipped").model_dump(mode="json")})
+    elif after != "nothing":
+        rate, status = (3.0, "ok") if after == "a point" else (None, "failed")
+        made = point(1, rate, status, settings=own_settings)
+        found.receive({"curve": "batch", "point": made.model_dump(mode="json")})
     found.finish(Verdict("timeout", "longer than 5 s"), Costs({}, USUAL_SPEED, lambda _: ledger.record))
     curves = ledger.record.curves
-    assert [(each.batch, each.status) for each in curves.batch] == [(1, "ok"), (2, "skipped"), (64, "ok")]
+    first = {"a point": ("ok", 3.0), "a failure": ("failed", None)}.get(after, ("ok", 1.0))
+    assert [(each.batch, each.status, each.throughput) for each in curves.batch] == [
+        (1, *first), (2, "skipped", None), (64, "ok", 64.0)
+    ]  # fmt: skip
     assert [(each.size, each.status) for each in curves.size] == [("16", "ok"), ("48", "skipped")]
     kept, known = ledger.record.readings[CPU.name], before.readings[CPU.name]
-    assert (kept.status, kept.samples, kept.detail) == (known.status, known.samples, known.detail)
+    if "fresh" in asked or after in ("nothing", "a start"):
+        assert (kept.status, kept.samples, kept.detail) == (known.status, known.samples, known.detail)
+    else:
+        assert (kept.status, kept.value) == first, "64 was measured under other conditions"
     assert found.remaining is None
+
+
+@pytest.mark.parametrize("rate", [3.0, None])
+def test_points_that_fresh_did_not_measure_again_are_left_out_at_the_end(rate: float | None, tmp_path: Path) -> None:
+    """And with them their best throughput, also if no other point is measured."""
+    measured(tmp_path, batches=(1, 64))
+    request = replace(of_curves(tmp_path, batches=(1, 2), fresh=True), about=slot("here").about)
+    ledger = Ledger(own(), request)
+    [job] = experiment.plan(request, {"small": ledger})
+    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    found.start()
+    for batch, now in ((1, rate), (2, None)):
+        made = point(batch, now, "ok" if now else "failed", settings=job.conditions.of(CPU, "cpu"))
+        found.receive({"curve": "batch", "point": made.model_dump(mode="json")})
+        assert ledger.record.readings[CPU.name].value == 64.0
+    found.finish(Verdict("ok", None), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    assert [(each.batch, each.throughput) for each in ledger.record.curves.batch] == [(1, rate), (2, None)]
+    best_again = ledger.record.readings[CPU.name]
+    assert (best_again.status, best_again.value) == ("ok" if rate else "failed", rate)
 
 
 def test_no_best_throughput_if_no_point_was_measured_under_its_conditions(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from reporter.run.slots import Message
 class CurveMeasurement(Measurement):
     """`_pending` is the point that the worker tries, which has the blame if it ends.
 
-    Without batch sizes there is no best throughput. With --fresh, points of earlier runs are left out as soon as one is
-    measured again. If a budget cuts the job off, what was measured before is kept.
+    Without batch sizes there is no best throughput. With --fresh, points of earlier runs are left out at the end of the
+    job. If a budget cuts it off, what was measured before is kept.
     """
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
@@ -49,7 +49,7 @@ class CurveMeasurement(Measurement):
             self._keep_error(Reading.model_validate(message["output_error"]))
         else:
             if "reading" in message:  # the network was not found or built
-                self._restart()
+                self._drop_earlier()
                 self._refused = Reading.model_validate(message["reading"]).verdict
                 if self._has_measured_batches:
                     self._missing.clear()
@@ -90,7 +90,7 @@ class CurveMeasurement(Measurement):
         self._pending = None
         self._tried.append((axis, point))
         found = self._save(axis, point)
-        if found is not None:
+        if found is not None and point.measured:
             self._missing.pop((point.mode, found.quantity.key), None)
         self.progress.note(f"{self.ledger.record.architecture} {described(point)}")
 
@@ -107,15 +107,13 @@ class CurveMeasurement(Measurement):
         if before is None or output_errors.is_larger(error, before):
             self.ledger.keep(error, self.job, self.progress, self._started, mode)
 
-    def _restart(self) -> None:
+    def _drop_earlier(self) -> None:
         assert self.job.curve
-        curve_plan.restart(self.ledger, self._curve_metric, self.job.curve)
+        curve_plan.drop_earlier(self.ledger, self._curve_metric, self.job.curve)
 
     def _save(self, axis: Axis, point: CurvePoint) -> Reading | None:
         """Stores a point, and the best throughput, which is returned; one that was cut off replaces no value."""
-        if point.status != "skipped":
-            self._restart()
-        elif self.ledger.record.curves.has_measured(axis, point):
+        if point.status == "skipped" and self.ledger.record.curves.has_measured(axis, point):
             return None
         return curve_plan.keep(self.ledger, self.job, axis, point)
 
@@ -129,6 +127,8 @@ class CurveMeasurement(Measurement):
         self._over = True
         self._blame(verdict)
         self._fill(self._refused or verdict)
+        if verdict.status != "skipped":
+            self._drop_earlier()
         if self._has_measured_batches:
             self._missing.clear()
         elif batches := self._batches:

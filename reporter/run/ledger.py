@@ -55,8 +55,8 @@ class Ledger:
         self.request = request
         self.spent, self.notice = 0.0, ""
         self._took: dict[str, list[float]] = {}
-        self.restarted: set[tuple[str, str]] = set()
-        """With --fresh, the curves that have no points of earlier runs any more, by mode and device."""
+        self.measured_again: dict[tuple[str, str], Curves] = {}
+        """With --fresh, the points of curves that this run tried, by mode and device."""
         self.checked: set[tuple[str, str]] = set()
         """The modes whose output errors are of this run, with the kind of device."""
         self._shown: set[tuple[str, str]] = set()
