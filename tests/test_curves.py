@@ -30,7 +30,7 @@ from reporter.compare import folders
 from reporter.documents.run_files import Summary
 from reporter.host import process_memory
 from reporter.host.job import CurveJob, Job
-from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
+from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict
 from reporter.model.image_sizes import square
 from reporter.model.modes import OUTPUT_ERROR, output_verdict
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
@@ -50,6 +50,7 @@ from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.curve_measurement import CurveMeasurement, described
 from reporter.run.input_sizes import valid
 from reporter.run.ledger import NOT_ASKED, Ledger
+from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
 from reporter.run.schedule import Task
 from reporter.run.slots import Event
@@ -337,18 +338,20 @@ def sent_of_curve(chosen: Subject, mode: str, cache: Path, batches: tuple[int, .
     return sent
 
 
-@pytest.mark.parametrize("name", ["right", "zeros"])
+@pytest.mark.parametrize("name", ["right", "zeros", "infinite"])
 def test_what_an_engine_prepares_for_each_batch_is_checked(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In as few calls as 8 images need. One engine returns zeros for batches, which have its best throughput."""
+    """In as few calls as 8 images need. Some engines are wrong for batches only, also after one image is checked."""
     calls: list[tuple[int, int]] = []
 
     def prepare(network: nn.Module, _: object, **__: object) -> Callable[[Tensor], Tensor]:
         def call(images: Tensor) -> Tensor:
             calls.append((len(images), images.shape[-1]))
             scores: Tensor = network(images)
-            return scores * float(name == "right" or len(images) == 1)
+            if name == "right" or len(images) == 1:
+                return scores
+            return scores * 0 if name == "zeros" else scores + float("inf")
 
         return call
 
@@ -367,13 +370,85 @@ def test_what_an_engine_prepares_for_each_batch_is_checked(
     assert readings[CPU.name].detail["batch"] == 16
     assert Counter(calls) == {(1, 32): 1 + 8, (8, 32): 1 + 1, (16, 32): 1 + 1, (1, 16): 1}
     error = readings[OUTPUT_ERROR.key]
-    assert error.measured, error.reason
+    assert error.measured == (name != "infinite"), error.reason
     assert error.settings == json.loads(json.dumps(chosen.conditions.of_mode() | conditions_of(name)))
     assert output_verdict(ledger.records[name]) == ("within" if name == "right" else "wrong")
+    key = "latency_cpu_1thread"
+    later = replace(request, metrics={CPU.name: CPU, key: METRICS[key]})
+    again = Ledger(own(), later)
+    [_, job, *_] = experiment.plan(later, {"small": again})
+    assert (job.modes, job.curve) == ((name,), None)
+    of_one = Measurement(job, again, Lines(StringIO()), Outcome())
+    of_one.start()
+    of_one.receive({"reading": output_error(1e-7, error.settings).model_dump(mode="json"), "mode": name})
+    assert output_verdict(again.records[name]) == ("within" if name == "right" else "wrong")
+    curves = [each.curve.mode for each in experiment.plan(later, {"small": again}) if each.curve]
+    assert curves == ["eager"], "the points of the engine are there"
+
+
+def output_error(value: float, conditions: dict[str, Any]) -> Reading:
+    return Reading(quantity=OUTPUT_ERROR, samples=(value,), settings=conditions, detail={"limit": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ({}, True),
+        ({"asked": {"metrics": {"latency_cpu": METRICS["latency_cpu"]}, "batches": ()}}, True),
+        ({"asked": {"fresh": True}}, False),
+        ({"asked": {"fresh": True}, "of_run": True}, True),
+        ({"of_points": {"engine": {"swift": "0"}}}, False),
+        ({"of_error": {"engine": {"swift": "0"}}}, False),
+        ({"rate": None}, False),
+    ],
+    ids=[
+        "same",
+        "without a curve",
+        "fresh",
+        "of this fresh run",
+        "of other points",
+        "of another version",
+        "no point was measured",
+    ],
+)
+def test_the_output_error_at_a_batch_stays_with_its_points(change: dict[str, Any], kept: bool, tmp_path: Path) -> None:
+    """Also if the worker that checks one image again crashes or is cut off."""
+    known = {"swift": Engine("swift", "Swift", lambda network, _, **__: network)}
+    own_engine = conditions_of("swift", known)
+    asked = {"metrics": {CPU.name: CPU}, "batches": (1, 16), **change.get("asked", {})}
+    request = replace(of_curves(tmp_path, modes=("swift",), engines=known), **asked)
+    ledger = Ledger(own(), request)
+    job = Job(
+        architecture="small", metrics=tuple(request.metrics), modes=("swift",), device="cpu", process="modes",
+        conditions=request.conditions,
+    )  # fmt: skip
+    large = output_error(0.5, change.get("of_error", own_engine))
+    rate = change.get("rate", 8.0)
+    settings = CONDITIONS.of(CPU, "cpu") | change.get("of_points", own_engine)
+    made = point(16, rate, "ok" if rate else "failed", settings=settings).model_copy(update={"mode": "swift"})
+    found = []
+    for end in ("smaller", "crash", "cut off", "larger"):
+        ledger.records["swift"] = ledger.record.model_copy(
+            update={"mode": "swift", "readings": {OUTPUT_ERROR.key: large}}
+        )
+        ledger.keep_curves(Curves(batch=(made,)))
+        ledger.checked = {("swift", "cpu")} if change.get("of_run") else set()
+        of_one = Measurement(job, ledger, Lines(StringIO()), Outcome())
+        of_one.start(budget=5.0)
+        value = {"smaller": 0.01, "larger": 0.7}.get(end)
+        if value:
+            of_one.receive({"reading": output_error(value, own_engine).model_dump(mode="json"), "mode": "swift"})
+        elif end == "crash":
+            of_one.receive({"running": "swift"})
+            of_one.drop_crashed(Verdict("failed", "the worker crashed"))
+        else:
+            of_one.finish(Verdict("timeout", "longer than 5 s"), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+        found.append(ledger.records["swift"].readings[OUTPUT_ERROR.key].value)
+    assert found == ([0.5, 0.5, 0.5, 0.7] if kept else [0.01, None, 0.5, 0.7])
 
 
 def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Path) -> None:
-    """Also one that could not be measured."""
+    """Also one that could not be measured; those of other conditions are replaced."""
     request = of_curves(tmp_path, batches=(1, 2), modes=("bf16",))
     ledger = Ledger(own(), request)
     [*_, job] = experiment.plan(request, {"small": ledger})
@@ -384,12 +459,13 @@ def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Pa
         measurement.receive({"output_error": error.model_dump(mode="json")})
         return ledger.records["bf16"].readings[OUTPUT_ERROR.key]
 
-    def error(value: float) -> Reading:
-        return Reading(quantity=OUTPUT_ERROR, samples=(value,))
+    def error(value: float, version: str = "1") -> Reading:
+        return output_error(value, {"engine": {"swift": version}})
 
     assert [stored(error(value)).value for value in (0.1, 0.05, 0.2)] == [0.1, 0.1, 0.2]
-    (failed,) = absent([OUTPUT_ERROR], "failed", "the outputs contain NaN")
-    assert [stored(each).status for each in (failed, error(0.3))] == ["failed", "failed"]
+    assert [stored(error(value, "2")).value for value in (0.01, 0.005, 0.03)] == [0.01, 0.01, 0.03]
+    failed = error(0.0, "2").model_copy(update={"samples": (), "status": "failed", "reason": "the outputs contain NaN"})
+    assert [stored(each).status for each in (failed, error(0.3, "2"), error(0.3, "3"))] == ["failed", "failed", "ok"]
     assert measurement.remaining == job, "a point is missing until it is sent"
 
 
@@ -746,25 +822,56 @@ def test_fresh_measures_the_points_of_a_curve_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", [{"variables": OTHER}, {"fresh": True}], ids=["other conditions", "fresh"])
-@pytest.mark.parametrize("starts", [False, True], ids=["at the start", "in a point"])
+@pytest.mark.parametrize("after", ["nothing", "a start", "a point", "a failure"])
 def test_a_curve_that_a_budget_cuts_off_keeps_what_earlier_runs_measured(
-    asked: dict[str, Any], starts: bool, tmp_path: Path
+    asked: dict[str, Any], after: str, tmp_path: Path
 ) -> None:
+    """Of a point that was measured again, or failed, the new result; the best throughput is that of all points."""
     before, _ = measured(tmp_path, batches=(1, 64), sizes=("16",))
     request = replace(of_curves(tmp_path, batches=(1, 2), sizes=("16", "48"), **asked), about=slot("here").about)
     ledger = Ledger(own(), request)
     [job] = experiment.plan(request, {"small": ledger})
     found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
     found.start(budget=5.0)
-    if starts:
+    own_settings = job.conditions.of(CPU, "cpu")
+    if after == "a start":
         found.receive({"trying": "batch", "point": point(1, None, "skipped").model_dump(mode="json")})
+    elif after != "nothing":
+        rate, status = (3.0, "ok") if after == "a point" else (None, "failed")
+        made = point(1, rate, status, settings=own_settings)
+        found.receive({"curve": "batch", "point": made.model_dump(mode="json")})
     found.finish(Verdict("timeout", "longer than 5 s"), Costs({}, USUAL_SPEED, lambda _: ledger.record))
     curves = ledger.record.curves
-    assert [(each.batch, each.status) for each in curves.batch] == [(1, "ok"), (2, "skipped"), (64, "ok")]
+    first = {"a point": ("ok", 3.0), "a failure": ("failed", None)}.get(after, ("ok", 1.0))
+    assert [(each.batch, each.status, each.throughput) for each in curves.batch] == [
+        (1, *first), (2, "skipped", None), (64, "ok", 64.0)
+    ]  # fmt: skip
     assert [(each.size, each.status) for each in curves.size] == [("16", "ok"), ("48", "skipped")]
     kept, known = ledger.record.readings[CPU.name], before.readings[CPU.name]
-    assert (kept.status, kept.samples, kept.detail) == (known.status, known.samples, known.detail)
+    if "fresh" in asked or after in ("nothing", "a start"):
+        assert (kept.status, kept.samples, kept.detail) == (known.status, known.samples, known.detail)
+    else:
+        assert (kept.status, kept.value) == first, "64 was measured under other conditions"
     assert found.remaining is None
+
+
+@pytest.mark.parametrize("rate", [3.0, None])
+def test_points_that_fresh_did_not_measure_again_are_left_out_at_the_end(rate: float | None, tmp_path: Path) -> None:
+    """And with them their best throughput, also if no other point is measured."""
+    measured(tmp_path, batches=(1, 64))
+    request = replace(of_curves(tmp_path, batches=(1, 2), fresh=True), about=slot("here").about)
+    ledger = Ledger(own(), request)
+    [job] = experiment.plan(request, {"small": ledger})
+    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    found.start()
+    for batch, now in ((1, rate), (2, None)):
+        made = point(batch, now, "ok" if now else "failed", settings=job.conditions.of(CPU, "cpu"))
+        found.receive({"curve": "batch", "point": made.model_dump(mode="json")})
+        assert ledger.record.readings[CPU.name].value == 64.0
+    found.finish(Verdict("ok", None), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    assert [(each.batch, each.throughput) for each in ledger.record.curves.batch] == [(1, rate), (2, None)]
+    best_again = ledger.record.readings[CPU.name]
+    assert (best_again.status, best_again.value) == ("ok" if rate else "failed", rate)
 
 
 def test_no_best_throughput_if_no_point_was_measured_under_its_conditions(tmp_path: Path) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
-from reporter.model.device_readings import of_device, was_tried
-from reporter.model.devices import device_type
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.readings import same_conditions
 from reporter.model.reasons import in_words
 from reporter.model.scaling_curves import AXES, Axis, CurvePoint, Points, swept
-from reporter.run import curve_plan
+from reporter.run import curve_plan, output_errors
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Progress
@@ -19,8 +17,8 @@ from reporter.run.slots import Message
 class CurveMeasurement(Measurement):
     """`_pending` is the point that the worker tries, which has the blame if it ends.
 
-    Without batch sizes there is no best throughput. With --fresh, points of earlier runs are left out as soon as one is
-    measured again. If a budget cuts the job off, what was measured before is kept.
+    Without batch sizes there is no best throughput. With --fresh, points of earlier runs are left out at the end of the
+    job. If a budget cuts it off, what was measured before is kept.
     """
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
@@ -51,7 +49,7 @@ class CurveMeasurement(Measurement):
             self._keep_error(Reading.model_validate(message["output_error"]))
         else:
             if "reading" in message:  # the network was not found or built
-                self._restart()
+                self._drop_earlier()
                 self._refused = Reading.model_validate(message["reading"]).verdict
                 if self._has_measured_batches:
                     self._missing.clear()
@@ -92,32 +90,30 @@ class CurveMeasurement(Measurement):
         self._pending = None
         self._tried.append((axis, point))
         found = self._save(axis, point)
-        if found is not None:
+        if found is not None and point.measured:
             self._missing.pop((point.mode, found.quantity.key), None)
         self.progress.note(f"{self.ledger.record.architecture} {described(point)}")
 
     def _keep_error(self, error: Reading) -> None:
         """Stores the output error of a point as that of its mode on the device, if it is larger or not measured.
 
-        One before that is not measured stays.
+        One before that is not measured stays; one of other conditions, as of another version of the engine, does not.
         """
         assert self.job.curve
         mode = self.job.curve.mode
-        record = self.ledger.records.get(mode)
-        stored = record.readings.get(OUTPUT_ERROR.key) if record else None
-        before = of_device(stored, device_type(self.job.device)) if stored and was_tried(stored) else None
-        if before is None or (before.measured and (not error.measured or error.samples > before.samples)):
+        before = output_errors.stored(self.ledger, mode, self.job.device)
+        if before and before.settings and not same_conditions(before.conditions, error.conditions):
+            before = None
+        if before is None or output_errors.is_larger(error, before):
             self.ledger.keep(error, self.job, self.progress, self._started, mode)
 
-    def _restart(self) -> None:
+    def _drop_earlier(self) -> None:
         assert self.job.curve
-        curve_plan.restart(self.ledger, self._curve_metric, self.job.curve)
+        curve_plan.drop_earlier(self.ledger, self._curve_metric, self.job.curve)
 
     def _save(self, axis: Axis, point: CurvePoint) -> Reading | None:
         """Stores a point, and the best throughput, which is returned; one that was cut off replaces no value."""
-        if point.status != "skipped":
-            self._restart()
-        elif self.ledger.record.curves.has_measured(axis, point):
+        if point.status == "skipped" and self.ledger.record.curves.has_measured(axis, point):
             return None
         return curve_plan.keep(self.ledger, self.job, axis, point)
 
@@ -131,6 +127,8 @@ class CurveMeasurement(Measurement):
         self._over = True
         self._blame(verdict)
         self._fill(self._refused or verdict)
+        if verdict.status != "skipped":
+            self._drop_earlier()
         if self._has_measured_batches:
             self._missing.clear()
         elif batches := self._batches:

@@ -11,7 +11,7 @@ from reporter.model.devices import is_named
 from reporter.model.modes import SETS
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
-from reporter.model.scaling_curves import LOST, Axis, CurvePoint, Curves, best, swept
+from reporter.model.scaling_curves import AXES, LOST, Axis, CurvePoint, Curves, best, swept
 from reporter.registry.execution_modes import conditions_of, resolve
 from reporter.run import mode_plan
 from reporter.run.ledger import Ledger
@@ -49,7 +49,7 @@ def jobs(ledgers: Mapping[str, Ledger]) -> Iterator[tuple[Ledger, Metric, str, C
 
 
 def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
-    """The curves of a mode, with the points that are there under the same conditions.
+    """The curves of a mode, with the points that are there under the same conditions; with --fresh, those of this run.
 
     Without batch sizes, the batch is doubled: on a CPU, with image sizes, only where --metrics names the key.
     """
@@ -57,20 +57,27 @@ def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
     sweeps = metric.device != "cpu" or not request.sizes or is_named(metric.name, request.settings.get("metrics") or ())
     sweep = sweeps and not request.batches
     asked = CurveJob(mode=mode, batches=request.batches, sizes=request.sizes, sweep=sweep)
-    if request.fresh and (mode, metric.device) not in ledger.restarted:
-        return asked
-    return asked.model_copy(update={"settled": current_points(ledger, metric, mode).settled})
+    known = _measured_again(ledger, metric, mode) if request.fresh else current_points(ledger, metric, mode)
+    return asked.model_copy(update={"settled": known.settled})
 
 
-def restart(ledger: Ledger, metric: Metric, asked: CurveJob) -> None:
-    """With --fresh, leaves out the points of earlier runs as soon as the curves of a mode are measured again."""
-    place = (asked.mode, metric.device)
-    if ledger.request.fresh and place not in ledger.restarted:
-        ledger.restarted.add(place)
-        curves = ledger.record.curves
-        curves = curves.without("batch", *place) if asked.has_batches else curves
-        curves = curves.without("size", *place) if asked.sizes else curves
-        ledger.records[EAGER] = ledger.record.model_copy(update={"curves": curves})
+def drop_earlier(ledger: Ledger, metric: Metric, asked: CurveJob) -> None:
+    """With --fresh, leaves out the points of earlier runs when the curves of a mode were measured again."""
+    if not ledger.request.fresh:
+        return
+    own, curves = _measured_again(ledger, metric, asked.mode), ledger.record.curves
+    for axis in AXES:
+        if asked.has_batches if axis == "batch" else asked.sizes:
+            curves = curves.without(axis, asked.mode, metric.device)
+            for point in own.points(axis):
+                curves = curves.with_point(axis, point)
+    settings = _conditions(ledger, metric, asked.mode) | _named_batches(asked)
+    found = best(own.batch, metric.quantities[0], settings) if asked.has_batches else None
+    ledger.keep_curves(curves, found, asked.mode)
+
+
+def _measured_again(ledger: Ledger, metric: Metric, mode: str) -> Curves:
+    return ledger.measured_again.get((mode, metric.device), Curves())
 
 
 def current_points(ledger: Ledger, metric: Metric, mode: str) -> Curves:
@@ -95,9 +102,15 @@ def lacks(ledger: Ledger, asked: CurveJob) -> bool:
 
 
 def keep(ledger: Ledger, job: Job, axis: Axis, point: CurvePoint) -> Reading | None:
-    """Saves a point, and the best throughput under its conditions as far as it is known, which is returned."""
+    """Saves a point, and the best throughput under its conditions as far as it is known, which is returned.
+
+    With --fresh, too, points of earlier runs count until all are measured again; see `drop_earlier`.
+    """
     assert job.curve
     metric = ledger.request.metrics[job.metrics[0]]
+    if point.status != "skipped":
+        own = _measured_again(ledger, metric, point.mode)
+        ledger.measured_again[point.mode, metric.device] = own.with_point(axis, point)
     curves = ledger.record.curves.with_point(axis, point)
     settings = _conditions(ledger, metric, point.mode) | _named_batches(job.curve)
     alike = curves.under("batch", point.mode, point.device, point.settings)

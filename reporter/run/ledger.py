@@ -25,7 +25,7 @@ from reporter.model import (
 )
 from reporter.model.device_readings import of_device, was_tried, with_device
 from reporter.model.devices import WITHOUT, accelerator_in, device_type, is_accelerator
-from reporter.model.modes import ONCE, quantities
+from reporter.model.modes import ONCE, OUTPUT_ERROR, quantities
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER, pair_name
 from reporter.model.scaling_curves import Curves
@@ -55,8 +55,10 @@ class Ledger:
         self.request = request
         self.spent, self.notice = 0.0, ""
         self._took: dict[str, list[float]] = {}
-        self.restarted: set[tuple[str, str]] = set()
-        """With --fresh, the curves that have no points of earlier runs any more, by mode and device."""
+        self.measured_again: dict[tuple[str, str], Curves] = {}
+        """With --fresh, the points of curves that this run tried, by mode and device."""
+        self.checked: set[tuple[str, str]] = set()
+        """The modes whose output errors are of this run, with the kind of device."""
         self._shown: set[tuple[str, str]] = set()
         self._lock = request.folder / ".lock"
         self._locked = self._lock.exists()  # if it is gone, so was the folder, even if there is a new one
@@ -157,7 +159,9 @@ class Ledger:
             reading = joined(before, reading) if before and joins else reading
         kept = self._of_its_images(reading)
         if once:
-            kept = with_device(self._of(mode).readings.get(key), kept, device_type(job.device))
+            kind = device_type(job.device)
+            kept = with_device(self._of(mode).readings.get(key), kept, kind)
+            self.checked |= {(mode, kind)} if key == OUTPUT_ERROR.key else set()
         self._save({key: kept}, mode)
         last = job.round + 1 == job.conditions.rounds
         if not reading.rounds or ((mode, key) not in self._shown if self.request.budget else last):

@@ -7,7 +7,9 @@ from time import monotonic
 
 from reporter.host.job import Job, wanted
 from reporter.model import Quantity, Reading, Verdict, absent
+from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.records import EAGER
+from reporter.run import output_errors
 from reporter.run.costs import Costs, stored_as
 from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.request import Outcome, Progress, moment
@@ -68,7 +70,8 @@ class Measurement:
     def receive(self, message: Message) -> None:
         """Takes in a reading, at once, which mode or metric the worker is about to run, or how long it was busy.
 
-        Of a reading that was delivered before, only one that `replaces` an earlier one of the same worker counts.
+        Of a reading that was delivered before, only one that `replaces` an earlier one of the same worker counts; of
+        the output errors of an engine, the largest one, with those at the points of its curve.
         """
         if "running" in message:
             self._mode = message["running"]
@@ -92,7 +95,9 @@ class Measurement:
         self._missing.pop(place, None)
         if place not in self._delivered or message.get("replaces"):
             self._delivered.add(place)
-            self.ledger.keep(reading, self.job, self.progress, self._started, mode)
+            of_curve = self._error_of_curve(*place)
+            if of_curve is None or output_errors.is_larger(reading, of_curve):
+                self.ledger.keep(reading, self.job, self.progress, self._started, mode)
         self._started = moment()
 
     def interrupt(self) -> None:
@@ -140,10 +145,15 @@ class Measurement:
             missing = {} if self.job.round else {p: a for p, a in missing.items() if not self.ledger.is_measured(*p)}
         self._store(missing, verdict)
 
+    def _error_of_curve(self, mode: str, key: str) -> Reading | None:
+        """The output error that stays unless a larger one is found, if the key is that of the output error."""
+        return output_errors.of_curve(self.ledger, mode, self.job.device) if key == OUTPUT_ERROR.key else None
+
     def _store(self, missing: Mapping[Place, tuple[str, Quantity]], verdict: Verdict) -> None:
         """Stores a verdict as the status of what is missing and has no fallback."""
         for place, (_, quantity) in missing.items():
             fallback = self._fallbacks.get(quantity.key)
-            for reading in [fallback] if fallback else absent([quantity], verdict.status, verdict.reason or ""):
+            lost = [fallback] if fallback else absent([quantity], verdict.status, verdict.reason or "")
+            for reading in [] if self._error_of_curve(*place) else lost:
                 self.ledger.keep(reading, self.job, self.progress, self._started, place[0], crashed=self._crashed)
             del self._missing[place]

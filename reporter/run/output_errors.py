@@ -1,0 +1,48 @@
+"""The output errors of execution modes that are kept: of several, the largest; see docs/modes.md."""
+
+from __future__ import annotations
+
+from reporter.model import Reading
+from reporter.model.device_readings import of_device, was_tried
+from reporter.model.devices import device_type
+from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.readings import same_conditions
+from reporter.registry.execution_modes import conditions_of
+from reporter.run.ledger import Ledger
+
+COMPARED = ("ok", "failed")
+"""The status of outputs that were compared, or cannot be."""
+
+
+def stored(ledger: Ledger, mode: str, device: str) -> Reading | None:
+    """The output error of a mode on a device; with --fresh, only one of this run."""
+    kind = device_type(device)
+    if mode not in ledger.records or (ledger.request.fresh and (mode, kind) not in ledger.checked):
+        return None
+    found = ledger.records[mode].readings.get(OUTPUT_ERROR.key)
+    return of_device(found, kind) if found and was_tried(found) else None
+
+
+def is_larger(now: Reading, before: Reading) -> bool:
+    """Whether an output error takes the place of another one: it is larger, or its outputs cannot be compared."""
+    return before.measured and (now.samples > before.samples if now.measured else now.status == "failed")
+
+
+def of_curve(ledger: Ledger, mode: str, device: str) -> Reading | None:
+    """The output error of an engine of which a curve has measured points under the same conditions.
+
+    These points are not measured again, so that what the engine prepared for their batches is not checked again.
+    """
+    conditions = ledger.request.conditions_of(ledger.record.architecture).of_mode()
+    conditions |= conditions_of(mode, ledger.request.engines)
+    found = stored(ledger, mode, device)
+    if "engine" not in conditions or not found or found.status not in COMPARED:
+        return None
+    place = mode, device_type(device)
+    has_points = any(
+        point.measured
+        and (point.mode, point.device) == place
+        and all(point.settings.get(key) == value for key, value in conditions.items())
+        for point in ledger.record.curves.batch
+    )
+    return found if has_points and same_conditions(found.settings, conditions) else None
