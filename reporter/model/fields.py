@@ -89,10 +89,9 @@ def plain(value: Any) -> Any:
 
 def are_numbers(values: Sequence[Any]) -> bool:
     """Whether all are integers or floats, 0 or with a magnitude between SMALLEST and LARGEST."""
-    for value in values:
-        if type(value) not in NUMBERS or not (not value or SMALLEST <= abs(value) <= LARGEST):
-            return False
-    return True
+    if not NUMBERS.issuperset(map(type, values)):
+        return False
+    return len([size for size in map(abs, values) if not size or SMALLEST <= size <= LARGEST]) == len(values)
 
 
 def combination(key: str, centre: str) -> str:
