@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reporter.compare.mode_gains import CONFIRMING
 from reporter.compare.rounds import Times
-from reporter.model import Record
+from reporter.model import Reading, Record
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report import units
@@ -85,7 +86,10 @@ def _usual(best: Sequence[Sequence[Record]], count: int, language: Language) -> 
 
 
 def reordered(comparison: Comparison, language: Language) -> str | None:
-    """Two architectures of which one takes longer in eager and the other in a mode, beyond noise in both."""
+    """Two architectures of which one takes longer in eager and the other in a mode, beyond noise in both.
+
+    A time of a single round changes no order, as a speedup of a single round is no gain.
+    """
     found = max(_swaps(comparison), key=lambda swap: swap.size, default=None)
     if found is None:
         return None
@@ -122,7 +126,7 @@ def _swap(comparison: Comparison, mode: str, key: str) -> Swap | None:
     """The pair whose smaller difference, in eager or in the mode, is the largest, if the run resolves both."""
     inside = _right(comparison, mode, key)
     both = [record for record in comparison.of(comparison.machines[0]) if record.architecture in inside]
-    known = [record for record in both if record.value(key)]
+    known = [record for record in both if record.value(key) and _is_confirmed(record.readings[key])]
     if len(known) < 2:
         return None
     eager = np.log([record.value(key) or 1.0 for record in known])
@@ -142,11 +146,16 @@ def _swap(comparison: Comparison, mode: str, key: str) -> Swap | None:
 
 
 def _right(comparison: Comparison, mode: str, key: str) -> dict[str, Record]:
-    """The records of a mode on the newest machine that have a time and are ranked, by architecture."""
+    """The records of a mode on the newest machine that have a confirmed time and are ranked, by architecture."""
     records = (record for record in comparison.modes if record.mode == mode and record.value(key))
-    here = comparison.machines[0]
-    right = (each for each in records if each.machine == here and output_of(comparison, each) == "within")
+    here = (each for each in records if each.machine == comparison.machines[0] and _is_confirmed(each.readings[key]))
+    right = (each for each in here if output_of(comparison, each) == "within")
     return {each.architecture: each for each in right}
+
+
+def _is_confirmed(reading: Reading) -> bool:
+    """Whether a time has enough rounds that none of them alone decides."""
+    return len(reading.counted) >= CONFIRMING
 
 
 def _times(comparison: Comparison, mode: str, key: str) -> Times:
