@@ -265,7 +265,7 @@ def test_a_disturbed_call_does_not_change_the_coverage() -> None:
         (0.9 * SHORT_CALL, Effort(0), 10),
         (0.9 * LONG_CALL, Effort(0), 6),
         (1.1 * LONG_CALL, Effort(0), 3),
-        (0.9 * SHORT_CALL, Effort(0, fewest=1, warming=False), 3),
+        (0.9 * SHORT_CALL, Effort(0, fewest=1, brief=True), 3),
     ],
 )
 def test_observed_calls_lie_between_others(
@@ -293,7 +293,7 @@ def test_observed_calls_lie_between_others(
 
 
 def test_passes_go_on_while_calls_disagree_and_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each call takes 0.04 s, observed ones 0.06 s; time is up at once, or after a while."""
+    """Each call takes 0.04 s, observed ones 0.06 s; time is up at once, or after a while. A brief effort ends earlier."""
     now = [0.0]
 
     def take(seconds: float) -> float:
@@ -303,8 +303,8 @@ def test_passes_go_on_while_calls_disagree_and_there_is_time(monkeypatch: pytest
     monkeypatch.setattr(alternation, "perf_counter", lambda: now[0])
     monkeypatch.setattr(alternation, "cpu_timer", lambda _, count: [take(0.04) for _ in range(count)])
     passes = {}
-    for limit in (0.0, 1.0, 3.0):
-        found = alternated(lambda: None, lambda count: [take(0.06) for _ in range(count)], float, Effort(limit))
+    for effort in (Effort(0.0), Effort(1.0), Effort(3.0), Effort(0.0, fewest=1, brief=True)):
+        found = alternated(lambda: None, lambda count: [take(0.06) for _ in range(count)], float, effort)
         assert not found.is_settled
-        passes[limit] = len(found.observed)
-    assert passes == {0.0: 5, 1.0: 5, 3.0: 15}
+        passes[effort] = len(found.observed)
+    assert list(passes.values()) == [5, 5, 15, 2]

@@ -25,18 +25,25 @@ ALIKE = 0.03
 """How far the fastest observed call, without what observing adds, may lie from the fastest other one."""
 UNSETTLED = 5
 """So many passes are taken if these disagree; more only while there is time."""
+UNSETTLED_BRIEF = 2
+"""The same of a brief effort."""
 Observed = TypeVar("Observed")
 
 
 class Effort(NamedTuple):
     """How much alternated calls may take: `seconds`, but one pass at least, and `fewest` of short calls.
 
-    With `warming`, the first of short calls in a row is not counted: the calls before it have emptied the caches.
+    Unless it is `brief`, the first of short calls in a row is not counted: the calls before it have emptied the caches.
     """
 
     seconds: float
     fewest: int = 2
-    warming: bool = True
+    brief: bool = False
+
+    @property
+    def unsettled(self) -> int:
+        """How many passes are taken, whatever the time, while the calls of both kinds disagree."""
+        return UNSETTLED_BRIEF if self.brief else UNSETTLED
 
 
 @dataclass(frozen=True)
@@ -76,13 +83,13 @@ def alternated(
     equally long, or time is up. The call has run before.
     """
     (first,) = cpu_timer(call, 1)
-    count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(effort.warming and first < LONG_CALL)
+    count, warming = max(1, min(MOST_CALLS, round(BLOCK / first))), int(not effort.brief and first < LONG_CALL)
     fewest = effort.fewest if first < SHORT_CALL else 1
     deadline = perf_counter() + effort.seconds
     found = Alternation[Observed]((), (), [first] if not warming else cpu_timer(call, count))
     passes = 0
     while passes < fewest or not found.is_settled:
-        if passes >= UNSETTLED and perf_counter() > deadline:
+        if passes >= effort.unsettled and perf_counter() > deadline:
             break
         calls = observed(warming + count)[warming:]
         others = cpu_timer(call, warming + count)[warming:]

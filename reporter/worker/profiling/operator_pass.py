@@ -99,8 +99,8 @@ class Profilers:
         """The one of a setting; with `stages` it has the parts of the stages."""
         if setting not in self._found:
             images, network, conditions = self.subject.inputs(1), self.network, self.subject.conditions
-            several = conditions.rounds > 1
-            effort = Effort(conditions.seconds * SHARE, fewest=2 if several else 1, warming=several)
+            brief = conditions.rounds == 1
+            effort = Effort(conditions.seconds * SHARE, fewest=1 if brief else 2, brief=brief)
             self._found[setting] = Profiler(lambda: network(next(images)), network, effort)
         found = self._found[setting]
         found.groups = self.groups if stages else found.groups

@@ -34,7 +34,8 @@ class ModeProfiles:
     def __init__(self, subject: Subject, metrics: Sequence[Metric]) -> None:
         self.subject = subject
         self.metrics = {metric.name: metric for metric in metrics}
-        self._effort = Effort(subject.conditions.seconds * operator_pass.SHARE, fewest=1)
+        seconds, brief = subject.conditions.seconds * operator_pass.SHARE, subject.conditions.rounds == 1
+        self._effort = Effort(seconds, fewest=1, brief=brief)
         self._measures: dict[str, Measure] = {
             "operators": self._operators,
             "kernels": self._kernels,
