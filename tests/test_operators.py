@@ -433,7 +433,7 @@ def test_capped_instructions_change_the_names_and_nothing_else(rows: list[LayerK
     names = {row["kernel"] for row in capped if row["kernel"] not in (GEMM, NATIVE)}
     assert any("sse41" in name for name in names)
     assert not any("avx" in name for name in names)
-    assert {row.kernel for row in rows}.isdisjoint(names)
+    assert any("avx" in row.kernel for row in rows)
 
 
 CAPTURED = """

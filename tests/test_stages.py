@@ -293,7 +293,7 @@ def test_observed_calls_lie_between_others(
 
 
 def test_passes_go_on_while_calls_disagree_and_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each call takes 0.04 s, observed ones 0.06 s; time is up at once, or after a while. A brief effort ends earlier."""
+    """Calls take 0.04 s, observed ones 0.06 s; time is up at once, or after a while. A brief effort ends earlier."""
     now = [0.0]
 
     def take(seconds: float) -> float:

@@ -171,7 +171,8 @@ class Shares:
 
 
 def _angles(series: SeedShares) -> Log:
-    return np.asarray(np.arcsin(np.sqrt(np.clip(np.array(series.shares, float), 0.0, 1.0))))
+    """The arcsines of the square roots; by `math`, because the last digit of numpy's depends on the processor."""
+    return np.array([math.asin(math.sqrt(min(max(share, 0.0), 1.0))) for share in series.shares])
 
 
 def _share(angle: float) -> float:
