@@ -214,7 +214,6 @@ def test_operators_sum_to_the_latency(observed: Alternation[OperatorEvent], rows
     kernels = Counter((row.operator, row.kernel) for row in rows)
     listed = {(row.operator, row.kernel): row.calls for row in found.operators}
     assert {key: listed.get(key) for key in kernels} == kernels
-    assert 0.2 < found.coverage < 1.5
 
 
 @pytest.mark.parametrize(("coverage", "doubtful"), [(0.95, False), (1.09, False), (0.5, True), (1.4, True)])
