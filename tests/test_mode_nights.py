@@ -1,0 +1,93 @@
+"""Findings of execution modes over several nights: on several devices, and after nights that left modes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mode_samples
+from nights import Nights, made
+
+from reporter.model import Reading, Record
+from reporter.model.device_readings import with_device
+from reporter.model.modes import OUTPUT_ERROR
+
+TIME = "latency_cpu_1thread"
+NAME = "resnet18"
+MODE = "fp16"
+RIGHT, WRONG = mode_samples.ERROR, 0.3
+
+
+def output(value: float) -> Reading:
+    return Reading(quantity=OUTPUT_ERROR, samples=(value,), detail={"limit": mode_samples.LIMIT})
+
+
+def on_devices(**errors: Reading | float) -> list[Record]:
+    """The records of a night in which the mode of one architecture has these output errors, and times there."""
+    found: list[Record] = []
+    for eager in made():
+        found.append(eager)
+        if eager.architecture != NAME:
+            continue
+        mode = mode_samples.mode(eager, MODE, times=[TIME])
+        time = mode.readings[TIME]
+        own: Reading | None = None
+        readings: dict[str, Reading] = {}
+        for kind, error in errors.items():
+            own = with_device(own, output(error) if isinstance(error, float) else error, kind)
+            if isinstance(error, float):
+                quantity = time.quantity.model_copy(update={"key": f"latency_{kind}"})
+                readings[quantity.key] = time.model_copy(update={"quantity": quantity})
+        assert own is not None
+        found.append(mode.model_copy(update={"readings": readings | {OUTPUT_ERROR.key: own}}))
+    return found
+
+
+def on_machine(records: list[Record], name: str) -> list[Record]:
+    return [each.model_copy(update={"machine": name}) for each in records]
+
+
+def test_an_accepted_wrong_output_on_one_device_does_not_cover_another_device(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    assert nights.play(on_devices(cpu=WRONG, cuda=RIGHT)) == 1
+    assert nights.accept() == 1
+    for _ in range(2):
+        assert nights.play(on_devices(cpu=WRONG, cuda=WRONG)) == 1
+        assert "on CUDA: output error 0.3" in nights.lines[0]
+        assert "since 3 November" in nights.lines[0]
+    assert nights.accept() == 1
+    assert nights.play(on_devices(cpu=WRONG, cuda=WRONG)) == 0
+
+
+def test_an_accepted_wrong_output_on_one_machine_does_not_cover_another_machine(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for machine in ("quiet", "other"):
+        assert nights.play(on_machine(on_devices(cpu=RIGHT), machine)) == 0
+    assert nights.play(on_machine(on_devices(cpu=WRONG), "quiet")) == 1
+    assert nights.accept() == 1
+    assert nights.play(on_machine(on_devices(cpu=WRONG), "other")) == 1
+    assert nights.accept() == 1
+    for machine in ("quiet", "other"):
+        assert nights.play(on_machine(on_devices(cpu=WRONG), machine)) == 0
+
+
+def test_each_device_with_a_wrong_output_is_a_finding(tmp_path: Path) -> None:
+    """One that is not reported would be accepted with the other."""
+    nights = Nights(tmp_path)
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    assert nights.play(on_devices(cpu=WRONG, cuda=0.4)) == 1
+    assert [line.split(";")[0] for line in nights.lines] == [
+        f"- failed: Output error of {NAME} ({MODE}): on {device}: output error {value} exceeds the limit 0.02"
+        for device, value in (("CPU", 0.3), ("CUDA", 0.4))
+    ]
+    assert nights.accept() == 2
+
+
+def test_a_wrong_output_stays_a_finding_while_its_device_is_left_out(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    skipped = Reading(quantity=OUTPUT_ERROR, status="skipped", reason="not within the budget of 8 s")
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    for records in (on_devices(cpu=RIGHT, cuda=WRONG), on_devices(cpu=RIGHT, cuda=skipped), on_devices(cpu=RIGHT)):
+        assert nights.play(records) == 1
+        assert "since 2 November" in nights.lines[0]
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
