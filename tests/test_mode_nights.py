@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import mode_samples
+import pytest
 from nights import Nights, made
 
 from reporter.model import Reading, Record
@@ -35,7 +37,7 @@ def on_devices(**errors: Reading | float) -> list[Record]:
         for kind, error in errors.items():
             own = with_device(own, output(error) if isinstance(error, float) else error, kind)
             if isinstance(error, float):
-                quantity = time.quantity.model_copy(update={"key": f"latency_{kind}"})
+                quantity = time.quantity.model_copy(update={"key": TIME if kind == "cpu" else f"latency_{kind}"})
                 readings[quantity.key] = time.model_copy(update={"quantity": quantity})
         assert own is not None
         found.append(mode.model_copy(update={"readings": readings | {OUTPUT_ERROR.key: own}}))
@@ -91,3 +93,54 @@ def test_a_wrong_output_stays_a_finding_while_its_device_is_left_out(tmp_path: P
         assert nights.play(records) == 1
         assert "since 2 November" in nights.lines[0]
     assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+
+
+def without_mode() -> list[Record]:
+    return [each for each in on_devices(cpu=RIGHT) if each.mode != MODE]
+
+
+def of_mode(fields: dict[str, Any] | None = None, times: dict[str, Any] | None = None) -> list[Record]:
+    """The records of a night in which fields of the mode's output error, and of its times, are replaced."""
+    (record,) = [each for each in on_devices(cpu=RIGHT) if each.mode == MODE]
+    changes = {key: fields if key == OUTPUT_ERROR.key else times for key in record.readings}
+    readings = {key: record.readings[key].model_copy(update=update or {}) for key, update in changes.items()}
+    return [*without_mode(), record.model_copy(update={"readings": readings})]
+
+
+SKIPPED: dict[str, Any] = {"status": "skipped", "reason": "not within the budget of 8 s", "samples": (), "rounds": ()}
+CRASHED: dict[str, Any] = {"status": "failed", "reason": "RuntimeError: no kernel", "samples": (), "rounds": ()}
+UNSUPPORTED: dict[str, Any] = {"samples": (), "status": "unsupported", "reason": "the scores hardly vary"}
+NOT_REACHED: dict[str, Any] = {"samples": (), "status": "timeout", "reason": "no result within 60 s"}
+NAN: dict[str, Any] = {"samples": (), "status": "failed", "reason": "the outputs contain NaN"}
+EXCEEDING: dict[str, Any] = {"samples": (WRONG,)}
+
+
+@pytest.mark.parametrize("checked", [UNSUPPORTED, NOT_REACHED, SKIPPED])
+def test_a_wrong_output_is_found_after_it_could_not_be_checked_and_was_left_out(
+    tmp_path: Path, checked: dict[str, Any]
+) -> None:
+    nights = Nights(tmp_path)
+    for records in (of_mode(checked), of_mode(SKIPPED, SKIPPED), of_mode(SKIPPED, SKIPPED)):
+        assert nights.play(records) in (0, 3)
+    assert nights.play(of_mode(EXCEEDING)) == 1
+    assert f"Output error of {NAME} ({MODE}): output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+
+
+def test_a_wrong_output_is_found_after_the_mode_failed_and_was_left_out(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(of_mode()) == 0
+    assert nights.play(of_mode(CRASHED, CRASHED)) == 1
+    nights.accept()
+    assert nights.play(of_mode(SKIPPED, SKIPPED)) == 0
+    assert nights.play(of_mode(EXCEEDING)) == 1
+    assert "output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+
+
+def test_a_wrong_output_that_was_accepted_is_not_found_again_after_it_was_left_out(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(of_mode()) == 0
+    assert nights.play(of_mode(NAN)) == 1
+    nights.accept()
+    for records in (of_mode(SKIPPED, SKIPPED), of_mode(SKIPPED), of_mode(NAN), of_mode(SKIPPED, SKIPPED)):
+        assert nights.play(records) in (0, 3)
+    assert nights.play(of_mode(EXCEEDING)) == 0, "it is wrong as before"

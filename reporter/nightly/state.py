@@ -70,11 +70,11 @@ class Finding(Model):
 
         Of a count it is the new value, of a time the machine, and of a comparison with a reference its versions, and
         the threads if the time depends on them, and the size of the images; a count is not another one at another size.
-        Of an output error it is the machine and the device; where none is stored, the CPU.
+        Of an output error it is the machine, the device (where none is stored, the CPU) and whether there is a value.
         """
         counted = self.kind == "exact" or (self.kind == "reference" and self.ratio is None)
-        value = (self.kernels or self.new) if counted else None
         is_output = self.metric == OUTPUT_ERROR.key
+        value = (self.kernels or self.new) if counted else is_output and self.new is not None
         machine = self.machine if self.kind in (*TIMES, "reference") or is_output else ""
         threads = self.threads if reference_names.runs_on_all_threads(self.metric) else None
         about = self.kind, self.architecture, self.mode, self.metric
