@@ -115,6 +115,25 @@ NAN: dict[str, Any] = {"samples": (), "status": "failed", "reason": "the outputs
 EXCEEDING: dict[str, Any] = {"samples": (WRONG,)}
 
 
+@pytest.mark.parametrize("checked", [RIGHT, UNSUPPORTED])
+def test_a_mode_that_is_gone_after_nights_that_left_it_out_is_a_finding(tmp_path: Path, checked: Any) -> None:
+    nights, first = Nights(tmp_path), of_mode(checked if isinstance(checked, dict) else None)
+    for records in (first, of_mode(SKIPPED, SKIPPED), of_mode(SKIPPED, SKIPPED)):
+        assert nights.play(records) == 0
+    for _ in range(2):
+        assert nights.play(without_mode()) == 1
+        assert f"not measured any more: {NAME} ({MODE}); since 4 November" in nights.lines[0]
+    assert nights.accept() == 1
+    for records in (without_mode(), of_mode(SKIPPED, SKIPPED), without_mode()):
+        assert nights.play(records) == 0
+
+
+def test_a_mode_that_was_never_measured_is_not_gone(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for records in (of_mode(SKIPPED, SKIPPED), of_mode(SKIPPED, SKIPPED), without_mode()):
+        assert nights.play(records) == 0
+
+
 @pytest.mark.parametrize("checked", [UNSUPPORTED, NOT_REACHED, SKIPPED])
 def test_a_wrong_output_is_found_after_it_could_not_be_checked_and_was_left_out(
     tmp_path: Path, checked: dict[str, Any]
