@@ -163,3 +163,15 @@ def test_a_wrong_output_that_was_accepted_is_not_found_again_after_it_was_left_o
     for records in (of_mode(SKIPPED, SKIPPED), of_mode(SKIPPED), of_mode(NAN), of_mode(SKIPPED, SKIPPED)):
         assert nights.play(records) in (0, 3)
     assert nights.play(of_mode(EXCEEDING)) == 0, "it is wrong as before"
+
+
+def test_a_mode_that_is_gone_is_a_finding_of_the_first_run_with_times(tmp_path: Path) -> None:
+    """The run before had none, as with other metrics, and became the baseline."""
+    nights = Nights(tmp_path)
+    untimed = [
+        each.model_copy(update={"readings": {key: one for key, one in each.readings.items() if key != TIME}})
+        for each in without_mode()
+    ]
+    for records, code in ((of_mode(), 0), (untimed, 0), (without_mode(), 1)):
+        assert nights.play(records) == code
+    assert f"not measured any more: {NAME} ({MODE}); since 3 November" in nights.lines[0]

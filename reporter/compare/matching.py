@@ -221,8 +221,8 @@ def _mode_rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change
 def _of_one_side(base: Sequence[Record], new: Sequence[Record]) -> Iterator[tuple[Pair, Change | None]]:
     """Modes that are available on one side only, of architectures that both sides have on the same machine.
 
-    Each has a row if the other side could have it: eager has one of its times on both sides, and both processors
-    compute in its precision. The other side is a record without readings where it has none of the mode.
+    Each has a row if the other side could have it: eager has one of its times there, and both processors compute in its
+    precision. The other side is a record without readings where it has none of the mode.
     """
     sides = _modes(base), _modes(new)
     eager = [{(each.architecture, each.machine): each for each in side if each.mode == EAGER} for side in (base, new)]
@@ -236,7 +236,7 @@ def _of_one_side(base: Sequence[Record], new: Sequence[Record]) -> Iterator[tupl
         blank = [each.model_copy(update={"mode": mode, "readings": {}}) for each in of_eager]
         pair = Pair(old or blank[0], now or blank[1])
         there, absent = (pair.base, pair.new) if kind == "removed" else (pair.new, pair.base)
-        in_both = set.intersection(_times_of_runs(there), *map(_times, of_eager))
+        in_both = _times_of_runs(there) & _times(of_eager[1] if kind == "removed" else of_eager[0])
         if in_both and not native_on_one_side(mode, pair.base, pair.new):
             reason = next((reading.reason for reading in absent.readings.values()), None)
             yield pair, Change(kind, architecture, machine, reason=reason, mode=mode)
