@@ -37,7 +37,7 @@ from reporter.registry.catalog import collect
 from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
-from reporter.run import input_sizes, preparation
+from reporter.run import input_sizes, mode_plan, preparation
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.paired import against, interleaving, paired_run, pinned, reference_move, reference_run
 from reporter.run.paired.against import Against
@@ -450,6 +450,22 @@ def test_a_lock_file_with_another_encoding_is_moved_to(
     done = call("move", folder, "--to", new, *MOVE)
     assert done.returncode == 0, done.stderr
     assert (folder / pinned.LOCK).read_text(encoding="utf-8") == "# das Caf\ufffd\ntorch==new\n"
+
+
+def test_a_move_names_the_modes_that_are_not_available(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are measured."""
+    reasons = {"bf16": "it does not start", "torchscript": "it is not installed"}
+    monkeypatch.setattr(mode_plan, "unavailable", lambda request, mode, device: reasons.get(mode, ""))
+    folder, new = before_a_move(tmp_path, monkeypatch), tmp_path / "new.lock"
+    done = call("move", folder, "--to", new, *MOVE, "--modes", "bf16,channels_last,torchscript")
+    assert done.returncode == 0, done.stderr
+    modes = "bf16 (it does not start), torchscript (it is not installed)"
+    line = f"note: modes that are not available on cpu are not measured: {modes}"
+    assert [each for each in done.stderr.splitlines() if "not available" in each] == [line]
+    [move] = ratio_history.load(folder)
+    assert {row.mode for row in move.rows} == {"eager", "channels_last"}
 
 
 def before_a_move(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -68,7 +68,10 @@ class KernelChange:
 
 @dataclass(frozen=True)
 class Change(OfPair):
-    """A number, status or kernel that is not what it was; `quantity` is None where the whole pair came or went."""
+    """A number, status or kernel that is not what it was; `quantity` is None where the whole pair came or went.
+
+    `device` is the kind of device of an output error; empty for all others.
+    """
 
     kind: Kind
     architecture: str
@@ -79,6 +82,7 @@ class Change(OfPair):
     reason: str | None = None
     mode: str = field(default=EAGER, kw_only=True)
     kernels: KernelChange | None = field(default=None, kw_only=True)
+    device: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, config=ConfigDict(populate_by_name=True))

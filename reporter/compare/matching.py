@@ -15,8 +15,9 @@ from reporter.compare.differences import Change, Gap, Kind
 from reporter.compare.held_out import shares
 from reporter.compare.processors import native_on_one_side
 from reporter.model import Quantity, Reading, Record
+from reporter.model.device_readings import on_devices
 from reporter.model.fields import DEFAULT_MALLOC
-from reporter.model.modes import ONCE, OUTPUT_ERROR
+from reporter.model.modes import ONCE, OUTPUT_ERROR, TIMED
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 
@@ -220,8 +221,8 @@ def _mode_rows(base: Sequence[Record], new: Sequence[Record]) -> Iterator[Change
 def _of_one_side(base: Sequence[Record], new: Sequence[Record]) -> Iterator[tuple[Pair, Change | None]]:
     """Modes that are available on one side only, of architectures that both sides have on the same machine.
 
-    Each has a row if the other side could have it: eager has one of its times on both sides, and both processors
-    compute in its precision. The other side is a record without readings where it has none of the mode.
+    Each has a row if the other side could have it: eager has one of its times there, and both processors compute in its
+    precision. The other side is a record without readings where it has none of the mode.
     """
     sides = _modes(base), _modes(new)
     eager = [{(each.architecture, each.machine): each for each in side if each.mode == EAGER} for side in (base, new)]
@@ -235,7 +236,7 @@ def _of_one_side(base: Sequence[Record], new: Sequence[Record]) -> Iterator[tupl
         blank = [each.model_copy(update={"mode": mode, "readings": {}}) for each in of_eager]
         pair = Pair(old or blank[0], now or blank[1])
         there, absent = (pair.base, pair.new) if kind == "removed" else (pair.new, pair.base)
-        in_both = set.intersection(*map(_times, (there, *of_eager)))
+        in_both = _times_of_runs(there) & _times(of_eager[1] if kind == "removed" else of_eager[0])
         if in_both and not native_on_one_side(mode, pair.base, pair.new):
             reason = next((reading.reason for reading in absent.readings.values()), None)
             yield pair, Change(kind, architecture, machine, reason=reason, mode=mode)
@@ -244,8 +245,11 @@ def _of_one_side(base: Sequence[Record], new: Sequence[Record]) -> Iterator[tupl
 
 
 def _came_or_went(old: Record | None, now: Record | None) -> Kind | None:
-    """Whether a mode is available on one side only; one that failed or was skipped is compared by its readings."""
-    if _is_missing(now) and _is_timed(old):
+    """Whether a mode is available on one side only; one that failed or was skipped is compared by its readings.
+
+    In the baseline of nightly runs, one that was skipped has the output error of the last run that measured it.
+    """
+    if _is_missing(now) and old is not None and _times_of_runs(old):
         return "removed"
     return "new" if _is_missing(old) and _is_timed(now) else None
 
@@ -257,6 +261,15 @@ def _is_timed(record: Record | None) -> bool:
 def _times(record: Record) -> set[str]:
     """The keys of the times that a record has."""
     return {key for key, reading in record.readings.items() if is_time(reading.quantity) and reading.measured}
+
+
+def _times_of_runs(record: Record) -> set[str]:
+    """The same, or the times that were left out if the output shows that the mode ran in an earlier run."""
+    outputs = on_devices(record.readings.get(OUTPUT_ERROR.key)).values()
+    left_out = any(each.measured or TIMED in each.detail for each in outputs)
+    return _times(record) or {
+        key for key, each in record.readings.items() if left_out and is_time(each.quantity) and each.status == "skipped"
+    }
 
 
 def _is_missing(record: Record | None) -> bool:

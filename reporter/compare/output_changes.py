@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from reporter.compare.differences import Change, Kind
 from reporter.compare.matching import NO_NUMBER, Pair
 from reporter.model import Reading
-from reporter.model.modes import OutputDecision, OutputVerdict, output_decision, output_decisions
+from reporter.model.device_readings import on_devices
+from reporter.model.modes import OUTPUT_ERROR, OutputDecision, OutputVerdict, output_decision, output_decisions
 from reporter.model.records import EAGER
 
 EXCEEDS = "output error {value} exceeds the limit {limit}"
@@ -15,7 +16,7 @@ EXCEEDS_ON = "on {device}: output error {value} exceeds the limit {limit}"
 OF_EAGER = "its output cannot be checked: eager itself differs from the float64 run by more than the limit"
 WITHIN = "its output can be checked again and is within the limit"
 WORST_FIRST: tuple[Kind, ...] = ("failed", "information", "recovered")
-"""The kinds of change; of several devices the worst change is reported."""
+"""The kinds of change; of several devices each that failed is reported, or else the worst change."""
 
 
 def changes(paired: Iterable[Pair]) -> Iterator[Change]:
@@ -29,40 +30,42 @@ def changes(paired: Iterable[Pair]) -> Iterator[Change]:
     eager = {(each.new.architecture, each.new.machine): each for each in every if each.new.mode == EAGER}
     for pair in every:
         beside = eager.get((pair.new.architecture, pair.new.machine))
-        if found := _change(pair, beside):
-            yield found
+        yield from _changes(pair, beside)
 
 
-def _change(pair: Pair, eager: Pair | None) -> Change | None:
-    """The worst change of a pair on its devices, given that of eager; None where there is none."""
+def _changes(pair: Pair, eager: Pair | None) -> list[Change]:
+    """The changes of a pair on its devices that are reported, given that of eager."""
     is_wrong = output_decision(pair.new, eager.new if eager else None).verdict == "wrong"
-    found: list[Change] = []
+    several, found = _has_several_devices(pair), list[Change]()
     for device, (old, before, _), (now, after, _) in _on_devices(pair, eager):
         kind = _kind(before, after, old, now) if before and after else None
         if before is None or after is None or kind is None or (kind == "recovered" and is_wrong):
             continue
-        reason = _reason(kind, before if kind == "recovered" else after, now, pair.new.mode, device)
-        place = pair.new.architecture, pair.new.machine
-        found.append(Change(kind, *place, after.quantity, before.value, after.value, reason, mode=pair.new.mode))
-    return min(found, key=lambda change: WORST_FIRST.index(change.kind), default=None)
+        shown = device if several else ""
+        reason = _reason(kind, before if kind == "recovered" else after, now, pair.new.mode, shown)
+        place, values = (pair.new.architecture, pair.new.machine), (before.value, after.value)
+        found.append(Change(kind, *place, after.quantity, *values, reason, mode=pair.new.mode, device=device))
+    found.sort(key=lambda change: WORST_FIRST.index(change.kind))
+    return [change for change in found if change.kind == "failed"] or found[:1]
 
 
 def _on_devices(pair: Pair, eager: Pair | None) -> Iterator[tuple[str, OutputDecision, OutputDecision]]:
-    """The decisions of both sides on each kind of device, with its name if there are several.
+    """The decisions of both sides on each kind of device.
 
-    A device that only NEW has is compared with the worst decision of BASE if it is wrong, and so are sides without a
+    A device that only NEW has is compared with the worst decision of BASE if it is wrong, or if the sides have no
     device in common.
     """
     of_eager = (eager.base, eager.new) if eager else (None, None)
     before, after = output_decisions(pair.base, of_eager[0]), output_decisions(pair.new, of_eager[1])
-    worst = output_decision(pair.base, of_eager[0])
-    if not before.keys() & after.keys():
-        yield "", worst, output_decision(pair.new, of_eager[1])
-        return
-    several = len(before.keys() | after.keys()) > 1
+    worst, is_disjoint = output_decision(pair.base, of_eager[0]), not before.keys() & after.keys()
     for kind, now in after.items():
-        if kind in before or now.verdict == "wrong":
-            yield kind if several else "", before.get(kind, worst), now
+        if kind in before or now.verdict == "wrong" or is_disjoint:
+            yield kind, before.get(kind, worst), now
+
+
+def _has_several_devices(pair: Pair) -> bool:
+    readings = (side.readings.get(OUTPUT_ERROR.key) for side in (pair.base, pair.new))
+    return len({kind for reading in readings for kind in on_devices(reading)}) > 1
 
 
 def _kind(before: Reading, after: Reading, old: OutputVerdict, now: OutputVerdict) -> Kind | None:

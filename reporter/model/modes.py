@@ -60,6 +60,8 @@ FIRST_CALL = Quantity(
     definition="Time of the first call on one image, after the network is built or prepared for a mode.",
     centre="mean",
 )
+TIMED = "timed"
+"""In the detail of an output error without a value that is kept in a later record: the mode had times on the device."""
 ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)
 """What is measured once per mode and kind of device, in its first round; see model/device_readings.py."""
 
@@ -211,7 +213,7 @@ def output_decisions(record: Record, eager: Record | None = None) -> dict[str, O
 
 def _verdict(record: Record, reading: Reading, eager: Reading | None, device: str) -> OutputVerdict:
     """The verdict on one device, with the output error of eager there; without a name, on the only device."""
-    if not (_exceeds(reading) if reading.measured else _is_timed(record, device)):
+    if not (_exceeds(reading) if reading.measured else TIMED in reading.detail or _is_timed(record, device)):
         return "within"
     if record.mode == EAGER or reading.status not in ("ok", "failed"):
         return "unchecked"

@@ -9,10 +9,10 @@ from urllib.parse import unquote
 
 from reporter.compare import folders
 from reporter.compare.kernel_digests import has_digest
-from reporter.compare.matching import is_exact, is_time, newest
+from reporter.compare.matching import NO_NUMBER, is_exact, is_time, newest
 from reporter.model import Reading, Record, ReporterError, option_values
 from reporter.model.device_readings import on_devices, was_tried, with_device
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.modes import OUTPUT_ERROR, TIMED, output_decisions
 from reporter.model.records import EAGER
 from reporter.nightly import level
 from reporter.nightly.run_folder import Folder
@@ -124,24 +124,35 @@ def _with_earlier(record: Record, before: Record | None) -> Record:
     """
     earlier = before.readings if before else {}
     kept = {key: reading for key, reading in earlier.items() if has_digest(reading)}
-    output = _output_error(earlier.get(OUTPUT_ERROR.key), record.readings.get(OUTPUT_ERROR.key))
+    output = _output_error(before, record.readings.get(OUTPUT_ERROR.key))
     readings = record.readings | ({output.quantity.key: output} if output else {})
     return _with_missing(record.model_copy(update={"readings": readings}), kept)
 
 
-def _output_error(before: Reading | None, now: Reading | None) -> Reading | None:
-    """The output error of this run, with the earlier value on devices that it left out; None if there is none.
-
-    An earlier one without a value is not kept: whether the output was wrong is decided by the times of its run, too.
-    """
+def _output_error(before: Record | None, now: Reading | None) -> Reading | None:
+    """The output error of this run, with the earlier one on devices that it left out; None if there is none."""
     found = on_devices(now) if now and was_tried(now) else {}
     left_out = {kind for kind, each in found.items() if each.status == "skipped"}
-    earlier = {kind: each for kind, each in on_devices(before).items() if each.measured}
+    earlier = _outputs_of_runs(before) if before else {}
     kept = {kind: each for kind, each in earlier.items() if not found or kind in left_out}
     made = now if found or not kept else None
     for kind, each in kept.items():
         made = with_device(made, each, kind)
     return made
+
+
+def _outputs_of_runs(record: Record) -> dict[str, Reading]:
+    """The output error on each device that the mode ran or failed on.
+
+    One without a value is marked if the mode has times there: with these it is decided whether the output is wrong.
+    """
+    found: dict[str, Reading] = {}
+    for kind, (verdict, reading, _) in output_decisions(record).items():
+        if reading is not None and (reading.measured or reading.status in NO_NUMBER or verdict != "within"):
+            was_timed = not reading.measured and verdict != "within"
+            detail = reading.detail | ({TIMED: True} if was_timed else {})
+            found[kind] = reading.model_copy(update={"detail": detail})
+    return found
 
 
 def _with_missing(record: Record, kept: Mapping[str, Reading]) -> Record:

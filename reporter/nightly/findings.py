@@ -14,7 +14,8 @@ from reporter.compare.differences import Change, Differences, Gap, Level, Timing
 from reporter.compare.matching import Pair, is_exact, is_time, newest
 from reporter.compare.times import ABSOLUTE_EFFECT, MIN_EFFECT
 from reporter.model import Reading, Record
-from reporter.model.device_readings import REFUSED
+from reporter.model.device_readings import REFUSED, of_device
+from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
 from reporter.store.history import PastRun
@@ -131,6 +132,7 @@ def _changed(found: Differences, now: str) -> Iterator[Finding]:
                     "new": change.new,
                     "reason": change.reason if change.kind in ("failed", "removed") or change.kernels else None,
                     "kernels": kernel_changes.names_in_words(change.kernels) if change.kernels else "",
+                    "device": change.device,
                     "since": now,
                 }
             )
@@ -196,8 +198,8 @@ def _left_out(
 ) -> Iterator[Finding]:
     """Exact changes and failures of the last run that this one did not measure, as with a budget or other --metrics.
 
-    Or that it took under other settings, or kernels that it could not compare for any reason. Kernels are those of a
-    machine: a run on another one is not about them.
+    Or that it took under other settings, or kernels that it could not compare for any reason. Kernels and output errors
+    are those of a machine: a run on another one is not about them.
     """
     gaps = defaultdict[tuple[str, str, str], list[str]](list)
     for gap in found.gaps:
@@ -208,7 +210,8 @@ def _left_out(
     for before in last.findings if last else ():
         if before.kind not in ("exact", "failed") or before.identity in made_again or _pair(before) in removed:
             continue
-        here = [each for each in _of_pair(before, records) if not before.kernels or each.machine == before.machine]
+        of_machine = before.kernels or before.metric == OUTPUT_ERROR.key
+        here = [each for each in _of_pair(before, records) if not of_machine or each.machine == before.machine]
         is_unlike = before.kind == "exact" and _is_unlike(before, gaps.get((*_pair(before), before.metric), ()))
         if here and (is_unlike or not any(_is_answered(before, record) for record in here)):
             yield before.model_copy(update={"reason": _reason_left_out(before)})
@@ -261,6 +264,8 @@ def _is_answered(finding: Finding, record: Record) -> bool:
     if finding.kernels:
         return kernel_digests.setting_of(finding.metric) in kernel_digests.sources(record)
     reading = record.readings.get(finding.metric)
+    if finding.device:
+        reading = of_device(reading, finding.device)
     return reading is not None and reading.status != "skipped"
 
 

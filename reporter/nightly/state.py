@@ -12,6 +12,7 @@ from reporter.compare import reference_names
 from reporter.host import files
 from reporter.model import ReporterError
 from reporter.model.fields import plain
+from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.readings import Model, Number
 from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
@@ -35,7 +36,8 @@ class Finding(Model):
     the change that noise can reach, both only for times. `level` is a time above its level, which is the median of so
     many accepted `runs`. `kernels` has the layers whose kernel changed, with both names. `reference` has the versions
     of the pinned reference that it was compared with, and `threads` the threads of the run; None in files of
-    development versions before 0.2.0; `input_size` is that of the images if it is not the architecture's own.
+    development versions before 0.2.0; `input_size` is that of the images if it is not the architecture's own. `device`
+    is the kind of device of an output error, empty for all others and in files of such versions.
     `information` is a time that is slower than in earlier runs, in a run whose times are judged by a reference: it is
     shown, and is no regression.
     """
@@ -57,6 +59,7 @@ class Finding(Model):
     reference: str = ""
     threads: int | None = None
     input_size: str = ""
+    device: str = ""
     since: str
     accepted: bool = False
     information: bool = False
@@ -67,13 +70,16 @@ class Finding(Model):
 
         Of a count it is the new value, of a time the machine, and of a comparison with a reference its versions, and
         the threads if the time depends on them, and the size of the images; a count is not another one at another size.
+        Of an output error it is the machine, the device (where none is stored, the CPU) and whether there is a value.
         """
         counted = self.kind == "exact" or (self.kind == "reference" and self.ratio is None)
-        value = (self.kernels or self.new) if counted else None
-        machine = self.machine if self.kind in (*TIMES, "reference") else ""
+        is_output = self.metric == OUTPUT_ERROR.key
+        value = (self.kernels or self.new) if counted else is_output and self.new is not None
+        machine = self.machine if self.kind in (*TIMES, "reference") or is_output else ""
         threads = self.threads if reference_names.runs_on_all_threads(self.metric) else None
         about = self.kind, self.architecture, self.mode, self.metric
-        return *about, value, machine, self.reference, threads, self.input_size if machine else ""
+        size, device = self.input_size if machine else "", self.device or ("cpu" if is_output else "")
+        return *about, value, machine, self.reference, threads, size, device
 
     def as_named_in(self, other: Finding) -> Finding:
         """The same under the names of a later finding, if these are longer names of its reference and its machine."""
@@ -185,6 +191,7 @@ class Acceptance(Model):
     reference: str = ""
     threads: int | None = None
     input_size: str = ""
+    device: str = ""
     since: str
     accepted: str
     run: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files, interrupts
 from reporter.model import ReporterError
 from reporter.model.records import pair_name
+from reporter.run import mode_plan
 from reporter.run.paired import paired_run, pinned, reference_run
 from reporter.run.paired.paired_run import PairProgress
 from reporter.run.paired.reference_run import ReferenceRequest
@@ -38,7 +39,8 @@ def move(
 ) -> AgainstReference:
     """Measures, adds the ratios to the history of the folder, and replaces its lock file by that of the new reference.
 
-    `modes` is whether the modes of the request are measured, too. Curves of the history that are not are noted.
+    `modes` is whether the modes of the request are measured, too. Those that are not available, and curves of the
+    history that are not measured, are noted.
     ReporterError, and nothing is changed, if a time was not measured on both sides, is too noisy, or if the lock file
     of the folder is already that of the new reference. An interrupted move keeps its measurements; the lock file is
     replaced after the ratios are stored, so that the same command completes it.
@@ -63,8 +65,8 @@ def move(
         work = ReferenceRequest(
             request, request.metrics, {}, places, examined, modes, options=SIDES, enough=_is_precise, journal=journal
         )
-        if missing := _not_continued(work):
-            note(missing)
+        for line in (*(_unavailable(request) if modes else ()), *_not_continued(work)):
+            note(line)
         done = reference_run.run(work, progress)
         if done.gaps:
             gap = done.gaps[0]
@@ -90,7 +92,15 @@ def _document(
     )
 
 
-def _not_continued(work: ReferenceRequest) -> str:
+def _unavailable(request: Request) -> Iterator[str]:
+    """The modes that would be measured, but are not available, with the reasons: a line for each kind of device."""
+    for device in dict.fromkeys(metric.device for metric in request.metrics.values()):
+        refused = mode_plan.refused(request, device).items()
+        if named := [f"{mode} ({why})" for mode, why in refused if mode_plan.metrics(request, device, mode)]:
+            yield f"modes that are not available on {device} are not measured: {', '.join(named)}"
+
+
+def _not_continued(work: ReferenceRequest) -> Iterator[str]:
     """Which curves of the history on this kind of machine end at the move, because it does not measure their rows."""
     here = _document(work.request, work.examined, [])
     names = {here.machine_kind, reference_names.former(here.machine_kind)}
@@ -105,12 +115,11 @@ def _not_continued(work: ReferenceRequest) -> str:
             conditions = reference_names.conditions(threads, row.input_size)
             name = f"{pair_name(row.architecture, row.mode)} {row.metric}"
             ended.append(f"{name} ({conditions})" if conditions else name)
-    if not ended:
-        return ""
-    return (
-        f"the history of {_listed(ended)} is not continued; to continue it, interrupt and add --architectures, "
-        "--metrics, --modes, --input-size and --threads as in the runs"
-    )
+    if ended:
+        yield (
+            f"the history of {_listed(ended)} is not continued; to continue it, interrupt and add --architectures, "
+            "--metrics, --modes, --input-size and --threads as in the runs"
+        )
 
 
 def _is_precise(row: ReferenceTime) -> bool:

@@ -1,0 +1,177 @@
+"""Findings of execution modes over several nights: on several devices, and after nights that left modes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mode_samples
+import pytest
+from nights import Nights, made
+
+from reporter.model import Reading, Record
+from reporter.model.device_readings import with_device
+from reporter.model.modes import OUTPUT_ERROR
+
+TIME = "latency_cpu_1thread"
+NAME = "resnet18"
+MODE = "fp16"
+RIGHT, WRONG = mode_samples.ERROR, 0.3
+
+
+def output(value: float) -> Reading:
+    return Reading(quantity=OUTPUT_ERROR, samples=(value,), detail={"limit": mode_samples.LIMIT})
+
+
+def on_devices(**errors: Reading | float) -> list[Record]:
+    """The records of a night in which the mode of one architecture has these output errors, and times there."""
+    found: list[Record] = []
+    for eager in made():
+        found.append(eager)
+        if eager.architecture != NAME:
+            continue
+        mode = mode_samples.mode(eager, MODE, times=[TIME])
+        time = mode.readings[TIME]
+        own: Reading | None = None
+        readings: dict[str, Reading] = {}
+        for kind, error in errors.items():
+            own = with_device(own, output(error) if isinstance(error, float) else error, kind)
+            if isinstance(error, float):
+                quantity = time.quantity.model_copy(update={"key": TIME if kind == "cpu" else f"latency_{kind}"})
+                readings[quantity.key] = time.model_copy(update={"quantity": quantity})
+        assert own is not None
+        found.append(mode.model_copy(update={"readings": readings | {OUTPUT_ERROR.key: own}}))
+    return found
+
+
+def on_machine(records: list[Record], name: str) -> list[Record]:
+    return [each.model_copy(update={"machine": name}) for each in records]
+
+
+def test_an_accepted_wrong_output_on_one_device_does_not_cover_another_device(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    assert nights.play(on_devices(cpu=WRONG, cuda=RIGHT)) == 1
+    assert nights.accept() == 1
+    for _ in range(2):
+        assert nights.play(on_devices(cpu=WRONG, cuda=WRONG)) == 1
+        assert "on CUDA: output error 0.3" in nights.lines[0]
+        assert "since 3 November" in nights.lines[0]
+    assert nights.accept() == 1
+    assert nights.play(on_devices(cpu=WRONG, cuda=WRONG)) == 0
+
+
+def test_an_accepted_wrong_output_on_one_machine_does_not_cover_another_machine(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for machine in ("quiet", "other"):
+        assert nights.play(on_machine(on_devices(cpu=RIGHT), machine)) == 0
+    assert nights.play(on_machine(on_devices(cpu=WRONG), "quiet")) == 1
+    assert nights.accept() == 1
+    assert nights.play(on_machine(on_devices(cpu=WRONG), "other")) == 1
+    assert nights.accept() == 1
+    for machine in ("quiet", "other"):
+        assert nights.play(on_machine(on_devices(cpu=WRONG), machine)) == 0
+
+
+def test_each_device_with_a_wrong_output_is_a_finding(tmp_path: Path) -> None:
+    """One that is not reported would be accepted with the other."""
+    nights = Nights(tmp_path)
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    assert nights.play(on_devices(cpu=WRONG, cuda=0.4)) == 1
+    assert [line.split(";")[0] for line in nights.lines] == [
+        f"- failed: Output error of {NAME} ({MODE}): on {device}: output error {value} exceeds the limit 0.02"
+        for device, value in (("CPU", 0.3), ("CUDA", 0.4))
+    ]
+    assert nights.accept() == 2
+
+
+def test_a_wrong_output_stays_a_finding_while_its_device_is_left_out(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    skipped = Reading(quantity=OUTPUT_ERROR, status="skipped", reason="not within the budget of 8 s")
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    for records in (on_devices(cpu=RIGHT, cuda=WRONG), on_devices(cpu=RIGHT, cuda=skipped), on_devices(cpu=RIGHT)):
+        assert nights.play(records) == 1
+        assert "since 2 November" in nights.lines[0]
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+
+
+def without_mode() -> list[Record]:
+    return [each for each in on_devices(cpu=RIGHT) if each.mode != MODE]
+
+
+def of_mode(fields: dict[str, Any] | None = None, times: dict[str, Any] | None = None) -> list[Record]:
+    """The records of a night in which fields of the mode's output error, and of its times, are replaced."""
+    (record,) = [each for each in on_devices(cpu=RIGHT) if each.mode == MODE]
+    changes = {key: fields if key == OUTPUT_ERROR.key else times for key in record.readings}
+    readings = {key: record.readings[key].model_copy(update=update or {}) for key, update in changes.items()}
+    return [*without_mode(), record.model_copy(update={"readings": readings})]
+
+
+SKIPPED: dict[str, Any] = {"status": "skipped", "reason": "not within the budget of 8 s", "samples": (), "rounds": ()}
+CRASHED: dict[str, Any] = {"status": "failed", "reason": "RuntimeError: no kernel", "samples": (), "rounds": ()}
+UNSUPPORTED: dict[str, Any] = {"samples": (), "status": "unsupported", "reason": "the scores hardly vary"}
+NOT_REACHED: dict[str, Any] = {"samples": (), "status": "timeout", "reason": "no result within 60 s"}
+NAN: dict[str, Any] = {"samples": (), "status": "failed", "reason": "the outputs contain NaN"}
+EXCEEDING: dict[str, Any] = {"samples": (WRONG,)}
+
+
+@pytest.mark.parametrize("checked", [RIGHT, UNSUPPORTED])
+def test_a_mode_that_is_gone_after_nights_that_left_it_out_is_a_finding(tmp_path: Path, checked: Any) -> None:
+    nights, first = Nights(tmp_path), of_mode(checked if isinstance(checked, dict) else None)
+    for records in (first, of_mode(SKIPPED, SKIPPED), of_mode(SKIPPED, SKIPPED)):
+        assert nights.play(records) == 0
+    for _ in range(2):
+        assert nights.play(without_mode()) == 1
+        assert f"not measured any more: {NAME} ({MODE}); since 4 November" in nights.lines[0]
+    assert nights.accept() == 1
+    for records in (without_mode(), of_mode(SKIPPED, SKIPPED), without_mode()):
+        assert nights.play(records) == 0
+
+
+def test_a_mode_that_was_never_measured_is_not_gone(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    for records in (of_mode(SKIPPED, SKIPPED), of_mode(SKIPPED, SKIPPED), without_mode()):
+        assert nights.play(records) == 0
+
+
+@pytest.mark.parametrize("checked", [UNSUPPORTED, NOT_REACHED, SKIPPED])
+def test_a_wrong_output_is_found_after_it_could_not_be_checked_and_was_left_out(
+    tmp_path: Path, checked: dict[str, Any]
+) -> None:
+    nights = Nights(tmp_path)
+    for records in (of_mode(checked), of_mode(SKIPPED, SKIPPED), of_mode(SKIPPED, SKIPPED)):
+        assert nights.play(records) in (0, 3)
+    assert nights.play(of_mode(EXCEEDING)) == 1
+    assert f"Output error of {NAME} ({MODE}): output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+
+
+def test_a_wrong_output_is_found_after_the_mode_failed_and_was_left_out(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(of_mode()) == 0
+    assert nights.play(of_mode(CRASHED, CRASHED)) == 1
+    nights.accept()
+    assert nights.play(of_mode(SKIPPED, SKIPPED)) == 0
+    assert nights.play(of_mode(EXCEEDING)) == 1
+    assert "output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+
+
+def test_a_wrong_output_that_was_accepted_is_not_found_again_after_it_was_left_out(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(of_mode()) == 0
+    assert nights.play(of_mode(NAN)) == 1
+    nights.accept()
+    for records in (of_mode(SKIPPED, SKIPPED), of_mode(SKIPPED), of_mode(NAN), of_mode(SKIPPED, SKIPPED)):
+        assert nights.play(records) in (0, 3)
+    assert nights.play(of_mode(EXCEEDING)) == 0, "it is wrong as before"
+
+
+def test_a_mode_that_is_gone_is_a_finding_of_the_first_run_with_times(tmp_path: Path) -> None:
+    """The run before had none, as with other metrics, and became the baseline."""
+    nights = Nights(tmp_path)
+    untimed = [
+        each.model_copy(update={"readings": {key: one for key, one in each.readings.items() if key != TIME}})
+        for each in without_mode()
+    ]
+    for records, code in ((of_mode(), 0), (untimed, 0), (without_mode(), 1)):
+        assert nights.play(records) == code
+    assert f"not measured any more: {NAME} ({MODE}); since 3 November" in nights.lines[0]
