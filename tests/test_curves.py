@@ -447,6 +447,22 @@ def test_the_output_error_at_a_batch_stays_with_its_points(change: dict[str, Any
     assert found == ([0.5, 0.5, 0.5, 0.7] if kept else [0.01, None, 0.5, 0.7])
 
 
+@pytest.mark.parametrize("status", ["ok", "unsupported"])
+def test_another_version_of_an_engine_is_checked_again_in_a_run_of_curves_alone(status: str, tmp_path: Path) -> None:
+    known = {"swift": Engine("swift", "Swift", lambda network, _, **__: network)}
+    request = of_curves(tmp_path, batches=(1, 2), modes=("swift",), engines=known)
+    ledger = Ledger(own(), request)
+    checks = []
+    for version in (conditions_of("swift", known), {"engine": {"swift": "0"}}):
+        error = output_error(0.01, version)
+        if status == "unsupported":
+            error = error.model_copy(update={"samples": (), "status": status, "reason": "no float64"})
+        mode = ledger.record.model_copy(update={"mode": "swift", "readings": {OUTPUT_ERROR.key: error}})
+        ledger.records["swift"] = mode
+        checks.append([job.modes for job in experiment.plan(request, {"small": ledger}) if not job.curve])
+    assert checks == [[], [("swift",)]]
+
+
 def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Path) -> None:
     """Also one that could not be measured; those of other conditions are replaced."""
     request = of_curves(tmp_path, batches=(1, 2), modes=("bf16",))

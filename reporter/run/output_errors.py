@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reporter.model import Reading
 from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import device_type
@@ -28,21 +30,25 @@ def is_larger(now: Reading, before: Reading) -> bool:
     return before.measured and (now.samples > before.samples if now.measured else now.status == "failed")
 
 
+def conditions(ledger: Ledger, mode: str) -> dict[str, Any]:
+    """What the output error of a mode depends on at present."""
+    own = ledger.request.conditions_of(ledger.record.architecture).of_mode()
+    return own | conditions_of(mode, ledger.request.engines)
+
+
 def of_curve(ledger: Ledger, mode: str, device: str) -> Reading | None:
     """The output error of an engine of which a curve has measured points under the same conditions.
 
     These points are not measured again, so that what the engine prepared for their batches is not checked again.
     """
-    conditions = ledger.request.conditions_of(ledger.record.architecture).of_mode()
-    conditions |= conditions_of(mode, ledger.request.engines)
-    found = stored(ledger, mode, device)
-    if "engine" not in conditions or not found or found.status not in COMPARED:
+    now, found = conditions(ledger, mode), stored(ledger, mode, device)
+    if "engine" not in now or not found or found.status not in COMPARED:
         return None
     place = mode, device_type(device)
     has_points = any(
         point.measured
         and (point.mode, point.device) == place
-        and all(point.settings.get(key) == value for key, value in conditions.items())
+        and all(point.settings.get(key) == value for key, value in now.items())
         for point in ledger.record.curves.batch
     )
-    return found if has_points and same_conditions(found.settings, conditions) else None
+    return found if has_points and same_conditions(found.settings, now) else None
