@@ -60,6 +60,8 @@ FIRST_CALL = Quantity(
     definition="Time of the first call on one image, after the network is built or prepared for a mode.",
     centre="mean",
 )
+CHECK_FAILED = "check_failed"
+"""In the detail of an output error that is missing because the check failed, and not the outputs: it is repeated."""
 ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)
 """What is measured once per mode and kind of device, in its first round; see model/device_readings.py."""
 
