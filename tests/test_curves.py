@@ -30,9 +30,9 @@ from reporter.compare import folders
 from reporter.documents.run_files import Summary
 from reporter.host import process_memory
 from reporter.host.job import CurveJob, Job
-from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict
+from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.image_sizes import square
-from reporter.model.modes import OUTPUT_ERROR, output_verdict
+from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR, output_verdict
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
@@ -44,7 +44,7 @@ from reporter.report.output.summary import summary
 from reporter.report.page import failures
 from reporter.report.sections import Items
 from reporter.report.table import status_word
-from reporter.run import budget, curve_plan, experiment, preparation
+from reporter.run import budget, curve_plan, experiment, output_errors, preparation
 from reporter.run.budget_schedule import BudgetSchedule
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.curve_measurement import CurveMeasurement, described
@@ -64,6 +64,7 @@ from reporter.worker.latency.memory_forecast import Forecast
 from reporter.worker.subject import Subject
 from reporter.worker.variants import varied_inputs
 from reporter.worker.variants.mode_preparation import CALIBRATION
+from reporter.worker.variants.mode_timing import measure_modes
 
 pytestmark = pytest.mark.usefixtures("brief_collections")
 CHARTS = collect("reporter.charts", Chart)
@@ -386,6 +387,86 @@ def test_what_an_engine_prepares_for_each_batch_is_checked(
     assert curves == ["eager"], "the points of the engine are there"
 
 
+def test_a_point_whose_outputs_could_not_be_checked_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the check fails, and not the outputs: a failed output error would stay with the measured point."""
+    calls, broken = Counter[int](), [True]
+
+    def prepare(network: nn.Module, _: object, **__: object) -> Callable[[Tensor], Tensor]:
+        def call(images: Tensor) -> Tensor:
+            calls[len(images)] += 1
+            if broken[0] and len(images) == 8 and calls[8] > 1:
+                raise RuntimeError("the device is busy")
+            scores: Tensor = network(images)
+            return scores
+
+        return call
+
+    known = {"swift": Engine("swift", "Swift", prepare)}
+    for module in ("registry.execution_modes", "worker.latency.curve_points", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: known)
+    request = of_curves(tmp_path, batches=(1, 8), modes=("swift",), engines=known)
+    found = []
+    for broken[0] in (True, False):
+        ledger = Ledger(own(), request)
+        [*_, job] = experiment.plan(request, {"small": ledger})
+        assert job.curve
+        assert job.curve.mode == "swift"
+        measurement = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+        measurement.start()
+        chosen = subject(own())
+        chosen.sample = lambda *_, **__: (0.1,) * 3
+        measure_curve(job, CPU, chosen, measurement.receive)
+        points = [(each.batch, each.status) for each in ledger.record.curves.batch if each.mode == "swift"]
+        found.append((points, ledger.records["swift"].readings[OUTPUT_ERROR.key].status, curve_plan.failures(ledger)))
+        if broken[0]:
+            (reason,) = [each.reason for each in ledger.record.curves.batch if each.status == "failed"]
+            assert reason == "its outputs could not be checked: RuntimeError: the device is busy"
+    assert found == [([(1, "ok"), (8, "failed")], "ok", 1), ([(1, "ok"), (8, "ok")], "ok", 0)]
+
+
+@pytest.mark.parametrize(("cause", "kept"), [("busy", False), ("infinite", True)])
+def test_a_failed_check_of_one_image_is_replaced_by_the_next_one(
+    cause: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside points of a curve, too. Outputs that are infinite may be those of a point, which is not checked again."""
+    calls = Counter[str]()
+
+    def prepare(network: nn.Module, _: object, **__: object) -> Callable[[Tensor], Tensor]:
+        def call(images: Tensor) -> Tensor:
+            calls[cause] += 1
+            if calls[cause] > 1 and cause == "busy":  # the first call is timed
+                raise RuntimeError("the device is busy")
+            scores: Tensor = network(images) / (0.0 if cause == "infinite" else 1.0)
+            return scores
+
+        return call
+
+    known = {"swift": Engine("swift", "Swift", prepare)}
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: known)
+    monkeypatch.setattr("reporter.worker.variants.mode_preparation.has_nan", lambda _: False)
+    request = of_curves(tmp_path, batches=(16,), modes=("swift",), engines=known)
+    ledger = Ledger(own(), request)
+    [job, *_] = experiment.plan(request, {"small": ledger})
+    assert job.modes == ("swift",)
+
+    def started() -> Measurement:
+        measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+        measurement.start()
+        return measurement
+
+    measure_modes(job, METRICS, subject(own()), started().receive)
+    error = ledger.records["swift"].readings[OUTPUT_ERROR.key]
+    assert (error.status, "busy" in str(error.reason)) == ("failed", not kept)
+    settings = CONDITIONS.of(CPU, "cpu") | conditions_of("swift", known)
+    ledger.keep_curves(Curves(batch=(point(16, 8.0, settings=settings).model_copy(update={"mode": "swift"}),)))
+    later = output_error(0.01, error.settings)
+    started().receive({"reading": later.model_dump(mode="json"), "mode": "swift"})
+    assert ledger.records["swift"].readings[OUTPUT_ERROR.key].measured != kept
+
+
 def output_error(value: float, conditions: dict[str, Any]) -> Reading:
     return Reading(quantity=OUTPUT_ERROR, samples=(value,), settings=conditions, detail={"limit": 0.1})
 
@@ -447,6 +528,22 @@ def test_the_output_error_at_a_batch_stays_with_its_points(change: dict[str, Any
     assert found == ([0.5, 0.5, 0.5, 0.7] if kept else [0.01, None, 0.5, 0.7])
 
 
+@pytest.mark.parametrize("status", ["ok", "unsupported"])
+def test_another_version_of_an_engine_is_checked_again_in_a_run_of_curves_alone(status: str, tmp_path: Path) -> None:
+    known = {"swift": Engine("swift", "Swift", lambda network, _, **__: network)}
+    request = of_curves(tmp_path, batches=(1, 2), modes=("swift",), engines=known)
+    ledger = Ledger(own(), request)
+    checks = []
+    for version in (conditions_of("swift", known), {"engine": {"swift": "0"}}):
+        error = output_error(0.01, version)
+        if status == "unsupported":
+            error = error.model_copy(update={"samples": (), "status": status, "reason": "no float64"})
+        mode = ledger.record.model_copy(update={"mode": "swift", "readings": {OUTPUT_ERROR.key: error}})
+        ledger.records["swift"] = mode
+        checks.append([job.modes for job in experiment.plan(request, {"small": ledger}) if not job.curve])
+    assert checks == [[], [("swift",)]]
+
+
 def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Path) -> None:
     """Also one that could not be measured; those of other conditions are replaced."""
     request = of_curves(tmp_path, batches=(1, 2), modes=("bf16",))
@@ -467,6 +564,34 @@ def test_the_largest_output_error_of_all_points_is_that_of_the_mode(tmp_path: Pa
     failed = error(0.0, "2").model_copy(update={"samples": (), "status": "failed", "reason": "the outputs contain NaN"})
     assert [stored(each).status for each in (failed, error(0.3, "2"), error(0.3, "3"))] == ["failed", "failed", "ok"]
     assert measurement.remaining == job, "a point is missing until it is sent"
+
+
+@pytest.mark.parametrize("settings", [{}, {"engine": {"swift": "1"}}], ids=["the worker crashed", "the check failed"])
+def test_a_point_with_a_wrong_output_is_kept_where_one_image_was_not_checked(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """One image is checked again by the next run, and the point is not."""
+    ledger = Ledger(own(), of_curves(tmp_path, batches=(1, 2), modes=("bf16",)))
+    [*_, job] = experiment.plan(ledger.request, {"small": ledger})
+    (lost,) = absent([OUTPUT_ERROR], "failed", "the device is busy")
+    lost = lost.model_copy(update={"settings": settings, "detail": {CHECK_FAILED: True} if settings else {}})
+    ledger.records["bf16"] = ledger.record.model_copy(update={"mode": "bf16", "readings": {OUTPUT_ERROR.key: lost}})
+    measurement = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    found = []
+    for value, reason in ((0.01, None), (0.5, "above its limit"), (0.02, None)):
+        error = output_error(value, {"engine": {"swift": "1"}}).model_copy(update={"reason": reason})
+        measurement.receive({"output_error": error.model_dump(mode="json")})
+        found.append(ledger.records["bf16"].readings[OUTPUT_ERROR.key].value)
+    assert found == [None, 0.5, 0.5]
+
+
+def test_a_failed_check_of_one_image_does_not_replace_the_output_error_of_a_point() -> None:
+    conditions = {"engine": {"swift": "1"}}
+    (lost,) = absent([OUTPUT_ERROR], "failed", "the device is busy")
+    lost, before = lost.model_copy(update={"settings": conditions}), output_error(0.5, conditions)
+    assert output_errors.is_larger(lost, before)
+    assert not output_errors.is_larger(lost.model_copy(update={"detail": {CHECK_FAILED: True}}), before)
 
 
 def test_preparation_and_checks_of_a_curve_are_no_part_of_what_is_measured(

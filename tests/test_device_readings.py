@@ -20,6 +20,7 @@ from reporter.model import ComparedRecord, Engine, Quantity, Reading, Record, St
 from reporter.model.device_readings import DEVICES, of_device, on_devices, with_device
 from reporter.model.modes import ONCE, OUTPUT_ERROR, PREPARE, output_decision, output_verdict
 from reporter.model.records import EAGER
+from reporter.registry.execution_modes import conditions_of
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.modes import mode_words
@@ -216,7 +217,8 @@ def test_outputs_of_a_curve_are_checked_where_only_another_device_does_not_have_
     made = ledger(tmp_path, "swift", engines={"swift": swift})
     assert made.records["swift"].readings[OUTPUT_ERROR.key].reason == "Swift runs on cpu"
     assert experiment._needs(made, METRICS["best_throughput_cpu"], 0, "swift")
-    keep(made, "cpu", lost(status="unsupported", reason=NO_FLOAT64), "swift")
+    refused = lost(status="unsupported", reason=NO_FLOAT64)
+    keep(made, "cpu", refused.model_copy(update={"settings": conditions_of("swift", {"swift": swift})}), "swift")
     assert not experiment._needs(made, METRICS["best_throughput_cpu"], 0, "swift")
 
 

@@ -30,7 +30,7 @@ from reporter.engines._failures import step
 from reporter.engines._onnx_file import batches
 from reporter.host import machine
 from reporter.model import Engine, extensions
-from reporter.model.attempts import attempt
+from reporter.model.attempts import attempt, one_line
 from reporter.model.modes import parse
 from reporter.model.readings import UnsupportedError
 from reporter.registry import execution_modes
@@ -244,6 +244,35 @@ def test_a_step_that_runs_out_of_memory_is_not_unsupported() -> None:
 
     with pytest.raises(MemoryError, match=r"^the first call failed: RuntimeException: 6 : .+Failed to allocate memory"):
         step("the first call", run)
+
+
+@pytest.mark.parametrize(
+    ("check", "cause", "expected"),
+    [
+        ("Exception from src/core/src/runtime/allocator.cpp:79:", "std::bad_alloc", MemoryError),
+        ("Check 'ptr' failed at src/cpu_memory.cpp:257:", "Failed to allocate 51380224 bytes of memory", MemoryError),
+        ("Check 'all(a, b)' failed at src/core/node.cpp:9:", "the shapes differ:\n2 and 3", UnsupportedError),
+        ("", "Resource temporarily unavailable", UnsupportedError),
+    ],
+)
+def test_the_reason_of_openvino_is_the_cause_and_not_where_it_was_raised(
+    check: str, cause: str, expected: type[Exception]
+) -> None:
+    """The first two messages, and the last one, are those of OpenVINO 2026.4 under a limit of the memory."""
+    raised_at = (
+        "Exception from src/inference/src/cpp/core.cpp:132:\nException from src/inference/src/dev/plugin.cpp:59:"
+    )
+
+    def run() -> None:
+        raise RuntimeError(f"{raised_at}\n{check}\n{cause}\n\n\n")
+
+    with pytest.raises(expected) as raised:
+        step("compilation", run)
+    assert str(raised.value) == f"compilation failed: RuntimeError: {cause}".replace("\n", " ")
+
+
+def test_an_error_of_openvino_without_a_cause_has_where_it_was_raised() -> None:
+    assert one_line("Exception from a.cpp:1:\nException from b.cpp:2:\n\n") == "Exception from b.cpp:2:"
 
 
 @pytest.mark.slow

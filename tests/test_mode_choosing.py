@@ -141,12 +141,31 @@ def test_an_output_error_that_no_run_measured_needs_modes(tmp_path: Path) -> Non
     """It is no metric; whatever else can be limited and was not measured is one by its key."""
     record_files.save_all(tmp_path, eager())
     done = call("choose", tmp_path, "--max-output-error", "1%")
-    assert "no value is measured: measure with --modes default\n" in done.stdout
+    eager_too = "(the output of eager is checked with that of any other mode)"
+    assert f"no value is measured: measure with --modes default {eager_too}\n" in done.stdout
     assert "--metrics" not in done.stdout
+    assert call("choose", tmp_path, "--max-output-error", "1%", "--modes", "eager").stdout == done.stdout
+    assert "the output of eager" not in call("choose", tmp_path, "--max-latency-xpu", "5ms").stdout
     assert measured_with([OUTPUT_ERROR.key, "macs"]) == ["--metrics macs", "--modes default"]
     for key in CRITERIA:
         (option,) = measured_with([key])
         assert choose_metrics(tuple(option.removeprefix("--metrics ").split(",")))
+
+
+def test_a_value_that_named_modes_lack_is_measured_in_them(tmp_path: Path) -> None:
+    modes = [mode_samples.mode(each, name, 0.5) for each in eager() for name in ("openvino", "bf16")]
+    record_files.save_all(tmp_path, [*eager(), *modes])
+
+    def advice(*options: object) -> str:
+        done = call("choose", tmp_path, *options)
+        (line,) = [each for each in done.stdout.splitlines() if "measure with" in each]
+        return line.partition("measure with ")[2]
+
+    xpu = ("--max-latency-xpu", "5ms")
+    assert advice(*xpu, "--modes", "openvino,bf16") == "--metrics latency_xpu --modes bf16,openvino"
+    assert advice(*xpu) == advice(*xpu, "--modes", "eager") == "--metrics latency_xpu", "eager needs no --modes"
+    assert measured_with([OUTPUT_ERROR.key], ["eager", "openvino"]) == ["--modes openvino"]
+    assert measured_with(["macs"], ["openvino"]) == ["--metrics macs"], "it is that of eager"
 
 
 def test_a_limit_that_eager_exceeds_calls_no_mode_wrong(tmp_path: Path) -> None:

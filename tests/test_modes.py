@@ -56,7 +56,7 @@ from reporter.run.measurement import Measurement
 from reporter.run.paired import reference_run
 from reporter.run.request import Outcome, Request
 from reporter.store import record_files
-from reporter.worker import references
+from reporter.worker import entry, references
 from reporter.worker.latency import rotation
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
@@ -1261,6 +1261,27 @@ def test_where_eager_has_no_training_step_the_modes_have_its_reason(
         for mode in modes:
             reading = found[mode, "train_step_cpu"]
             assert (reading.status, reading.reason) == ("oom", "it does not fit")
+
+
+def test_a_network_of_one_size_has_no_training_step_in_any_mode(tmp_path: Path) -> None:
+    """As in eager, it is unsupported: that is no failure of a run over all architectures."""
+
+    def fixed(classes: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 30 * 30, classes))
+
+    measured = subject(own(fixed, classes=10), seconds=0.01)
+    (alone,) = entry.measure(METRICS["train_step_cpu"], measured)
+    job = Job(
+        architecture="small", metrics=("latency_cpu", "train_step_cpu"), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=(CHANNELS_LAST, "bf16"), cache=str(tmp_path),
+    )  # fmt: skip
+    found = sent(job, measured)
+    for mode in job.modes:
+        assert found[mode, "latency_cpu"].measured
+        for key in ("train_step_cpu", "speedup_train_step_cpu"):
+            reading = found[mode, key]
+            assert (reading.status, reading.reason) == ("unsupported", alone.reason)
+    assert str(alone.reason).startswith("takes images of 32 pixels, not the ")
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

@@ -25,7 +25,7 @@ from reporter.report.choosing.limits import (
     Candidate,
     LimitedValue,
     choose,
-    measured_with,
+    how_to_measure,
     ordered,
     unreliable,
     within,
@@ -38,6 +38,8 @@ from reporter.report.published.accuracy_marks import evaluated_size, other_size
 from reporter.store import record_files
 
 ORDER = "published single-crop ImageNet top-1 of the weights, else the paper's own (*), then networks without either"
+PARTS = ("fits", "undecided", "unknown", "out")
+"""The keys of the pairs in the output."""
 NAMED = 3
 """Networks in one mode other than eager that are named; more are counted."""
 LISTED = 60
@@ -126,7 +128,7 @@ def _sort_key(sort: str) -> str:
 
 def in_words(found: Mapping[str, Any]) -> str:
     """The same for people: a line per pair that fits, then the others."""
-    parts = [found[part] for part in ("fits", "undecided", "unknown", "out")]
+    parts = [found[part] for part in PARTS]
     fits, undecided, unknown, out = parts
     count = sum(map(len, parts))
     modes = any(row["mode"] != EAGER for part in parts for row in part)
@@ -161,8 +163,8 @@ def _advice(found: Mapping[str, Any]) -> list[str]:
     one, each = ([f"- {row['option']}: {_name(row)}" for row in found[part]] for part in ("relaxed", "strictest"))
     why = "one does if a single limit is relaxed" if one else "relaxing one limit is not enough; the best of each"
     lines = ["", f"no pair fits; {why}:", *(one or each)] if one or len(each) > 1 else []
-    options = measured_with(found["unmeasured"])
-    return [*lines, *(["", f"no value is measured: measure with {' '.join(options)}"] if options else [])]
+    options = how_to_measure(found["unmeasured"], {row["mode"] for part in PARTS for row in found[part]})
+    return [*lines, *(["", f"no value is measured: measure with {options}"] if options else [])]
 
 
 def _outside(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -199,7 +201,8 @@ def _unknown(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Why a limited value is missing: a line for each reason."""
     reasons: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        reasons.setdefault(_why(row["reasons"]), []).append(row)
+        why = "; ".join(f"{key}: {reason}" for key, reason in row["reasons"].items())
+        reasons.setdefault(why, []).append(row)
     return (f"{', '.join(_by_mode(group))}: {why}" for why, group in reasons.items())
 
 
@@ -286,10 +289,6 @@ def _above(row: Mapping[str, Any], key: str) -> str:
 def _value(key: str, figure: Mapping[str, Any] | None) -> str:
     """The key and its value."""
     return "" if figure is None else f"{key} {value_text(key, figure)}"
-
-
-def _why(reasons: Mapping[str, str]) -> str:
-    return "; ".join(f"{key}: {reason}" for key, reason in reasons.items())
 
 
 def _columns(rows: Iterable[Sequence[str]]) -> list[str]:

@@ -14,16 +14,23 @@ Result = TypeVar("Result")
 LACKING = re.compile(
     r"out[ _]of[ _]((host|device|gpu)[ _])?memory|outofmemory|ALLOC(ATION)?_FAILED|MemoryAllocation"
     r"|can't allocate memory|not enough memory|miopenStatusAllocFailed|bad_alloc|bad allocation"
-    r"|failed to allocate (memory|output tensor|\d+ bytes)|memory allocation failed",
+    r"|failed to allocate (memory|output tensor|\d+ bytes)|memory allocation failed"
+    r"|could not allocate memory|cannot allocate memory(?! for| in static)",
     re.IGNORECASE,
 )
-"""How torch's CPU allocator, CUDA, HIP, XPU, MPS, their libraries and ONNX Runtime report that memory ran out."""
+"""How torch's CPU allocator, CUDA, HIP, XPU, MPS, their libraries and the engines report that memory ran out.
+
+"Could not allocate memory" is the message of pugixml, with which OpenVINO reads its files; "Cannot allocate memory" is
+that of ENOMEM. It has another meaning in "… for type" (OpenVINO) and "… in static TLS block" (the dynamic linker).
+"""
 ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])?|[\x00-\x08\x0e-\x1a\x7f-\x9f]"
 )
 """ANSI escape sequences (colors, cursor movements, window titles), and control characters that end no line."""
 LONGEST_REASON = 300
 """Characters of a reason; the error of CUDA's allocator has 579, half of them advice."""
+RAISED_AT = re.compile(r"(Exception from|Check '.*' failed at) \S+:\d+:")
+"""A line of an error of OpenVINO with a place in its source code; the cause follows on a line of its own."""
 TRACEBACK = re.compile(r"^Traceback ", re.MULTILINE)
 """Python's, or that of TorchScript."""
 
@@ -92,11 +99,12 @@ def one_line(text: str, most: int = LONGEST_REASON) -> str:
     """The line of an error message that names the cause, without escape sequences and control characters.
 
     That is the first line, or the last one where a traceback comes between; a first line that ends with a colon goes
-    with the next.
+    with the next. Lines with a place in the source code of OpenVINO are left out.
     """
     lines = [line for each in ESCAPES.sub("", text).splitlines() if (line := legible(" ".join(each.split())))]
     if not lines:
         return "no message"
+    lines = [line for line in lines if not RAISED_AT.fullmatch(line)] or lines[-1:]
     if TRACEBACK.search(text):
         return lines[-1][:most]
     return (" ".join(lines[:2]) if lines[0].endswith(":") else lines[0])[:most]

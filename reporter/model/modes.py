@@ -62,6 +62,8 @@ FIRST_CALL = Quantity(
 )
 TIMED = "timed"
 """In the detail of an output error without a value that is kept in a later record: the mode had times on the device."""
+CHECK_FAILED = "check_failed"
+"""In the detail of an output error that is missing because the check failed, and not the outputs: it is repeated."""
 ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)
 """What is measured once per mode and kind of device, in its first round; see model/device_readings.py."""
 

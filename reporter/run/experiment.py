@@ -12,6 +12,7 @@ from reporter.model import Metric
 from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import accelerator_in
 from reporter.model.modes import OUTPUT_ERROR, alternation, parse
+from reporter.model.readings import same_conditions
 from reporter.run import (
     budget,
     curve_plan,
@@ -21,6 +22,7 @@ from reporter.run import (
     mode_plan,
     node_engines,
     node_environments,
+    output_errors,
 )
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
@@ -187,7 +189,9 @@ def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
         return ledger.needs(metric, number, mode) or _lacks_alternation(ledger, metric, mode)
     error = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
     found = of_device(error, metric.device) if error and was_tried(error) else None
-    return not number and (ledger.request.fresh or found is None or found.status not in CHECKED)
+    if number or ledger.request.fresh or found is None or found.status not in CHECKED:
+        return not number
+    return not same_conditions(found.settings, output_errors.conditions(ledger, mode))
 
 
 def _lacks_alternation(ledger: Ledger, metric: Metric, mode: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reporter.model import Reading
 from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import device_type
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR
 from reporter.model.readings import same_conditions
 from reporter.registry.execution_modes import conditions_of
 from reporter.run.ledger import Ledger
@@ -24,8 +26,27 @@ def stored(ledger: Ledger, mode: str, device: str) -> Reading | None:
 
 
 def is_larger(now: Reading, before: Reading) -> bool:
-    """Whether an output error takes the place of another one: it is larger, or its outputs cannot be compared."""
-    return before.measured and (now.samples > before.samples if now.measured else now.status == "failed")
+    """Whether an output error takes the place of another one: it is larger, or its outputs cannot be compared.
+
+    Of one whose check is repeated, any that is above its limit does, as it may be that of a point of a curve.
+    """
+    if not before.measured:
+        return is_repeated(before) and now.reason is not None
+    return now.samples > before.samples if now.measured else now.status == "failed" and not is_repeated(now)
+
+
+def is_repeated(error: Reading) -> bool:
+    """Whether an output error is missing for another reason than its outputs, so that they are checked again.
+
+    It has no settings where the worker ended; what a worker sends of an engine has the version of the engine.
+    """
+    return error.status == "oom" or (not error.measured and (CHECK_FAILED in error.detail or not error.settings))
+
+
+def conditions(ledger: Ledger, mode: str) -> dict[str, Any]:
+    """What the output error of a mode depends on at present."""
+    own = ledger.request.conditions_of(ledger.record.architecture).of_mode()
+    return own | conditions_of(mode, ledger.request.engines)
 
 
 def of_curve(ledger: Ledger, mode: str, device: str) -> Reading | None:
@@ -33,16 +54,14 @@ def of_curve(ledger: Ledger, mode: str, device: str) -> Reading | None:
 
     These points are not measured again, so that what the engine prepared for their batches is not checked again.
     """
-    conditions = ledger.request.conditions_of(ledger.record.architecture).of_mode()
-    conditions |= conditions_of(mode, ledger.request.engines)
-    found = stored(ledger, mode, device)
-    if "engine" not in conditions or not found or found.status not in COMPARED:
+    now, found = conditions(ledger, mode), stored(ledger, mode, device)
+    if "engine" not in now or not found or found.status not in COMPARED or is_repeated(found):
         return None
     place = mode, device_type(device)
     has_points = any(
         point.measured
         and (point.mode, point.device) == place
-        and all(point.settings.get(key) == value for key, value in conditions.items())
+        and all(point.settings.get(key) == value for key, value in now.items())
         for point in ledger.record.curves.batch
     )
-    return found if has_points and same_conditions(found.settings, conditions) else None
+    return found if has_points and same_conditions(found.settings, now) else None

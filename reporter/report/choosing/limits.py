@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from reporter.model import WITHIN, Reading, Record, ReporterError, Status
 from reporter.model.devices import ACCELERATORS, DEVICE_TYPES
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.modes import DEFAULT, OUTPUT_ERROR
+from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.comparison import Accuracy, Comparison, accuracy
 
@@ -125,12 +126,26 @@ def option(key: str) -> str:
     return f"--{'min' if key in FLOORS else 'max'}-{key.removeprefix('imagenet_').replace('_', '-')}"
 
 
-def measured_with(keys: Iterable[str]) -> list[str]:
-    """The options of a run that measures these criteria; the output error is no metric, but part of each mode."""
-    listed = list(keys)
+def measured_with(keys: Iterable[str], modes: Iterable[str] = (EAGER,)) -> list[str]:
+    """The options of a run that measures these criteria for pairs in these modes.
+
+    The output error is no metric, but part of each mode; that of eager is measured with any mode. Of times, eager's are
+    measured without `--modes`; other criteria are those of eager.
+    """
+    listed, found = list(keys), set(modes)
     parts = [part for key in listed for part in CRITERIA.get(key, ())]
     metrics = [f"--metrics {','.join(parts)}"] if parts else []
-    return [*metrics, "--modes default"] if OUTPUT_ERROR.key in listed else metrics
+    in_modes = OUTPUT_ERROR.key in listed or (EAGER not in found and not set(TIMED).isdisjoint(listed))
+    named = ",".join(sorted(found - {EAGER})) or DEFAULT
+    return [*metrics, f"--modes {named}"] if in_modes else metrics
+
+
+def how_to_measure(keys: Iterable[str], modes: Iterable[str]) -> str:
+    """The same options as a text, which says why they name modes where only eager is asked for; empty if none."""
+    listed, found = list(keys), set(modes)
+    of_eager = OUTPUT_ERROR.key in listed and found == {EAGER}
+    note = ["(the output of eager is checked with that of any other mode)"] if of_eager else []
+    return " ".join([*measured_with(listed, found), *note])
 
 
 def ordered(networks: Iterable[Candidate], key: str) -> list[Candidate]:

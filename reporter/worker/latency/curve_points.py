@@ -19,7 +19,7 @@ from reporter.model.attempts import attempt
 from reporter.model.devices import device_type
 from reporter.model.fields import CURVES_SHARE
 from reporter.model.image_sizes import image_size
-from reporter.model.modes import parse
+from reporter.model.modes import CHECK_FAILED, parse
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import AXES, LARGEST_BATCH, Axis, CurvePoint, is_saturated
 from reporter.registry.execution_modes import conditions_of, engines
@@ -137,12 +137,15 @@ class CurveTiming:
     def _check(self, variant: Variant, point: CurvePoint) -> None:
         """Reports the output error of what an engine prepared for a batch, unless it cannot be checked.
 
+        ReporterError where the check fails, so that the point is measured and checked again.
         Images of another size would need a float64 run of their own. The modes of torch run the same module in all
         points, which is checked where the modes are timed.
         """
         mode = parse(self.asked.mode, engines())
         if self.checks and mode.engine and point.image == self.subject.size:
             error = self.checks.batch_error(variant, mode, point.batch)
+            if error and CHECK_FAILED in error.detail:
+                raise ReporterError(f"its outputs could not be checked: {error.reason}")
             if error and error.status in CHECKED:
                 self.report(error)
 

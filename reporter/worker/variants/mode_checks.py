@@ -9,9 +9,9 @@ from functools import partial
 from time import perf_counter
 from typing import Literal
 
-from reporter.model import Reading, Verdict, absent
-from reporter.model.attempts import attempt
-from reporter.model.modes import FIRST_CALL, OUTPUT_ERROR, PREPARE, Mode
+from reporter.model import Reading, ReporterError, UnsupportedError, Verdict, absent
+from reporter.model.attempts import attempt, first_line
+from reporter.model.modes import CHECK_FAILED, FIRST_CALL, OUTPUT_ERROR, PREPARE, Mode
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_readings import once_timed
 from reporter.worker.variants.mode_variants import Variant, eager
@@ -50,9 +50,14 @@ class ModeChecks:
             attempt(self.preparation.calibrate)
 
     def checked(self, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
-        """The output error of a variant that takes so many images."""
+        """The output error of a variant that takes so many images, or why its outputs cannot be compared."""
         with self.counting("checking"):
-            return self.preparation.checked(variant, mode, batch)
+            try:
+                return self.preparation.checked(variant, mode, batch)
+            except UnsupportedError:
+                raise
+            except ReporterError as error:
+                return next(absent([OUTPUT_ERROR], "failed", first_line(error)))
 
     def take(self, threads: int, batch: int) -> Mapping[str, Variant]:
         """What is prepared for a setting; nothing else is kept in memory."""
@@ -77,8 +82,7 @@ class ModeChecks:
         found, verdict = attempt(partial(self.checked, variant, mode, batch))
         if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch):
             return None
-        (error,) = [found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
-        return error
+        return found or _unchecked(verdict)
 
     def _depends_on_batch(self, mode: Mode, batch: int) -> bool:
         """Whether eager's scores change with the rest of the batch by more than the precision of a mode explains."""
@@ -111,4 +115,10 @@ class ModeChecks:
             found, verdict = None, self.eager
         else:
             found, verdict = attempt(partial(self.checked, variant, mode))
-        yield from [found] if found else absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
+        yield found or _unchecked(verdict)
+
+
+def _unchecked(verdict: Verdict) -> Reading:
+    """The output error that is missing because the check failed or is not supported."""
+    (error,) = absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
+    return error.model_copy(update={"detail": {CHECK_FAILED: True}}) if verdict.status == "failed" else error

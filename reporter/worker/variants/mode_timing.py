@@ -27,7 +27,7 @@ from reporter.worker.variants.mode_checks import ModeChecks
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
 from reporter.worker.variants.mode_readings import alternated_over_alone, lost, noted, of_device, pair, settings_of
-from reporter.worker.variants.mode_training import ModeTraining, computing
+from reporter.worker.variants.mode_training import ModeTraining, computing, without_eager
 from reporter.worker.variants.mode_variants import Variant, eager
 
 Send = Callable[[dict[str, Any]], None]
@@ -173,7 +173,8 @@ class ModeTiming:
                     if step is not None:
                         found[name] = step
         if EAGER not in found:
-            self.lost |= {name: self.lost[EAGER] for name in self.modes if name not in self.lost}
+            reasons = {name: self.lost.get(name, self.lost[EAGER]) for name in self.modes}
+            self.lost |= {name: without_eager(self.subject, each) for name, each in reasons.items()}
         return found if EAGER in found else {}
 
     def _pairs(

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reporter.model import ReporterError, UnsupportedError
+from reporter.model import ReporterError, UnsupportedError, Verdict
 from reporter.model.modes import Mode
 from reporter.registry.execution_modes import engines
 from reporter.worker.input_format import form
@@ -84,3 +84,9 @@ def obstacle(mode: Mode) -> str:
     if mode.precision == "fp16":
         return "weights in fp16 take no updates as small as those of AdamW; amp trains with weights in fp32"
     return ""
+
+
+def without_eager(subject: Subject, verdict: Verdict) -> Verdict:
+    """Why a mode cannot train where eager cannot: a failure, unless the network takes images of another size only."""
+    reason = subject.one_size() if verdict.status == "failed" else None
+    return Verdict("unsupported", reason) if reason else verdict
