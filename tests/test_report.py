@@ -18,6 +18,7 @@ from commands import drawing_every
 from reporter.model import Chart, Record, ReporterError
 from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries, sections
+from reporter.report.choosing.choice import choice
 from reporter.report.comparison import Comparison, accuracy, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
@@ -74,6 +75,28 @@ def test_a_second_machine_changes_no_rank_and_wins_nothing_of_the_first() -> Non
             assert ranks(both, machine, key) == ranks(alone, machine, key)
             best = [record.architecture for record in both.of(machine) if both.is_best(record, key)]
             assert best == [record.architecture for record in alone.records if alone.is_best(record, key)]
+
+
+def test_times_of_one_machine_are_named_after_it() -> None:
+    """In the key findings and in the table of a choice: other tables have a column of machines."""
+    lecture, old = samples.lecture(), [samples.record(row, machine="old", slower=2) for row in samples.ROWS]
+    early = [record.model_copy(update={"started": "2025-01-01T00:00:00+00:00"}) for record in old]
+    both, message = compare([*lecture, *early]), "Times are those of quiet, the machine that was measured last."
+    chosen = choice(both, ENGLISH)
+    assert sections.found(both, ENGLISH).blocks[0] == sections.Text(message)
+    assert chosen
+    assert message in chosen.table.notes
+    assert "Times are those of" not in str(sections.found(compare(lecture), ENGLISH))
+
+
+def test_a_pair_of_another_machine_has_no_time_in_the_key_findings() -> None:
+    """The key findings name the machine that their times are of."""
+    old = [samples.record(row, machine="old", slower=2) for row in samples.ROWS]
+    early = [record.model_copy(update={"started": "2025-01-01T00:00:00+00:00"}) for record in old]
+    newest = [record for record in samples.lecture() if record.architecture != "se_resnet50"]
+    (sentence,) = (each for each in findings(compare([*newest, *early]), ENGLISH) if "Squeeze-and-excitation" in each)
+    assert "MACs" in sentence
+    assert "time" not in sentence
 
 
 def test_different_weights_have_no_common_best() -> None:
