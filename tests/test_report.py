@@ -15,7 +15,7 @@ import pytest
 import samples
 from commands import drawing_every
 
-from reporter.model import Chart, Record, ReporterError
+from reporter.model import Chart, Reading, Record, ReporterError
 from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries, sections
 from reporter.report.choosing.choice import choice
@@ -87,6 +87,19 @@ def test_times_of_one_machine_are_named_after_it() -> None:
     assert chosen
     assert message in chosen.table.notes
     assert "Times are those of" not in str(sections.found(compare(lecture), ENGLISH))
+
+
+def test_a_failure_of_all_networks_of_a_machine_is_one_name() -> None:
+    """With one of another machine beside them; on that alone all are named."""
+    rows = samples.ROWS[:4]
+    lacking = Reading(quantity=samples.QUANTITIES["latency_cuda"], status="unsupported", reason="no GPU")
+    records = [*(samples.record(row) for row in rows), *(samples.record(row, machine="old") for row in rows)]
+    for record in records[:5]:
+        record.readings["latency_cuda"] = lacking
+    items = failures.failed(compare(records), [], ENGLISH).blocks[0]
+    assert isinstance(items, sections.Items)
+    (line,) = (each for each in items.items if each.endswith("no GPU"))
+    assert line.startswith(f"all networks (quiet), {rows[0][0]} (old): Latency, GPU: ")
 
 
 def test_a_pair_of_another_machine_has_no_time_in_the_key_findings() -> None:
