@@ -20,6 +20,7 @@ from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries, sections
 from reporter.report.choosing.choice import choice
 from reporter.report.comparison import Comparison, accuracy, compare
+from reporter.report.findings import noise_reasons
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.output import csv_tables, formats, latex, markdown
@@ -87,6 +88,16 @@ def test_times_of_one_machine_are_named_after_it() -> None:
     assert chosen
     assert message in chosen.table.notes
     assert "Times are those of" not in str(sections.found(compare(lecture), ENGLISH))
+
+
+def test_the_causes_of_noise_are_those_of_the_newest_machine() -> None:
+    """Other programs beside an earlier machine have no part in the times of the key findings."""
+    old = samples.record(samples.ROWS[0], machine="old").model_copy(update={"started": "2025-01-01T00:00:00+00:00"})
+    alone = noise_reasons.causes(compare(samples.lecture()), ENGLISH)
+    noisy = samples.reading("latency_cpu", 0.1, status="noisy", reason="noise", background_load=0.3)
+    old.readings["latency_cpu"] = noisy
+    assert noise_reasons.causes(compare([old]), ENGLISH) != alone
+    assert noise_reasons.causes(compare([*samples.lecture(), old]), ENGLISH) == alone
 
 
 def test_a_failure_of_all_networks_of_a_machine_is_one_name() -> None:
