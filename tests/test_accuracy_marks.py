@@ -178,6 +178,16 @@ def test_the_accuracies_of_papers_are_beside_those_of_weights(comparison: Compar
         assert (cell.text, cell.value) == (figure, None)
 
 
+def test_the_accuracies_of_papers_have_their_digits_in_records_too() -> None:
+    """Records have the figures as numbers: 21.1 for an error of 21.10 %."""
+    lecture = samples.lecture()
+    measured = [each.model_copy(update={"published": facts.published(each.architecture)}) for each in lecture]
+    found, expected = (published_accuracy.make(compare(records), ENGLISH) for records in (measured, lecture))
+    assert found
+    assert found == expected
+    assert "78.90" in str(found.rows)
+
+
 def test_the_note_on_recipes_has_the_figures_of_the_tables(comparison: Comparison) -> None:
     """Those of torchvision's two weights of one architecture."""
     models = pytest.importorskip("torchvision.models")

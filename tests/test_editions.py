@@ -241,6 +241,16 @@ def test_the_heading_names_every_machine() -> None:
     assert several.endswith(" · Another processor, 2 потока процессора, 2 × Tesla T4, NVIDIA H100 80GB HBM3")
 
 
+def test_machines_that_are_described_alike_have_their_names() -> None:
+    """Those of a cloud have one model name whatever their instructions are."""
+    records = [samples.record(samples.ROWS[0], machine=name) for name in ("quiet", "old")]
+    alike = [each.model_copy(update={"machine_facts": {"processor": "AMD EPYC", "threads": 2}}) for each in records]
+    text = heading(compare(alike), presentation(None, {}), language("en")).measured
+    assert text.count("AMD EPYC, 2 CPU threads (") == 2
+    assert sorted(re.findall(r"\((\w+)\)", text)) == ["old", "quiet"]
+    assert "(" not in heading_on("en")
+
+
 @pytest.mark.parametrize("gpus", ["H100", 7, None, [7, None, {"name": "H100"}]])
 def test_gpus_of_another_kind_in_an_edited_record_are_left_out(gpus: object) -> None:
     assert heading_on("en", gpus=gpus).endswith(" · Another processor, 2 CPU threads")

@@ -386,6 +386,14 @@ def in_onednn_format(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return LINEAR(images.to_mkldnn(), weight.to_mkldnn(), bias.to_mkldnn()).to_dense()
 
 
+def convolved_in_onednn_format(images: Tensor, weight: Tensor, bias: Tensor, *settings: Any) -> Tensor:
+    """A convolution whose tensors are in that format, which calls the operator of oneDNN itself."""
+    stride, padding, *others = settings
+    given = (each.to_mkldnn() for each in (images, weight, bias))
+    found: Tensor = torch.mkldnn_convolution(*given, padding, stride, *others)
+    return found.to_dense()
+
+
 def in_mkl(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """A linear layer of a compiled model, whose weight MKL has packed."""
     packed = torch.ops.mkl._mkl_reorder_linear_weight(weight, len(images))
@@ -394,13 +402,14 @@ def in_mkl(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 CONVOLUTION, LINEAR = nn.functional.conv2d, nn.functional.linear
+CONVOLVED = (in_channels_last, without_onednn, convolved_in_onednn_format)
 NEEDS_MKL = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="torch is built without MKL")
 
 
 @pytest.mark.parametrize(
     ("path", "layer"),
     [
-        *((path, layer) for path in (in_channels_last, without_onednn) for layer in ("plain", "grouped")),
+        *((path, layer) for path in CONVOLVED for layer in ("plain", "grouped")),
         (in_onednn, "head"),
         (in_onednn_format, "head"),
         pytest.param(in_mkl, "head", marks=NEEDS_MKL),
@@ -423,6 +432,25 @@ def test_a_torch_that_sends_one_layer_down_another_path_is_found_by_name(
     assert all(swap.base != swap.new for swap in swaps)
     assert compared == len(rows)
     assert sum(row.macs for row in found) == sum(row.macs for row in rows)
+
+
+class CallsOnednn(nn.Module):
+    """A convolution that calls the operator of oneDNN itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(12, 1, 3, 3))
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = torch.mkldnn_convolution(images, self.weight, None, (1, 1), (2, 2), (1, 1), 3)
+        return found.mean((2, 3))
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch is built without oneDNN")
+def test_a_convolution_by_the_operator_of_onednn_is_counted() -> None:
+    """12 filters in 3 groups, of 1 x 3 x 3, at 16 x 16 places."""
+    found = count(CallsOnednn().eval(), IMAGES)
+    assert (found.macs, found.activations, found.depth) == (12 * 9 * 16 * 16, 12 * 16 * 16, 1)
 
 
 @pytest.mark.skipif(not torch.backends.cpu.get_cpu_capability().startswith("AVX"), reason="has no larger set")

@@ -15,10 +15,12 @@ import pytest
 import samples
 from commands import drawing_every
 
-from reporter.model import Chart, Record, ReporterError
+from reporter.model import Chart, Reading, Record, ReporterError
 from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries, sections
+from reporter.report.choosing.choice import choice
 from reporter.report.comparison import Comparison, accuracy, compare
+from reporter.report.findings import noise_reasons
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.output import csv_tables, formats, latex, markdown
@@ -74,6 +76,51 @@ def test_a_second_machine_changes_no_rank_and_wins_nothing_of_the_first() -> Non
             assert ranks(both, machine, key) == ranks(alone, machine, key)
             best = [record.architecture for record in both.of(machine) if both.is_best(record, key)]
             assert best == [record.architecture for record in alone.records if alone.is_best(record, key)]
+
+
+def test_times_of_one_machine_are_named_after_it() -> None:
+    """In the key findings and in the table of a choice: other tables have a column of machines."""
+    lecture, old = samples.lecture(), [samples.record(row, machine="old", slower=2) for row in samples.ROWS]
+    early = [record.model_copy(update={"started": "2025-01-01T00:00:00+00:00"}) for record in old]
+    both, message = compare([*lecture, *early]), "Times are those of quiet, the machine that was measured last."
+    chosen = choice(both, ENGLISH)
+    assert sections.found(both, ENGLISH).blocks[0] == sections.Text(message)
+    assert chosen
+    assert message in chosen.table.notes
+    assert "Times are those of" not in str(sections.found(compare(lecture), ENGLISH))
+
+
+def test_the_causes_of_noise_are_those_of_the_newest_machine() -> None:
+    """Other programs beside an earlier machine have no part in the times of the key findings."""
+    old = samples.record(samples.ROWS[0], machine="old").model_copy(update={"started": "2025-01-01T00:00:00+00:00"})
+    alone = noise_reasons.causes(compare(samples.lecture()), ENGLISH)
+    noisy = samples.reading("latency_cpu", 0.1, status="noisy", reason="noise", background_load=0.3)
+    old.readings["latency_cpu"] = noisy
+    assert noise_reasons.causes(compare([old]), ENGLISH) != alone
+    assert noise_reasons.causes(compare([*samples.lecture(), old]), ENGLISH) == alone
+
+
+def test_a_failure_of_all_networks_of_a_machine_is_one_name() -> None:
+    """With one of another machine beside them; on that alone all are named."""
+    rows = samples.ROWS[:4]
+    lacking = Reading(quantity=samples.QUANTITIES["latency_cuda"], status="unsupported", reason="no GPU")
+    records = [*(samples.record(row) for row in rows), *(samples.record(row, machine="old") for row in rows)]
+    for record in records[:5]:
+        record.readings["latency_cuda"] = lacking
+    items = failures.failed(compare(records), [], ENGLISH).blocks[0]
+    assert isinstance(items, sections.Items)
+    (line,) = (each for each in items.items if each.endswith("no GPU"))
+    assert line.startswith(f"all networks (quiet), {rows[0][0]} (old): Latency, GPU: ")
+
+
+def test_a_pair_of_another_machine_has_no_time_in_the_key_findings() -> None:
+    """The key findings name the machine that their times are of."""
+    old = [samples.record(row, machine="old", slower=2) for row in samples.ROWS]
+    early = [record.model_copy(update={"started": "2025-01-01T00:00:00+00:00"}) for record in old]
+    newest = [record for record in samples.lecture() if record.architecture != "se_resnet50"]
+    (sentence,) = (each for each in findings(compare([*newest, *early]), ENGLISH) if "Squeeze-and-excitation" in each)
+    assert "MACs" in sentence
+    assert "time" not in sentence
 
 
 def test_different_weights_have_no_common_best() -> None:

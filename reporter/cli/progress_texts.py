@@ -23,7 +23,8 @@ def in_words(reading: Reading) -> str:
     if reading.value is None:
         return f"{status}: {reason}"
     value = units.stated(language("en"), reading)
-    return f"{value} ({status}: {reason})" if reason and reason != WITHIN else value
+    note = reason if status == "ok" else f"{status}: {reason}"
+    return f"{value} ({note})" if reason and reason != WITHIN else value
 
 
 def short(reading: Reading) -> str:

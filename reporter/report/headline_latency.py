@@ -24,3 +24,11 @@ def how(key: str, language: Language) -> str:
     """A kind of latency in words."""
     _ = language._
     return {TIMES[0]: _("one CPU thread"), TIMES[1]: _("all CPU threads")}.get(key, _("GPU"))
+
+
+def newest_machine(comparison: Comparison, language: Language) -> str:
+    """Of which machine the times are that stand for an architecture; empty where there is one machine only."""
+    if len(comparison.machines) < 2:
+        return ""
+    message = language._("Times are those of {machine}, the machine that was measured last.")
+    return message.format(machine=comparison.machines[0])

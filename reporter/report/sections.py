@@ -18,6 +18,7 @@ from reporter.report.drawing import thinning
 from reporter.report.drawing.vega import Extent, least_legible
 from reporter.report.findings import noise_reasons
 from reporter.report.findings.key_findings import findings
+from reporter.report.headline_latency import newest_machine
 from reporter.report.language import Language
 from reporter.report.output.layer_tables import Sheets, stages
 from reporter.report.page.claim_sections import Trials, Verdicts
@@ -123,7 +124,10 @@ class Section:
 
 
 def found(comparison: Comparison, language: Language) -> Section:
-    """The key findings, and the others folded; then the reasons for noisy times, if any is in them."""
+    """The key findings, and the others folded; then the reasons for noisy times, if any is in them.
+
+    Where there are several machines, they begin with the name of the one whose times are meant.
+    """
     _ = language._
     sentences = findings(comparison, language) or [_("Too little was measured to compare anything.")]
     sentences = [with_display_names(sentence) for sentence in sentences]
@@ -131,7 +135,8 @@ def found(comparison: Comparison, language: Language) -> Section:
     if any("≈" in sentence for sentence in sentences):
         others += noise_reasons.causes(comparison, language)
     more = [Folded("findings", _("More findings"), (Items(tuple(others)),))] if others else []
-    return Section("found", _("Key findings"), (Items(tuple(shown)), *more))
+    first = [Text(sentence)] if (sentence := newest_machine(comparison, language)) else []
+    return Section("found", _("Key findings"), (*first, Items(tuple(shown)), *more))
 
 
 def changed(comparison: BaselineComparison, language: Language) -> Section:

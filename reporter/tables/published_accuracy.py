@@ -64,10 +64,14 @@ def _recipe_note(language: Language) -> str:
 
 
 def _fact(record: Record, key: str) -> str:
-    """A published figure or text; records may have an earlier spelling of it, with words in capitals."""
-    text = str(record.published.get(key) or "")
-    known = str(facts.published(record.architecture).get(key) or "")
-    return "" if text == "-" else known if known.casefold() == text.casefold() else text
+    """A published figure or text, as the facts spell it.
+
+    Records may have an earlier spelling, with words in capitals, and have figures as numbers: 21.1 for 21.10.
+    """
+    figure, name = record.published.get(key), record.architecture
+    text, known = str(figure or ""), str(facts.architectures().get(name, {}).get(key) or "")
+    same = known.casefold() == text.casefold() or facts.published(name).get(key) == figure
+    return "" if text in ("", "-") else known if same else text
 
 
 def _weights(record: Record) -> str:

@@ -13,7 +13,7 @@ THREADS = ("latency_cpu_1thread", "latency_cpu")
 
 
 def causes(comparison: Comparison, language: Language) -> list[str]:
-    """What `≈` marks in this report: a sentence with each reason that its noisy times have; none without such times."""
+    """What `≈` marks: a sentence with each reason that noisy times of the newest machine have; none without them."""
     found = list(_causes(comparison, language))
     if not found:
         return []
@@ -26,10 +26,15 @@ def causes(comparison: Comparison, language: Language) -> list[str]:
 
 def _lacks_intervals(comparison: Comparison) -> bool:
     """Whether times that are not noisy have no interval, as a first call; too few samples are a cause of their own."""
-    everything = [reading for record in comparison.records for reading in record.readings.values()]
+    everything = _readings(comparison)
     noisy = [reading for reading in everything if reading.verdict.status == "noisy"]
     rough = any(units.is_rough(reading) and reading.verdict.status != "noisy" for reading in everything)
     return rough and all(reading.interval is not None for reading in _quiet(noisy))
+
+
+def _readings(comparison: Comparison) -> list[Reading]:
+    """Those of eager on the newest machine, which the times of the key findings are of."""
+    return [reading for record in comparison.of(comparison.machines[0]) for reading in record.readings.values()]
 
 
 def _quiet(noisy: Iterable[Reading]) -> list[Reading]:
@@ -40,8 +45,7 @@ def _quiet(noisy: Iterable[Reading]) -> list[Reading]:
 def _causes(comparison: Comparison, language: Language) -> Iterator[str]:
     """The reasons, other programs first."""
     _ = language._
-    everything = (reading for record in comparison.records for reading in record.readings.values())
-    noisy = [reading for reading in everything if reading.verdict.status == "noisy"]
+    noisy = [reading for reading in _readings(comparison) if reading.verdict.status == "noisy"]
     busy = max((reading.background_load for reading in noisy if reading.disturbed), default=0.0)
     quiet = _quiet(noisy)
     if busy:

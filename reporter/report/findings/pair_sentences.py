@@ -42,9 +42,9 @@ def _changes(new: Record, old: Record, comparison: Comparison, language: Languag
 
 
 def _slower(new: Record, old: Record, comparison: Comparison, language: Language) -> list[str]:
-    """The difference in time, or how large one could be that the run does not resolve."""
+    """The difference in time on the newest machine, or how large one could be that the run does not resolve."""
     key = TIMES[0]
-    if new.value(key) is None or old.value(key) is None:
+    if new.machine != comparison.machines[0] or new.value(key) is None or old.value(key) is None:
         return []
     found = comparison.times(new.machine, key).ratio(new.architecture, old.architecture)
     if found.resolved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from reporter.model import Status
@@ -54,21 +55,32 @@ def failed(comparison: Comparison, complaints: Sequence[str], language: Language
 
 def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
     """One line per reason: which quantities of which networks."""
-    titles: dict[tuple[str, str, str, str], list[str]] = {}
+    titles: dict[tuple[str, str, str, str, str], list[str]] = {}
     for remark in remarks:
-        place = (remark.status, remark.reason, _who(remark, comparison), remark.record.mode)
+        place = (remark.status, remark.reason, remark.record.machine, remark.record.architecture, remark.record.mode)
         titles.setdefault(place, []).append(_title(remark, comparison, language))
-    names: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
-    for (status, reason, name, mode), missing in titles.items():
-        names.setdefault((status, reason, tuple(missing) if mode == EAGER else (mode,)), []).append(name)
+    rows: dict[tuple[str, str, tuple[str, ...]], list[tuple[str, str]]] = {}
+    for (status, reason, machine, name, mode), missing in titles.items():
+        rows.setdefault((status, reason, tuple(missing) if mode == EAGER else (mode,)), []).append((machine, name))
     lines = []
-    for (status, reason, lacking), who in names.items():
-        everybody = len(who) == len(comparison.records) > 1
-        networks = language._("all networks") if everybody else language.several(who)
+    for (status, reason, lacking), who in rows.items():
         what = "; ".join(lacking)
         why = language.translate(reason) or language._("no reason was given")
-        lines.append(f"{networks}: {what}: {status_word(status, language)}: {why}")
+        lines.append(f"{_networks(who, comparison, language)}: {what}: {status_word(status, language)}: {why}")
     return lines
+
+
+def _networks(who: Sequence[tuple[str, str]], comparison: Comparison, language: Language) -> str:
+    """The names of networks, given with their machines; those of a machine, or of all, as `all networks`."""
+    everybody = language._("all networks")
+    if len(who) == len(comparison.records) > 1:
+        return everybody
+    if len(comparison.machines) < 2:
+        return language.several([name for _machine, name in who])
+    counts = Counter(machine for machine, _name in who)
+    whole = [machine for machine in counts if counts[machine] == len(comparison.of(machine)) > 1]
+    others = [f"{name} ({machine})" for machine, name in who if machine not in whole]
+    return language.several([*(f"{everybody} ({machine})" for machine in whole), *others])
 
 
 def _of_curves(comparison: Comparison, language: Language) -> Iterator[str]:

@@ -74,7 +74,7 @@ def heading(comparison: Comparison, shown: Presentation, language: Language) -> 
     return Heading(
         title=shown.title or _title(comparison, shown, language),
         byline=" · ".join(filter(None, (shown.course, shown.author))),
-        measured=" · ".join((measured, *(machine(comparison.of(name)[0], language) for name in comparison.machines))),
+        measured=" · ".join((measured, *_machines(comparison, language))),
         warning=unreliable(comparison, language),
     )
 
@@ -84,6 +84,16 @@ def _title(comparison: Comparison, shown: Presentation, language: Language) -> s
     if edition(comparison, shown.edition) == "lecture":
         return language._("Architectures of convolutional networks, compared")
     return language._("Neural network architectures, compared")
+
+
+def _machines(comparison: Comparison, language: Language) -> list[str]:
+    """All machines, the newest first; those that are described alike with the names that tables have."""
+    described = [machine(comparison.of(name)[0], language) for name in comparison.machines]
+    counts = Counter(described)
+    return [
+        f"{text} ({name})" if counts[text] > 1 else text
+        for name, text in zip(comparison.machines, described, strict=True)
+    ]
 
 
 def machine(record: Record, language: Language) -> str:

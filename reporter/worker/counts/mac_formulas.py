@@ -57,6 +57,11 @@ def _deformable(images: Any, weight: Any, *_: Any, out: Any) -> int:
     return int(out.numel() * prod(weight.shape[1:]))
 
 
+def _onednn_convolution(images: Any, weight: Any, *_: Any, out: Any) -> int:
+    """As for any convolution; a weight in oneDNN's own format may have a dimension for the groups."""
+    return int(out.numel() * weight.numel() // out.shape[1])
+
+
 def _whole_linear(images: Any, *_: Any, out: Any) -> int:
     return int(out.numel() * images.shape[-1])
 
@@ -73,6 +78,7 @@ ADDED: dict[str, Formula] = {
     "aten.addbmm": _added_batches,
     "aten._trilinear": _bilinear,
     "torchvision.deform_conv2d": _deformable,
+    "aten.mkldnn_convolution": _onednn_convolution,
     "aten.mkldnn_linear": _whole_linear,
     "mkl._mkl_linear": _whole_linear,
     "mkldnn._linear_pointwise": _whole_linear,
