@@ -36,12 +36,16 @@ class Proc:
         self.own = dict.fromkeys((SIBLING, CHILD), 0.0)
         self.waited = dict.fromkeys((os.getppid(), SIBLING, CHILD), 0.0)
         self.busy = 0.0
+        self.elsewhere: tuple[float, ...] = ()
 
     def load(self, passed: float) -> machine.Load:
         """The load by this folder after so many seconds."""
         ticks = os.sysconf("SC_CLK_TCK")
-        line = f"{self.busy * ticks:.0f} 0 0 5000 0 0 0 0 0 0"
-        (self.folder / "stat").write_text(f"cpu  {line}\ncpu0 {line}\ncpu1 {line}\nctxt 1\n")
+        shares = [self.busy / 2, self.busy / 2, *self.elsewhere]
+        lines = [f"{share * ticks:.0f} 0 0 5000 0 0 0 0 0 0" for share in (sum(shares), *shares)]
+        names = ("cpu ", *(f"cpu{number}" for number in range(len(shares))))
+        stat = "".join(f"{name} {line}\n" for name, line in zip(names, lines, strict=True))
+        (self.folder / "stat").write_text(f"{stat}ctxt 1\n")
         for process, waited in self.waited.items():
             task = self.folder / str(process) / "task" / str(process)
             task.mkdir(parents=True, exist_ok=True)
@@ -56,6 +60,7 @@ class Proc:
 @pytest.fixture
 def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proc:
     monkeypatch.setattr(os, "times", lambda: (0.0,) * 5)
+    monkeypatch.setattr(machine, "affinity", lambda: frozenset({0, 1}))
     return Proc(tmp_path)
 
 
@@ -70,6 +75,26 @@ def test_the_runs_other_worker_is_no_other_program(jobs: int, load: float, proc:
     proc.waited[SIBLING] += 0.1
     proc.busy += 3.0
     assert proc.load(2.0).background_load_since(before) == pytest.approx(load)
+
+
+@pytest.mark.parametrize("processors", [{0, 1}, {0}, {7}], ids=str)
+def test_the_load_is_that_of_the_processors_of_this_process(
+    processors: set[int], proc: Proc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container with a set of processors on a large machine; one that numbers them anew has the load of all."""
+    monkeypatch.setattr(machine, "affinity", lambda: frozenset(processors))
+    proc.elsewhere = (0.0, 0.0)
+    before = proc.load(0.0)
+    proc.busy, proc.elsewhere = 1.0, (2.0, 2.0)
+    expected = (1.0 + 4.0) / (2.0 * 4) if processors == {7} else 0.25
+    assert proc.load(2.0).background_load_since(before) == pytest.approx(expected)
+
+
+def test_the_affinity_is_that_before_one_processor_is_chosen() -> None:
+    machine.affinity.cache_clear()
+    with machine.one_core(1):
+        inside = machine.affinity()
+    assert inside == os.sched_getaffinity(0)
 
 
 def test_a_worker_that_ends_takes_no_time_back(proc: Proc) -> None:

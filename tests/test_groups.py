@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
         (tmp_path / "mountinfo").write_text(other + mounted + "\n")
         monkeypatch.setattr(cgroups, "MEMBERSHIP", tmp_path / "cgroup")
         monkeypatch.setattr(cgroups, "MOUNTS", tmp_path / "mountinfo")
-        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
+        monkeypatch.setattr(machine, "affinity", lambda: frozenset(range(16)))
 
     return make
 

@@ -90,6 +90,21 @@ def test_times_of_one_machine_are_named_after_it() -> None:
     assert "Times are those of" not in str(sections.found(compare(lecture), ENGLISH))
 
 
+def test_no_machine_is_named_where_it_has_no_times() -> None:
+    def without_times(record: Record) -> Record:
+        kept = {key: each for key, each in record.readings.items() if each.quantity.unit not in ("s", "1/s")}
+        return record.model_copy(update={"readings": kept})
+
+    old = [samples.record(row, machine="old") for row in samples.ROWS]
+    early = [record.model_copy(update={"started": "2025-01-01T00:00:00+00:00"}) for record in old]
+    for earlier in (early, [without_times(each) for each in early]):
+        both = compare([*map(without_times, samples.lecture()), *earlier])
+        chosen = choice(both, ENGLISH)
+        assert "Times are those of" not in str(sections.found(both, ENGLISH))
+        assert chosen
+        assert "Times are those of" not in str(chosen.table.notes)
+
+
 def test_the_causes_of_noise_are_those_of_the_newest_machine() -> None:
     """Other programs beside an earlier machine have no part in the times of the key findings."""
     old = samples.record(samples.ROWS[0], machine="old").model_copy(update={"started": "2025-01-01T00:00:00+00:00"})

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import platform
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,10 +113,17 @@ def _installed() -> dict[str, str]:
 
 
 @cache
+def affinity() -> frozenset[int]:
+    """The processors that this process may run on, whatever `one_core` does meanwhile; all where none are excluded."""
+    if hasattr(os, "sched_getaffinity"):
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(os.cpu_count() or 1))
+
+
+@cache
 def usable_threads() -> int:
     """Processors that this process may use: its affinity, or fewer by the quota of a control group, rounded up."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.ceil(min(cores, cgroups.processors())))
+    return max(1, math.ceil(min(len(affinity()), cgroups.processors())))
 
 
 def threads_of_job() -> int:
@@ -162,6 +170,7 @@ def one_core(turn: int) -> Iterator[None]:
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
+    affinity()  # of all of them, kept from now on
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {sorted(before)[turn % len(before)]})
     try:
@@ -205,15 +214,26 @@ class Load:
 
 
 def load(proc: Path = concurrent_jobs.PROC) -> Load | None:
-    """How busy the machine is, by Linux's count of ticks, a hypervisor's share included; None elsewhere."""
+    """How busy the processors of this process are, by Linux's count of ticks, a hypervisor's share included.
+
+    Of a machine or container that numbers its processors otherwise than the affinity does, it is the load of all of
+    them. None elsewhere than on Linux.
+    """
     try:
         lines = (proc / "stat").read_text().splitlines()
     except OSError:
         return None
-    user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, lines[0].split()[1:9])
-    busy = (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
-    processors = sum(line.startswith("cpu") for line in lines) - 1
-    return Load(monotonic(), busy, sum(os.times()[:2]) + concurrent_jobs.seconds(proc), processors)
+    ticks = {name: _busy(found) for name, *found in map(str.split, lines) if re.fullmatch(r"cpu\d+", name)}
+    usable = {f"cpu{number}" for number in affinity()}
+    counted = [ticks[name] for name in (usable if usable <= ticks.keys() else ticks)]
+    busy = sum(counted) / os.sysconf("SC_CLK_TCK")
+    return Load(monotonic(), busy, sum(os.times()[:2]) + concurrent_jobs.seconds(proc), len(counted))
+
+
+def _busy(fields: Sequence[str]) -> int:
+    """The ticks of a line of /proc/stat in which a processor was not idle."""
+    user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, fields[:8])
+    return user + nice + system + interrupts + soft + stolen
 
 
 def _processor() -> tuple[str, list[str]]:

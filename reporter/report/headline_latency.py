@@ -27,8 +27,8 @@ def how(key: str, language: Language) -> str:
 
 
 def newest_machine(comparison: Comparison, language: Language) -> str:
-    """Of which machine the times are that stand for an architecture; empty where there is one machine only."""
-    if len(comparison.machines) < 2:
+    """Of which machine the times are that stand for an architecture; empty with one machine, or where it has none."""
+    if len(comparison.machines) < 2 or not timing(comparison)[1]:
         return ""
     message = language._("Times are those of {machine}, the machine that was measured last.")
     return message.format(machine=comparison.machines[0])

@@ -15,7 +15,7 @@ from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind
 from reporter.report.choosing.licenses import license_of
-from reporter.report.choosing.limits import BEST_TOP1, FLOORS, OF_PAIRS, TOP1, Candidate, LimitedValue
+from reporter.report.choosing.limits import BEST_TOP1, FLOORS, OF_PAIRS, TIMED, TOP1, Candidate, LimitedValue
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import newest_machine
 from reporter.report.language import Language
@@ -158,7 +158,7 @@ def _notes(
             else ()
         ),
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
-        *filter(None, (newest_machine(rows.comparison, language),)),
+        *filter(None, (newest_machine(rows.comparison, language) if set(TIMED).intersection(keys) else "",)),
         *footnotes((each.record for each in networks), language),
         *((eager_alone.format(count=left_out),) if left_out else ()),
         *(_notes_on_modes(networks, language) if several else ()),
