@@ -68,8 +68,8 @@ def test_of_several_held_out_parts_validation_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_class_may_have_the_name_of_a_part(tmp_path: Path) -> None:
-    fill(tmp_path, classes={"test": 60, "training": 190})
-    assert counts(tmp_path) == [[4, 4], [1, 1]]
+    fill(tmp_path, classes={"test": 60, "training": 190, "light": 120})
+    assert counts(tmp_path) == [[4, 4, 4], [1, 1, 1]]
 
 
 @pytest.mark.parametrize("hidden", [".ipynb_checkpoints", "__MACOSX", "@eaDir", ".git"])
@@ -254,9 +254,31 @@ def twice(folder: Path) -> None:
     fill(folder / "train"), fill(folder / "Training"), fill(folder / "val")
 
 
+def flat(folder: Path) -> None:
+    fill(folder, classes={"train": 60, "test": 190})
+    (folder / "labels.csv").write_text("1,cat\n")
+    (folder / "docs").mkdir()
+
+
+def flat_alone(folder: Path) -> None:
+    fill(folder, classes={"train": 60})
+
+
+def flat_held_out(folder: Path) -> None:
+    fill(folder / "train"), fill(folder, classes={"test": 60})
+
+
+def flat_train(folder: Path) -> None:
+    fill(folder / "val"), fill(folder, classes={"Training": 60})
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (flat, "train/ and test/ contain images, but no folder for each class; wanted: train/CLASS"),
+        (flat_alone, "train/ contains images, but no folder for each class; wanted: train/CLASS"),
+        (flat_held_out, "set: test/ has no folder for each class; wanted: train/CLASS"),
+        (flat_train, "set: Training/ has no folder for each class; wanted: train/CLASS"),
         (few, "the class 'dark' has 2 images; to be split .* each class needs at least 3"),
         (lonely, "the class 'single' has 1 image; .* needs at least 2"),
         (one, r"one class only: owls; is \S+/set a level too high\?"),
