@@ -13,6 +13,7 @@ from networks import own, subject
 from PIL import Image
 from torch import Tensor
 
+from reporter.datasets._image_folders import parts
 from reporter.host import files
 from reporter.metrics import finetune
 from reporter.registry.selection import dataset
@@ -180,6 +181,48 @@ def test_a_class_of_damaged_images_alone_is_named(tmp_path: Path) -> None:
         ValueError, match=r"no image of the class 'light' can be read; first .*light/00.\.png: .*cannot id"
     ):
         load(tmp_path)
+
+
+def test_a_class_whose_only_image_in_the_sample_is_damaged_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many classes a sample has few images each; other images of the class can be read."""
+    pictures = parts(fill(tmp_path / "train"))[0].files
+    fill(tmp_path / "val")
+    monkeypatch.setattr(_images, "LIMIT", 3)
+    chosen = [index // 5 for index in _images.sample(10)]
+    single = next(index for index in _images.sample(10) if chosen.count(index // 5) == 1)
+    empty(pictures[single])
+    with pytest.warns(SkippedImages, match="1 image was left out, first train/"):
+        labels = load(tmp_path)[1]
+    assert labels.tolist() == [1 - single // 5] * 2
+    for path in pictures[single].parent.iterdir():
+        empty(path)
+    name = pictures[single].parent.name
+    with pytest.raises(
+        ValueError, match=f"no image of the class '{name}' can be read; first .*{pictures[single].name}"
+    ):
+        load(tmp_path)
+
+
+def test_the_first_damaged_image_named_is_of_the_class(tmp_path: Path) -> None:
+    fill(tmp_path / "train"), fill(tmp_path / "val")
+    for path in (tmp_path / "train" / "light").iterdir():
+        empty(path)
+    for path in (tmp_path / "train" / "dark").glob("00[1-4].png"):
+        empty(path)
+    with pytest.raises(ValueError, match=r"the class 'light' can be read; first \S+/train/light/00"):
+        load(tmp_path)
+
+
+def test_held_out_images_that_are_all_damaged_are_no_class(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    pictures = parts(fill(folder))[0].files
+    for index in _images.split([0] * 5 + [1] * 5, train=False):
+        empty(pictures[index])
+    assert len(load(folder)[1]) == 8
+    with pytest.raises(ValueError, match=r"set: none of 2 images can be read; first .*: .*cannot id"):
+        load(folder, train=False)
 
 
 def test_what_was_left_out_is_part_of_the_row(tmp_path: Path) -> None:
