@@ -13,6 +13,7 @@ from networks import own, subject
 from PIL import Image
 from torch import Tensor
 
+from reporter.datasets._image_folders import parts
 from reporter.host import files
 from reporter.metrics import finetune
 from reporter.registry.selection import dataset
@@ -68,8 +69,8 @@ def test_of_several_held_out_parts_validation_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_class_may_have_the_name_of_a_part(tmp_path: Path) -> None:
-    fill(tmp_path, classes={"test": 60, "training": 190})
-    assert counts(tmp_path) == [[4, 4], [1, 1]]
+    fill(tmp_path, classes={"test": 60, "training": 190, "light": 120})
+    assert counts(tmp_path) == [[4, 4, 4], [1, 1, 1]]
 
 
 @pytest.mark.parametrize("hidden", [".ipynb_checkpoints", "__MACOSX", "@eaDir", ".git"])
@@ -182,6 +183,48 @@ def test_a_class_of_damaged_images_alone_is_named(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_a_class_whose_only_image_in_the_sample_is_damaged_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many classes a sample has few images each; other images of the class can be read."""
+    pictures = parts(fill(tmp_path / "train"))[0].files
+    fill(tmp_path / "val")
+    monkeypatch.setattr(_images, "LIMIT", 3)
+    chosen = [index // 5 for index in _images.sample(10)]
+    single = next(index for index in _images.sample(10) if chosen.count(index // 5) == 1)
+    empty(pictures[single])
+    with pytest.warns(SkippedImages, match="1 image was left out, first train/"):
+        labels = load(tmp_path)[1]
+    assert labels.tolist() == [1 - single // 5] * 2
+    for path in pictures[single].parent.iterdir():
+        empty(path)
+    name = pictures[single].parent.name
+    with pytest.raises(
+        ValueError, match=f"no image of the class '{name}' can be read; first .*{pictures[single].name}"
+    ):
+        load(tmp_path)
+
+
+def test_the_first_damaged_image_named_is_of_the_class(tmp_path: Path) -> None:
+    fill(tmp_path / "train"), fill(tmp_path / "val")
+    for path in (tmp_path / "train" / "light").iterdir():
+        empty(path)
+    for path in (tmp_path / "train" / "dark").glob("00[1-4].png"):
+        empty(path)
+    with pytest.raises(ValueError, match=r"the class 'light' can be read; first \S+/train/light/00"):
+        load(tmp_path)
+
+
+def test_held_out_images_that_are_all_damaged_are_no_class(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    pictures = parts(fill(folder))[0].files
+    for index in _images.split([0] * 5 + [1] * 5, train=False):
+        empty(pictures[index])
+    assert len(load(folder)[1]) == 8
+    with pytest.raises(ValueError, match=r"set: none of 2 images can be read; first .*: .*cannot id"):
+        load(folder, train=False)
+
+
 def test_what_was_left_out_is_part_of_the_row(tmp_path: Path) -> None:
     fill(tmp_path / "train"), fill(tmp_path / "val", 2)
     empty(tmp_path / "train" / "light" / "001.png")
@@ -254,9 +297,31 @@ def twice(folder: Path) -> None:
     fill(folder / "train"), fill(folder / "Training"), fill(folder / "val")
 
 
+def flat(folder: Path) -> None:
+    fill(folder, classes={"train": 60, "test": 190})
+    (folder / "labels.csv").write_text("1,cat\n")
+    (folder / "docs").mkdir()
+
+
+def flat_alone(folder: Path) -> None:
+    fill(folder, classes={"train": 60})
+
+
+def flat_held_out(folder: Path) -> None:
+    fill(folder / "train"), fill(folder, classes={"test": 60})
+
+
+def flat_train(folder: Path) -> None:
+    fill(folder / "val"), fill(folder, classes={"Training": 60})
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (flat, "train/ and test/ contain images, but no folder for each class; wanted: train/CLASS"),
+        (flat_alone, "train/ contains images, but no folder for each class; wanted: train/CLASS"),
+        (flat_held_out, "set: test/ has no folder for each class; wanted: train/CLASS"),
+        (flat_train, "set: Training/ has no folder for each class; wanted: train/CLASS"),
         (few, "the class 'dark' has 2 images; to be split .* each class needs at least 3"),
         (lonely, "the class 'single' has 1 image; .* needs at least 2"),
         (one, r"one class only: owls; is \S+/set a level too high\?"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socketserver
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from xml.etree import ElementTree
 
@@ -19,6 +21,7 @@ from github_server import Api, serving
 from nights import Nights, failed, killed, made, slower, summarize, with_reading
 
 from reporter.host.github import GitHub, pull_request
+from reporter.model import ReporterError
 from reporter.nightly import issue_places, outlet_files, outlets
 from reporter.store import record_files
 
@@ -381,6 +384,36 @@ def test_what_the_service_refuses_is_one_line(
     issue = call("publish", nights.out, "--github-issue", variables=event(tmp_path, api, None, **changed))
     assert (issue.returncode, line in issue.stderr) == (2, True)
     assert not api.issues
+
+
+@pytest.mark.parametrize(
+    "response", [b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n[", b"SSH-2.0-OpenSSH\r\n\r\n", b""]
+)
+def test_a_response_that_is_torn_or_not_http_is_one_line(response: bytes) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), answering(response)) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(ReporterError, match=r"^GitHub cannot be reached: \S+.*$"):
+            github(f"http://127.0.0.1:{server.server_address[1]}").comment(7, "x", "x")
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:port", "http://127.0.0.1/api v3"])
+def test_an_address_that_is_none_is_one_line(place: str) -> None:
+    with pytest.raises(ReporterError, match=r"^GitHub cannot be reached: \S+.*$"):
+        github(place).comment(7, "x", "x")
+
+
+def github(place: str) -> GitHub:
+    return GitHub({"GITHUB_API_URL": place, "GITHUB_REPOSITORY": "owner/nets", "GITHUB_TOKEN": "secret"})
+
+
+def answering(response: bytes) -> type[socketserver.BaseRequestHandler]:
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(response)
+
+    return Handler
 
 
 def test_outside_of_a_pull_request_no_comment_is_written(nights: Nights, api: Api, tmp_path: Path) -> None:

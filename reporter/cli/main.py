@@ -20,7 +20,6 @@ from reporter.host.exit_codes import INTERRUPTED, REGRESSED, USAGE
 from reporter.model import ReporterError
 from reporter.model.names import nearest
 from reporter.model.percentages import percentage
-from reporter.model.plurals import counted
 from reporter.registry import plugins
 from reporter.registry.catalog import collect
 from reporter.version import __version__
@@ -249,22 +248,19 @@ def _closing(outcome: Outcome, spent: str, page: Path) -> None:
             f"other programs kept up to {outcome.foreign:.0%} of the processors busy: times marked ≈ are noisy"
         )
     printing.message(f"{spent}; {page}")
-    step_summary.write(page.parent)
+    step_summary.write(page.parent, outcome.failures)
 
 
 def _spent(outcome: Outcome, words: str, *, compared: bool = False) -> str:
     """How long the results were measured; `compared` is whether a pinned reference was measured besides."""
     if not outcome.jobs:
         return f"{'' if compared else 'nothing to do: '}all results are up to date"
-    failed = f", {counted(outcome.failed, 'reading')} failed" if outcome.failed else ""
-    lack = "lacks" if outcome.lost == 1 else "lack"
-    failed += f", {counted(outcome.lost, 'reading')} {lack} rounds that failed" if outcome.lost else ""
     inside = min(1.0, outcome.busy / outcome.seconds / outcome.slots)  # jobs that count run side by side
     modes = {"preparing modes": outcome.preparing, "checking their outputs": outcome.checking}
     other = "".join(
         f", {percentage(took / outcome.seconds / outcome.slots)} {what}" for what, took in modes.items() if took
     )
-    return f"measured for {words}, {percentage(inside)} of it inside measured calls{other}{failed}"
+    return f"measured for {words}, {percentage(inside)} of it inside measured calls{other}{outcome.failures}"
 
 
 def _usage(line: str) -> int:

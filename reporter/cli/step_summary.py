@@ -14,27 +14,25 @@ from reporter.nightly import outlets
 VARIABLE = "GITHUB_STEP_SUMMARY"
 
 
-def write(folder: Path, variables: Mapping[str, str] = os.environ) -> None:
-    """Adds the result of the last run in a folder, if this is a job of GitHub Actions; a note if this fails."""
+def write(folder: Path, failures: str, variables: Mapping[str, str] = os.environ) -> None:
+    """Adds the result of the last run in a folder, if this is a job of GitHub Actions; a note if this fails.
+
+    `failures` lists the failures of that run, see `Outcome.failures`.
+    """
     path = variables.get(VARIABLE)
     if not path or variables.get("GITHUB_ACTIONS") != "true":
         return
     try:
-        text = content(outlets.read(folder))
+        text = content(outlets.read(folder), failures)
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text + "\n")
     except (OSError, ReporterError) as error:
         printing.note(f"the step summary is not written: {error}")
 
 
-def content(run: outlets.PublishedRun) -> str:
-    """What a comment on a pull request has; without a comparison, the number of architectures and of failures."""
+def content(run: outlets.PublishedRun, failures: str = "") -> str:
+    """What a comment on a pull request has; without a comparison, the number of architectures and the failures."""
     if run.is_compared:
         return outlets.comment(run, "report", "").partition("\n")[2]
-    records = run.summary["records"]
-    broken = sum(
-        reading["status"] in ("failed", "oom", "timeout") for each in records for reading in each["readings"].values()
-    )
-    failed = f", {counted(broken, 'measurement')} failed" if broken else ""
-    headline = f"### Architecture report: {counted(len(records), 'architecture')}{failed}"
+    headline = f"### Architecture report: {counted(len(run.summary['records']), 'architecture')}{failures}"
     return f"{headline}\n\nThe report is `report.html` in the results.\n"

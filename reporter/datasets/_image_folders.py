@@ -34,8 +34,12 @@ def parts(root: Path) -> tuple[ImageSplit, ImageSplit | None]:
     folders = _folders(root)
     train, held_out = (_named(root, folders, names) for names in (TRAIN, HELD_OUT))
     if train is None and held_out is None:
+        _check_classes(root, folders)
         return _part(root), None
     if train is None or held_out is None:
+        if bare := [path for path in folders if _word(path.name) in (HELD_OUT if train else TRAIN)]:
+            verb = "has" if len(bare) == 1 else "have"
+            raise ValueError(f"{root}: {_joined(bare)} {verb} no folder for each class; {LAYOUT}")
         there, missing = (train, "val/ nor test/") if train else (held_out, "train/ nor training/")
         raise ValueError(f"{root}: beside {there and there.name}/ there is neither {missing}; {LAYOUT}")
     names = [{path.name for path in _folders(folder)} for folder in (train, held_out)]
@@ -54,6 +58,15 @@ def count_classes(root: Path) -> int:
     return len(_folders(train or root))
 
 
+def _check_classes(root: Path, folders: Iterable[Path]) -> None:
+    """ValueError where all folders with images are named like parts, so that they are no classes."""
+    filled = [path for path in folders if any(True for _ in _images(path))]
+    if filled and all(_word(path.name) in (*TRAIN, *HELD_OUT) for path in filled):
+        filled.sort(key=lambda path: _word(path.name) in HELD_OUT)
+        verb = "contains" if len(filled) == 1 else "contain"
+        raise ValueError(f"{root}: {_joined(filled)} {verb} images, but no folder for each class; {LAYOUT}")
+
+
 def _part(folder: Path) -> ImageSplit:
     """The classes of a folder, in alphabetical order; ValueError where they are not at least two with images."""
     classes = _folders(folder)
@@ -64,8 +77,7 @@ def _part(folder: Path) -> ImageSplit:
         raise ValueError(f"{folder}: one class only: {classes[0].name}; is {folder} a level too high?")
     for each in classes:
         if _named(each, inner := _folders(each), TRAIN):
-            names = " and ".join(f"{path.name}/" for path in inner)
-            raise ValueError(f"{folder}: {each.name}/ contains {names}; is {folder} a level too high?")
+            raise ValueError(f"{folder}: {each.name}/ contains {_joined(inner)}; is {folder} a level too high?")
     images = [sorted(_images(each)) for each in classes]
     for each, found in zip(classes, images, strict=True):
         if not found:
@@ -80,9 +92,12 @@ def _named(root: Path, folders: Iterable[Path], names: tuple[str, ...]) -> Path 
     first = min((rank for rank, _ in named), default=0)
     chosen = [path for rank, path in named if rank == first or names is TRAIN]
     if len(chosen) > 1:
-        both = " and ".join(f"{path.name}/" for path in chosen[:2])
-        raise ValueError(f"{root}: {both} may both be the same part; remove one of them")
+        raise ValueError(f"{root}: {_joined(chosen[:2])} may both be the same part; remove one of them")
     return chosen[0] if chosen else None
+
+
+def _joined(folders: Iterable[Path]) -> str:
+    return " and ".join(f"{path.name}/" for path in folders)
 
 
 def _word(name: str) -> str:

@@ -24,7 +24,7 @@ def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
     """The images of `root/train/CLASS/` or of `root/val/CLASS/`; a single `root/CLASS/` is split 80 to 20.
 
     The two parts may have other usual names, see _image_folders.py. An image that cannot be read is left out, with a
-    `SkippedImages` warning; ValueError where that leaves none of a class.
+    `SkippedImages` warning; ValueError where no image of a class can be read.
     """
     from reporter.worker.learning.images import split
 
@@ -38,33 +38,53 @@ def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
 
 
 def _read(root: Path, part: ImageSplit, size: int, every: bool) -> tuple[Tensor, Tensor]:
-    """A sample of the images of a part, without those that cannot be read; whether `every` class must be left."""
+    """A sample of the images of a part, without those that cannot be read; `every` class must have one that can."""
     import torch
 
     from reporter.worker.learning.images import SkippedImages, normalise, sample
 
-    images, labels, broken = [], [], []
+    images: list[Tensor] = []
+    labels: list[int] = []
+    broken: dict[int, str] = {}
     for index in sample(len(part.files)):
-        image, verdict = attempt(partial(_open, part.files[index], size))  # Pillow raises many kinds
-        if verdict.status == "oom":
-            raise MemoryError(verdict.reason)
+        image, why = _open(part.files[index], size)
         if image is None:
-            broken.append((index, str(verdict.reason)))
+            broken[index] = why
         else:
             images.append(image)
             labels.append(part.labels[index])
     if broken:
-        index, why = broken[0]
-        gone = [part.labels[lost] for lost, _ in broken if part.labels[lost] not in labels]
-        if gone and (every or not labels):
-            name = part.classes[gone[0]]
-            raise ValueError(f"{root}: no image of the class {name!r} can be read; first {part.files[index]}: {why}")
+        index, why = next(iter(broken.items()))
+        if not labels:
+            raise ValueError(f"{root}: none of {len(broken)} images can be read; first {part.files[index]}: {why}")
+        if every:
+            _check_classes(root, part, labels, broken, size)
         first = part.files[index].relative_to(root)
         warnings.warn(SkippedImages(len(broken), str(first), why), stacklevel=3)
     return normalise(torch.stack(images)), torch.tensor(labels)
 
 
-def _open(path: Path, size: int) -> Tensor:
+def _check_classes(root: Path, part: ImageSplit, loaded: list[int], broken: dict[int, str], size: int) -> None:
+    """ValueError where no image of a class can be read, also of those that the sample does not have."""
+    first = {part.labels[index]: index for index in reversed(broken)}
+    for label in sorted(first.keys() - set(loaded)):
+        others = (path for index, path in enumerate(part.files) if part.labels[index] == label and index not in broken)
+        if all(_open(path, size)[0] is None for path in others):
+            name, index = part.classes[label], first[label]
+            raise ValueError(
+                f"{root}: no image of the class {name!r} can be read; first {part.files[index]}: {broken[index]}"
+            )
+
+
+def _open(path: Path, size: int) -> tuple[Tensor | None, str]:
+    """An image, None and the reason if it cannot be read."""
+    image, verdict = attempt(partial(_square, path, size))  # Pillow raises many kinds
+    if verdict.status == "oom":
+        raise MemoryError(verdict.reason)
+    return image, str(verdict.reason)
+
+
+def _square(path: Path, size: int) -> Tensor:
     from PIL import Image
 
     from reporter.worker.learning.images import square

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib import error, request
@@ -94,6 +95,8 @@ class GitHub:
                 "; give the job `pull-requests: write` and `issues: write`" if refused.code in (401, 403, 404) else ""
             )
             raise ReporterError(f"GitHub refused {why}{hint}") from None
+        except HTTPException as failed:  # the response is cut short or not HTTP, or the address has a space
+            raise ReporterError(f"GitHub cannot be reached: {legible(repr(failed))[:200]}") from None
         except (OSError, ValueError) as failed:
             raise ReporterError(f"GitHub cannot be reached: {legible(str(failed))[:200]}") from None
 

@@ -16,6 +16,7 @@ from reporter.host import machine
 from reporter.host.fingerprints import Images
 from reporter.host.job import Job
 from reporter.model import Architecture, Claim, Engine, Evidence, Metric, Reading
+from reporter.model.plurals import counted
 from reporter.model.records import EAGER
 from reporter.model.settings import Conditions
 from reporter.registry import execution_modes
@@ -174,3 +175,10 @@ class Outcome:
     lost: int = 0
     slots: int = 1
     foreign: float = 0.0
+
+    @property
+    def failures(self) -> str:
+        """The number of readings that did not succeed, to follow other words of a line; empty if all did."""
+        failed = f", {counted(self.failed, 'reading')} failed" if self.failed else ""
+        lack = "lacks" if self.lost == 1 else "lack"
+        return failed + (f", {counted(self.lost, 'reading')} {lack} rounds that failed" if self.lost else "")
