@@ -353,6 +353,17 @@ def with_mode(comparison: Comparison, key: str, stops: str) -> Comparison:
     return compare(records)
 
 
+def test_the_captions_of_learning_curves_name_the_seed() -> None:
+    """The table beside them has the mean; with one seed there is nothing to explain."""
+    several = trained()
+    one = compare([record for record in several.records if record.architecture == "vgg16"])
+    for comparison, named in ((several, True), (one, False)):
+        pictures = draw(comparison, ENGLISH, curves.ENTRIES)
+        assert {each.figure.name for each in pictures} == {"learning_curves", "learning_accuracy"}
+        for each in pictures:
+            assert each.figure.caption.endswith("the first seed; the table has the mean over all seeds.") == named
+
+
 def test_seeds_are_those_of_each_fine_tuning_mode() -> None:
     """Training from scratch stopped after one seed, fine-tuning did not, and the other way round."""
     made = table(with_mode(trained("IMAGENET1K_V1"), "scratch_top1", "resnet18"))
