@@ -1179,7 +1179,11 @@ def test_charts_and_a_table_of_curves(code: str) -> None:
     assert row[columns["time_per_image"]].value == pytest.approx(0.002)
     assert row[columns["best_batch"]].value == 8
     assert row[columns["best_throughput"]].value == pytest.approx(8 / 0.021)
-    assert row[columns["not_run"]].status == "oom"
+    lost = row[columns["not_run"]]
+    assert (lost.status, lost.value) == ("oom", "16 oom")
+    assert lost.text == language(code)._("batch {batch}: {status}").format(
+        batch=16, status=status_word("oom", language(code))
+    )
 
 
 def test_a_line_through_two_batch_sizes_is_marked_as_without_an_interval() -> None:

@@ -21,7 +21,7 @@ from reporter.report.cards import cards
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.headline_latency import how
-from reporter.report.language import language
+from reporter.report.language import Language, language
 from reporter.report.modes import mode_kernels
 from reporter.report.output import csv_tables, summary
 from reporter.report.page.run_environment import environment
@@ -571,6 +571,32 @@ def test_a_latency_that_failed_is_not_behind_its_bar() -> None:
     rows = [row for layer in spec["vconcat"][0]["layer"] for row in layer["data"]["values"]]
     assert {row["name"] for row in rows if "text" in row} == {record.architecture for record in others}
     assert {row["name"] for row in rows if "operator" in row} == {record.architecture for record in (first, *others)}
+
+
+def test_operators_are_drawn_in_each_setting_with_its_name() -> None:
+    """In the first setting of each network; one that has another only, or a machine of such, has a panel for it."""
+    one, every, both, *_ = [each for each in mode_samples.reference() if each.architecture in NAMES]
+    slow = {"aten::upsample_nearest2d": ("", 0.6), "aten::max_pool2d": ("", 0.4)}
+    found = [profiles.profiled(one, taken=("cpu_1thread",)), profiles.profiled(every, taken=("cpu",), shares=slow)]
+    found.append(profiles.profiled(both, taken=("cpu_1thread", "cpu")))
+    draw = operator_shares.shares(("cpu_1thread", "cpu"))
+
+    def panels(records: list[Record], tongue: Language = ENGLISH) -> dict[str, list[str]]:
+        spec = draw(compare(records), tongue)
+        assert spec
+        ranges = [panel["layer"][0]["encoding"]["color"]["scale"] for panel in spec["vconcat"]]
+        assert all(each == ranges[0] for each in ranges), "a color is the same operator in all panels"
+        return {panel["title"]: sorted(panel["encoding"]["y"]["sort"]) for panel in spec["vconcat"]}
+
+    first, second, third = (each.architecture for each in found)
+    assert panels(found) == {"one CPU thread": sorted([first, third]), "all CPU threads": [second]}
+    assert list(panels(found, RUSSIAN)) == ["один поток процессора", "все потоки процессора"]
+    elsewhere = found[1].model_copy(update={"machine": "other", "started": "2000-01-01T00:00:00+00:00"})
+    machine = found[0].machine
+    assert panels([found[0], elsewhere]) == {
+        f"{machine}, one CPU thread": [first],
+        "other, all CPU threads": [second],
+    }
 
 
 def test_names_of_operators() -> None:

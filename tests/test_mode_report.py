@@ -215,6 +215,22 @@ def test_the_break_even_of_a_row(table: Table, comparison: Comparison) -> None:
     assert cells(table, PREPARE.key)["vgg16", "bf16"].text == "1.5"
 
 
+def test_a_mode_whose_output_is_not_right_has_no_break_even(table: Table) -> None:
+    """Its calls are faster, but a number would recommend it; the reason is that of its speedup."""
+    found, gain = cells(table, "break_even")["googlenet", "bf16"], cells(table, "speedup_latency_cpu")
+    assert (found.text, found.value, found.status) == ("–", None, "wrong")
+    assert found.note == gain["googlenet", "bf16"].note
+    assert found.note.startswith("wrong output: ")
+    fields = {"samples": (), "status": "unsupported", "reason": "the scores hardly vary"}
+    unchecked = [
+        changed(each, "output_error", **fields) if (each.architecture, each.mode) == ("vgg16", "bf16") else each
+        for each in measured()
+    ]
+    found = cells(made(compare(unchecked)), "break_even")["vgg16", "bf16"]
+    assert (found.text, found.value, found.status) == ("–", None, "unchecked")
+    assert found.note == "its output cannot be checked: the scores hardly vary"
+
+
 @pytest.mark.parametrize(("device", "seconds"), [("cpu", 30.0), ("cuda", 1.0)])
 def test_the_break_even_is_that_of_the_device_of_the_time(device: str, seconds: float) -> None:
     """Where the mode was prepared on both, on the GPU in a thirtieth of the seconds."""

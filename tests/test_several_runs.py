@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import pytest
 import samples
 from samples import QUANTITIES
 
@@ -123,6 +124,20 @@ def test_the_days_versions_and_settings_are_those_of_all_runs() -> None:
     document = Summary.model_validate(summary(comparison))
     versions = {name: mode.engine for name, mode in document.records[0].modes.items()}
     assert versions == {"channels_last": {}, **ENGINES}
+
+
+@pytest.mark.parametrize("origins", [(), (FIRST,)])
+def test_the_heading_has_the_days_of_all_machines(origins: tuple[Origin, ...]) -> None:
+    """It counts the networks of all; a machine of reporter 0.1.0 has no origins."""
+    older = eager(FIRST)
+    times = {key: reading.model_copy(update={"origins": origins}) for key, reading in older.readings.items()}
+    older = older.model_copy(update={"machine": "old", "readings": times})
+    comparison = compare([older, eager(THIRD)])
+    assert comparison.newest.started == THIRD.started
+    words = heading(comparison, Presentation(), ENGLISH).measured
+    assert words.startswith("1 network, measured on 28 November 2026 – 29 November 2026 · ")
+    same = compare([older, eager(SECOND)])
+    assert heading(same, Presentation(), ENGLISH).measured.startswith("1 network, measured on 28 November 2026 · ")
 
 
 def test_a_single_run_has_a_moment_and_its_settings() -> None:

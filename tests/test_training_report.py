@@ -337,6 +337,58 @@ def test_the_caption_names_data_set_steps_batch_and_seeds() -> None:
     assert "Набор данных: digits" in russian
 
 
+def with_mode(comparison: Comparison, key: str, stops: str) -> Comparison:
+    """The same with another fine-tuning mode in three seeds, of which one network stays at chance with the first."""
+    title = next(each.title for each in sum(finetune.QUANTITIES.values(), ()) if each.key == key)
+    records = []
+    for record in comparison.records:
+        reading = record.readings["finetune_top1"]
+        detail = {name: value for name, value in reading.detail.items() if name != "seeds_left_out"}
+        update: dict[str, Any] = {"samples": (0.4, 0.5, 0.6), "detail": detail}
+        if record.architecture == stops:
+            update = {"samples": (0.1,), "detail": detail | {"seeds_left_out": 2}}
+        quantity = reading.quantity.model_copy(update={"key": key, "title": title})
+        more = {key: reading.model_copy(update=update | {"quantity": quantity})}
+        records.append(record.model_copy(update={"readings": record.readings | more}))
+    return compare(records)
+
+
+def test_the_captions_of_learning_curves_name_the_seed() -> None:
+    """The table beside them has the mean; with one seed there is nothing to explain."""
+    several = trained()
+    one = compare([record for record in several.records if record.architecture == "vgg16"])
+    for comparison, named in ((several, True), (one, False)):
+        pictures = draw(comparison, ENGLISH, curves.ENTRIES)
+        assert {each.figure.name for each in pictures} == {"learning_curves", "learning_accuracy"}
+        for each in pictures:
+            assert each.figure.caption.endswith("the first seed; the table has the mean over all seeds.") == named
+
+
+def test_seeds_are_those_of_each_fine_tuning_mode() -> None:
+    """Training from scratch stopped after one seed, fine-tuning did not, and the other way round."""
+    made = table(with_mode(trained("IMAGENET1K_V1"), "scratch_top1", "resnet18"))
+    titles = {each.key: each.title for each in made.columns if each.key.startswith("seeds")}
+    assert titles == {
+        "seeds": "Seeds: Top-1 after fine-tuning",
+        "seeds_scratch_top1": "Seeds: Top-1 after training from scratch",
+    }
+    assert (column(made, "seeds")["resnet18"], column(made, "seeds")["vgg16"]) == ("3–4", "3")
+    assert column(made, "seeds_scratch_top1") == dict.fromkeys(SHARES, "3–5") | {"resnet18": "3"}
+    (note,) = (each for each in made.notes if each.startswith("Trained with one seed"))
+    assert "resnet18 (Top-1 after training from scratch)" in note
+    assert "vgg16 (Top-1 after fine-tuning)" in note
+    alone = table(with_mode(trained("IMAGENET1K_V1"), "scratch_top1", "vgg16"))
+    assert any(each.endswith("stayed at chance: vgg16.") for each in alone.notes), "in both modes"
+
+
+def test_the_caption_of_a_chart_has_the_seeds_of_its_fine_tuning_mode() -> None:
+    comparison = with_mode(trained("IMAGENET1K_V1"), "probe_top1", "resnet18")
+    for name, seeds in (("finetune", "Seeds: 3–4 (4 networks), 3 (1)"), ("probe", "Seeds: 3–5 (4 networks), 3 (1)")):
+        chart = next(each for each in bars.ENTRIES if each.name == name)
+        (figure,) = [picture.figure for picture in draw(comparison, ENGLISH, [chart])]
+        assert seeds in figure.caption
+
+
 def test_weights_that_could_not_be_downloaded_are_one_sentence() -> None:
     """With the networks, without files and errors, for the reasons of earlier versions, too; other reasons follow."""
     missing = "no IMAGENET1K_V1 weights: {file}.pth is not in torch hub's checkpoints and {error}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from reporter.model import Chart, Reading, Record
 from reporter.report import units
@@ -161,7 +162,7 @@ ENTRIES = (
         narrow=bars("finetune_top1", per_machine=True, width=NARROW),
         chapter="finetune",
         order=0,
-        remark=protocol,
+        remark=partial(protocol, keys=("finetune_top1",)),
     ),
     Chart(
         name="probe",
@@ -172,6 +173,6 @@ ENTRIES = (
         narrow=bars("probe_top1", per_machine=True, width=NARROW),
         chapter="finetune",
         order=1,
-        remark=protocol,
+        remark=partial(protocol, keys=("probe_top1",)),
     ),
 )

@@ -44,6 +44,14 @@ def top1(comparison: Comparison, language: Language) -> Spec | None:
     return _chart(comparison, "evaluations", "top1", language._("held-out top-1 (%)"), language)
 
 
+def first_seed(comparison: Comparison, language: Language) -> str:
+    """Which seed the curves are of, where there are several."""
+    readings = (record.readings.get(KEY) for record in comparison.networks)
+    if not any(reading and len(reading.samples) > 1 for reading in readings):
+        return ""
+    return language._("Each curve is that of the first seed; the table has the mean over all seeds.")
+
+
 def narrow(draw: Drawing) -> Drawing:
     """The chart for phones: wider panels of families, or more room for names behind the last step."""
 
@@ -225,6 +233,7 @@ ENTRIES = (
         "five are named, from the highest to the lowest accuracy; the others are pale.",
         draw=loss,
         narrow=narrow(loss),
+        remark=first_seed,
         chapter="finetune",
         order=2,
     ),
@@ -234,6 +243,7 @@ ENTRIES = (
         caption="Held-out accuracy at each evaluation, after the batch-norm statistics were estimated again.",
         draw=top1,
         narrow=narrow(top1),
+        remark=first_seed,
         chapter="finetune",
         order=4,
     ),

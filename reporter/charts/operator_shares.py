@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from reporter.charts import _stacked
 from reporter.charts.bars import names_axis
@@ -10,42 +10,58 @@ from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import Spec, text
+from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.why import record_profiles
 
 WIDTH, NARROW, STEP = 330, 170, 24
+Bar = tuple[Record, Mapping[str, record_profiles.Part]]
+"""A record, and what its operators take by their labels."""
 
 
 def shares(settings: Sequence[str], width: int = WIDTH) -> Callable[[Comparison, Language], Spec | None]:
-    """Draws the first setting that has operators, in a panel per machine."""
+    """Draws each network in the first setting in which it has operators, in a panel per machine and setting."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
-        setting = record_profiles.setting_of(comparison.records, settings)
-        panels = [
-            (machine, _panel(comparison.of(machine), setting, language, width)) for machine in comparison.machines
+        groups = [
+            (machine, setting, bars)
+            for machine in comparison.machines
+            for setting in settings
+            if (bars := _bars(comparison.of(machine), setting, settings))
         ]
-        several = len(comparison.machines) > 1
-        named = [{**panel, **({"title": machine} if several else {})} for machine, panel in panels if panel]
-        return {"vconcat": named} if named else None
+        every = [parts for _machine, _setting, bars in groups for _record, parts in bars]
+        shown = _stacked.colours(every)
+        rest = any(label not in shown for parts in every for label in parts)
+        colour = _stacked.scale(shown, rest, language)
+        panels = []
+        for machine, setting, bars in groups:
+            where = machine if len(comparison.machines) > 1 else ""
+            threads = how(f"latency_{setting}", language) if len(settings) > 1 else ""
+            title = ", ".join(filter(None, (where, threads)))
+            panel = _panel(bars, setting, shown, colour, language, width=width)
+            panels.append({**panel, "title": title} if title else panel)
+        return {"vconcat": panels} if panels else None
 
     return draw
 
 
-def _panel(records: Sequence[Record], setting: str, language: Language, width: int) -> Spec | None:
-    found = {record.architecture: record_profiles.operators(record, setting) for record in records}
-    parts = {name: record_profiles.parts(rows) for name, rows in found.items() if rows}
-    plotted = [record for record in records if record.architecture in parts]
-    if not plotted:
-        return None
-    shown = _stacked.colours(parts.values())
-    rows = [
-        row for record in plotted for row in _stacked.segments(record, parts[record.architecture], shown, 1, language)
-    ]
-    rest = any(label not in shown for each in parts.values() for label in each)
+def _bars(records: Sequence[Record], setting: str, settings: Sequence[str]) -> Sequence[Bar]:
+    """The records with operators in a setting and in none before it, with what takes their time."""
+    first = [record for record in records if record_profiles.setting_of([record], settings) == setting]
+    found = ((record, record_profiles.operators(record, setting)) for record in first)
+    return [(record, record_profiles.parts(rows)) for record, rows in found if rows]
+
+
+def _panel(
+    bars: Sequence[Bar], setting: str, shown: Mapping[str, str], colour: Spec, language: Language, *, width: int
+) -> Spec:
+    """The bars of a machine in a setting; the colors `shown` are those of all panels."""
+    plotted = [record for record, _parts in bars]
+    rows = [row for record, parts in bars for row in _stacked.segments(record, parts, shown, 1, language)]
     order = [record.architecture for record in plotted]
     places = [0, 50, 100] if width == NARROW else [0, 25, 50, 75, 100]
     whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"values": places, "grid": False}}
-    colour, least = _stacked.scale(shown, rest, language), _stacked.LEAST * WIDTH / width
+    least = _stacked.LEAST * WIDTH / width
     return {
         "width": width,
         "height": {"step": STEP},

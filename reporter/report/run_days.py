@@ -28,9 +28,13 @@ def _newest(records: Iterable[Record]) -> str:
 
 
 def _range(records: Sequence[Record], language: Language) -> str:
-    """The first and the last day of several runs; empty if there is one, or all were on one day."""
+    """The first and the last day of several runs; empty if there is one, or all were on one day.
+
+    A machine whose rounds belong to no run that is known is one run more.
+    """
     runs = _runs(records)
-    if len(runs) < 2:
+    named = {record.machine for record in records if _runs([record])}
+    if len(runs) + len({record.machine for record in records} - named) < 2:
         return ""
     moments = [*runs.values(), *(record.started for record in records)]
     first, last = (language.calendar_day(pick(moments)) for pick in (min, max))

@@ -9,7 +9,7 @@ from reporter.report.comparison import Comparison
 from reporter.report.drawing.curve_lines import CurveLine, lines
 from reporter.report.language import Language
 from reporter.report.modes import mode_words
-from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
+from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain, status_word
 from reporter.stats.linear_fit import Interval, LinearFit
 
 MILLISECONDS = units.Scale(1e-3, "ms")
@@ -69,7 +69,8 @@ def _lost(line: CurveLine, language: Language) -> Cell:
     point = next((each for each in line.points if not each.measured), None)
     if point is None:
         return Cell("")
-    words = language._("batch {batch}: {status}").format(batch=point.batch, status=point.status)
+    status = status_word(point.status, language)
+    words = language._("batch {batch}: {status}").format(batch=point.batch, status=status)
     return Cell(
         words, f"{point.batch} {point.status}", status=point.status, note=language.translate(point.reason or "")
     )

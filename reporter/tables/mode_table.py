@@ -228,11 +228,14 @@ def _prepared(rows: Builder, keys: Sequence[str]) -> None:
 
 
 def _break_even(record: Record, key: str, rows: Builder) -> Cell:
+    """After how many images a mode has paid for its preparation; why there is none where its output is not right."""
     found, time = mode_ranking.gain(rows.comparison, record, key), record.value(key)
     preparation = of_device(record.readings.get(PREPARE.key), device_in(key))
     prepare = preparation.value if preparation else None
     if found is None or not time or prepare is None:
         return MISSING
+    if wrong := mode_words.wrong_output(record, rows.comparison, rows.language):
+        return Cell("–", status=output_of(rows.comparison, record), note=wrong)
     if why := mode_words.unstated(found, rows.language):
         return Cell("–", status=UNRESOLVED, note=why)
     images = mode_ranking.break_even(prepare, time, found.ratio)

@@ -67,10 +67,10 @@ def _text(value: object) -> str:
 
 def heading(comparison: Comparison, shown: Presentation, language: Language) -> Heading:
     _ = language._
-    count, newest = len(comparison.networks), comparison.newest
+    count = len(comparison.networks)
     message = language.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
-    records = [each for each in (*comparison.records, *comparison.modes) if each.machine == newest.machine]
-    measured = message.format(count=count, date=run_days.days(records, language))
+    days = run_days.days([*comparison.records, *comparison.modes], language)
+    measured = message.format(count=count, date=days)
     return Heading(
         title=shown.title or _title(comparison, shown, language),
         byline=" · ".join(filter(None, (shown.course, shown.author))),

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 from reporter.report.training.training_recipes import TOP1_KEYS, detail, recipe, seeds
 
 
-def protocol(comparison: Comparison, language: Language) -> str:
-    """What the trained architectures of a comparison have in common; of several values how many have each."""
+def protocol(comparison: Comparison, language: Language, keys: Sequence[str] = TOP1_KEYS) -> str:
+    """What the trained architectures of a comparison have in common; of several values how many have each.
+
+    `keys` are the held-out accuracies of the fine-tuning modes that it is about.
+    """
     _ = language._
     trained = [
         record
         for record in comparison.records
-        if any((reading := record.readings.get(key)) and reading.measured for key in TOP1_KEYS)
+        if any((reading := record.readings.get(key)) and reading.measured for key in keys)
     ]
     values: dict[str, list[object]] = {
-        _("Data set"): [detail(record, "dataset") for record in trained],
-        _("Steps"): [recipe(record, "steps", language) for record in trained],
-        _("Batch"): [recipe(record, "batch_size", language) for record in trained],
-        _("Pixels"): [recipe(record, "image_size", language) for record in trained],
-        _("Seeds"): [seeds(record) for record in trained],
-        _("Held-out images"): [detail(record, "test_images") for record in trained],
+        _("Data set"): [detail(record, "dataset", keys) for record in trained],
+        _("Steps"): [recipe(record, "steps", language, keys) for record in trained],
+        _("Batch"): [recipe(record, "batch_size", language, keys) for record in trained],
+        _("Pixels"): [recipe(record, "image_size", language, keys) for record in trained],
+        _("Seeds"): [seeds(record, keys) for record in trained],
+        _("Held-out images"): [detail(record, "test_images", keys) for record in trained],
     }
     parts = []
     for title, found in values.items():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from reporter.model import Record
+from reporter.model import Reading, Record
 from reporter.model.fields import GRADIENT_RATIOS
-from reporter.report.comparison import number
+from reporter.report.comparison import Comparison, number
 from reporter.report.language import Language
 from reporter.report.table import Builder
 from reporter.report.training.held_out_accuracy import (
@@ -43,7 +43,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         *_untrained(rows.records, language),
         *_sources(rows.records, language),
         *_skipped(rows.records, language),
-        *_certainty(rows.records, language),
+        *_certainty(rows, language),
         *_ranking(rows, language),
         *_evaluation(rows.records, language),
         _probe(rows.records, language),
@@ -71,15 +71,41 @@ def _add_columns(rows: Builder, language: Language) -> list[str]:
         "steps": _("Steps"),
         "batch_size": _("Batch"),
         "image_size": _("Pixels"),
-        "seeds": _("Seeds"),
+    }
+    for key, title in titles.items():
+        rows.text(key, title, [recipe(record, key, language) for record in rows.records])
+    _add_seeds(rows, language)
+    titles = {
         "label_smoothing": _("Label smoothing"),
         "auxiliary_loss": _("Weight of auxiliary loss"),
         "auxiliary_dropped": _("Auxiliary heads dropped"),
     }
     for key, title in titles.items():
-        found = [seeds(record) if key == "seeds" else recipe(record, key, language) for record in rows.records]
-        rows.text(key, title, found)
+        rows.text(key, title, [recipe(record, key, language) for record in rows.records])
     return shared
+
+
+def _add_seeds(rows: Builder, language: Language) -> None:
+    """The seeds of each row; a column for each fine-tuning mode where a row has modes with different seeds."""
+    titles = {key: language._(rows.comparison.quantities[key].title) for key in _modes(rows.comparison)}
+    differ = any(len({seeds(record, (key,)) for key in titles} - {""}) > 1 for record in rows.records)
+    if not differ:
+        rows.text("seeds", language._("Seeds"), [seeds(record) for record in rows.records])
+        return
+    for place, (key, what) in enumerate(titles.items()):
+        title, found = language._("Seeds: {what}").format(what=what), [seeds(each, (key,)) for each in rows.records]
+        rows.text(f"seeds_{key}" if place else "seeds", title, found)
+
+
+def _modes(comparison: Comparison) -> list[str]:
+    """The keys of the fine-tuning modes that were measured."""
+    return [key for key in TOP1_KEYS if any(_measured(record, key) for record in comparison.records)]
+
+
+def _measured(record: Record, key: str) -> Reading | None:
+    """A reading of a record; None where it has no value."""
+    reading = record.readings.get(key)
+    return reading if reading and reading.measured else None
 
 
 def _ranking(rows: Builder, language: Language) -> Iterator[str]:
@@ -165,10 +191,10 @@ def _gradients(rows: Builder, language: Language) -> str:
     )
 
 
-def _certainty(records: Sequence[Record], language: Language) -> list[str]:
+def _certainty(rows: Builder, language: Language) -> list[str]:
     """What the intervals contain, what "at chance" means, and which networks were trained with one seed only."""
     _ = language._
-    found = [each for record in records for key in TOP1_KEYS if (each := record.readings.get(key)) and each.measured]
+    found = [each for record in rows.records for key in TOP1_KEYS if (each := _measured(record, key))]
     if not any(interval(each) for each in found):
         return []
     several = any(len(each.samples) > 1 for each in found)
@@ -182,7 +208,7 @@ def _certainty(records: Sequence[Record], language: Language) -> list[str]:
     ]
     if any(map(is_at_chance, found)):
         notes.append(_("At chance: the interval includes the share that guessing gives."))
-    if stopped := [r.architecture for r in records if detail(r, "seeds_left_out")]:
+    if stopped := list(_stopped(rows, language)):
         message = _("Trained with one seed, because it stayed at chance: {names}.")
         notes.append(message.format(names=language.listing(stopped)))
     if any(not resolves(each) for each in found):
@@ -191,9 +217,19 @@ def _certainty(records: Sequence[Record], language: Language) -> list[str]:
     return notes
 
 
-def seeds(record: Record) -> str:
-    """The seeds that a network was trained with, as a range."""
-    reading = next((each for key in TOP1_KEYS if (each := record.readings.get(key)) and each.measured), None)
+def _stopped(rows: Builder, language: Language) -> Iterator[str]:
+    """The architectures that stayed at chance with the first seed, with the fine-tuning modes if not in all of them."""
+    for record in rows.records:
+        modes = {key: each for key in TOP1_KEYS if (each := _measured(record, key))}
+        left_out = [key for key, reading in modes.items() if reading.detail.get("seeds_left_out")]
+        titles = ", ".join(language._(rows.comparison.quantities[key].title) for key in left_out)
+        if left_out:
+            yield record.architecture if len(left_out) == len(modes) else f"{record.architecture} ({titles})"
+
+
+def seeds(record: Record, keys: Sequence[str] = TOP1_KEYS) -> str:
+    """The seeds that a network was trained with in the first fine-tuning mode that was measured, as a range."""
+    reading = next((each for key in keys if (each := _measured(record, key))), None)
     recipe = reading.detail.get("recipe") if reading else None
     if reading is None or not isinstance(recipe, dict):
         return ""
