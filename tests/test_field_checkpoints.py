@@ -61,6 +61,10 @@ SAVED: dict[str, tuple[Callable[[State], Any], str, str]] = {
     "wrapped": (prefixed("backbone."), "", "backbone."),
     "wrapped parallel": (prefixed("module.encoder.net."), "", "module.encoder.net."),
     "averaged": (averaged, "", "module."),
+    "loss beside": (lambda s: {"state_dict": {"criterion.weight": torch.ones(4), **prefixed("model.")(s)}},
+                    "state_dict", "model."),
+    "part of it": (lambda s: {**prefixed("module.net.student.")(s), "module.net.loss.weight": torch.ones(4),
+                              "module.net.teacher.0.0.weight": s["0.0.weight"]}, "", "module.net.student."),
     "extra state": (lambda s: {"model": {**s, "0.0._extra_state": {"scale": 1}}, "step": 2}, "model", ""),
     "numbered": (lambda s: {0: s}, "0", ""),
 }  # fmt: skip
@@ -188,6 +192,16 @@ def half_of_it(path: Path) -> None:
     torch.save({name: tensor for name, tensor in small(4).state_dict().items() if "0.1" not in name}, path)
 
 
+def narrower_beside(path: Path) -> None:
+    state = prefixed("model.")(small(4).state_dict())
+    torch.save({**state, "model.0.0.weight": state["model.0.0.weight"][:5], "loss.weight": torch.ones(4)}, path)
+
+
+def two_of_it(path: Path) -> None:
+    state = small(4).state_dict()
+    torch.save({"state_dict": {**prefixed("model.")(state), **prefixed("ema_model.module.")(state)}}, path)
+
+
 def lists(path: Path) -> None:
     torch.save({"epoch": 3, "losses": [0.1, 0.2]}, path)
 
@@ -202,6 +216,8 @@ WRONG = {
     no_safetensors: "cannot be read as tensors: ",
     narrower: "does not fit: 1 of 8 tensors differs, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
     half_of_it: "does not fit: 4 of 8 tensors differ, 0.1.weight first (8 in the network, not in the file",
+    narrower_beside: "does not fit: 1 of 8 tensors differs, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
+    two_of_it: "several parts of the checkpoint fit, with the prefixes model., ema_model.module.; save one of them",
     lists: "does not hold named tensors alone",
 }
 

@@ -23,7 +23,9 @@ from torch.nn import functional
 from reporter.model import Metric, Reading
 from reporter.registry.catalog import collect
 from reporter.worker import references
+from reporter.worker.counts.packed_weights import uncounted
 from reporter.worker.entry import measure
+from reporter.worker.input_format import form
 from reporter.worker.subject import Subject
 
 CASES = Path(__file__).parent / "data" / "field_cases"
@@ -522,6 +524,48 @@ def test_packed_weights_are_named_not_dropped() -> None:
         assert (found[key].status, found[key].reason) == ("unsupported", "packed weights are not counted: head")
     assert found["macs"].value == 677_376 + 80
     assert found["macs_fvcore"].status == "unsupported"
+
+
+FROZEN = "weights that are constants of a frozen graph are not counted: "
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ("forms.py:frozen_graph", f"{FROZEN}the whole network"),
+        ("forms.py:frozen_half", f"{FROZEN}the whole network"),
+        ("forms.py:frozen_backbone", f"{FROZEN}0"),
+        ("forms.py:scripted_quantised", "packed weights are not counted: head"),
+    ],
+)
+def test_weights_that_torchscript_stores_outside_parameters_are_named_not_dropped(reference: str, reason: str) -> None:
+    found = readings(case(reference), "size", "memory_inference", "memory_training", "latency_cpu_1thread")
+    for key in ("parameters", "weights_bytes", "peak_training_bytes"):
+        assert (found[key].status, found[key].reason) == ("unsupported", reason)
+    assert "weights" not in found["peak_activation_bytes"].detail
+    assert found["latency_cpu_1thread"].measured
+
+
+def test_a_saved_frozen_network_is_one_when_it_is_loaded(tmp_path: Path) -> None:
+    network = torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)).eval()))
+    torch.jit.save(network, tmp_path / "frozen.pt")
+    (layer,), reason = uncounted(torch.jit.load(tmp_path / "frozen.pt"))
+    assert (layer, reason) == ("the whole network", f"{FROZEN}the whole network")
+
+
+@pytest.mark.parametrize("reference", ["forms.py:scripted", "forms.py:frozen_without_weights"])
+def test_a_scripted_network_with_all_its_parameters_is_counted(reference: str) -> None:
+    found = readings(case(reference), "size")
+    assert (found["parameters"].value, found["weights_bytes"].value) == (BASE[0], 4 * BASE[0])
+
+
+def test_images_have_the_data_type_of_a_network_without_parameters() -> None:
+    assert form(references.load(f"{CASES}/forms.py:frozen_half").build(0)).dtype == torch.float16
+    buffers = nn.Module()
+    buffers.register_buffer("steps", torch.zeros(2, dtype=torch.int64))
+    assert form(buffers).dtype == torch.float32
+    buffers.register_buffer("kernel", torch.zeros(8, 3, 3, 3, dtype=torch.bfloat16))
+    assert form(buffers).dtype == torch.bfloat16
 
 
 def test_scores_in_an_object_have_their_depth() -> None:

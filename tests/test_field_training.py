@@ -22,6 +22,8 @@ from reporter.worker.entry import measure
 from reporter.worker.learning.finetuning import Recipe, fine_tune, loss_of, optimizer_of, recalibrate, step_of, top1
 from reporter.worker.learning.training_steps import gradient_ratio, learner
 from reporter.worker.references import load
+from reporter.worker.trial import trial
+from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.weights.classifier_heads import with_classes
 
 pytestmark = pytest.mark.usefixtures("digits_once")
@@ -95,6 +97,81 @@ def test_the_scores_are_recognized(output: Any) -> None:
 def test_what_is_not_recognized_is_described(output: Any, words: str) -> None:
     with pytest.raises(ReporterError, match=words):
         outputs.scores(output, 4)
+
+
+def test_candidates_of_several_widths_are_not_said_to_have_one() -> None:
+    """Without a number of classes: of a tuple, neither the first nor the last is taken without a reason."""
+    for output in ({"probabilities": SCORES, "embedding": FEATURES}, (FEATURES, SCORES)):
+        first, second = ("'probabilities'", "'embedding'") if isinstance(output, dict) else ("'0'", "'1'")
+        words = f"; each of {first}, {second} may be the class scores: name the class scores 'logits'"
+        with pytest.raises(ReporterError, match=words):
+            outputs.scores(output)
+    assert outputs.scores((SCORES, OTHER)) is SCORES
+
+
+class Fixed(nn.Module):
+    """A network with 7 classes, whose features come from a linear layer or not, and what it returns of them."""
+
+    def __init__(self, linear: bool, pack: Callable[[Tensor, Tensor], Any]) -> None:
+        super().__init__()
+        self.stem, self.neck = nn.Conv2d(3, 8, 1), nn.Linear(8, 16) if linear else nn.Hardswish()
+        self.head, self.side, self.pack = nn.Linear(16 if linear else 8, 7), nn.Linear(8, 5), pack
+
+    def forward(self, images: Tensor) -> Any:
+        pooled = self.stem(images).mean((2, 3))
+        features = self.neck(pooled)
+        return self.pack(features, self.head(features))
+
+
+@pytest.mark.parametrize("linear", [True, False])
+@pytest.mark.parametrize(
+    "pack",
+    [
+        lambda features, scores: (features, scores),
+        lambda features, scores: (scores, features),
+        lambda features, scores: {"features": features, "classes": scores},
+    ],
+    ids=["features first", "scores first", "dict"],
+)
+def test_the_scores_of_a_network_without_a_number_of_classes_are_what_its_last_linear_layer_makes(
+    linear: bool, pack: Callable[[Tensor, Tensor], Any]
+) -> None:
+    network: Any = Fixed(linear, pack)
+    made = subject(own(build=lambda classes: Fixed(linear, pack), classes=0), image_size=32)
+    assert made.classes == 7
+    assert with_classes(network, 4, 32).head.out_features == 4
+    assert getattr(network.neck, "out_features", 16) == 16
+
+
+def test_outputs_of_modes_are_checked_by_the_scores_of_a_network_without_a_number_of_classes(tmp_path: Path) -> None:
+    entry = own(build=lambda _: Fixed(False, lambda features, scores: (features, scores)), classes=0)
+    preparation = ModePreparation(subject(entry, image_size=32), tmp_path)
+    with torch.inference_mode():
+        assert preparation._reference.scores.shape[1] == 7
+
+
+def test_two_linear_layers_that_may_make_the_scores_are_a_reason() -> None:
+    class Projecting(Fixed):
+        def forward(self, images: Tensor) -> Any:
+            features = self.stem(images).mean((2, 3))
+            return self.head(features), self.side(features)
+
+    with pytest.raises(ReporterError, match=r"tuple with the items 0 \(1 x 7\), 1 \(1 x 5\); each of '0', '1' may be"):
+        with_classes(Projecting(False, dict), 4, 32)
+
+
+@pytest.mark.parametrize(
+    ("order", "notice"), [("features, self.head(features)", False), ("features, features[:, :5]", True)]
+)
+def test_the_first_pass_reports_scores_that_cannot_be_recognized(tmp_path: Path, order: str, notice: bool) -> None:
+    path = tmp_path / "fixed.py"
+    path.write_text(
+        "from torch import nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Linear(8, 7)\n    def forward(self, images):\n"
+        f"        features = self.stem(images).mean((2, 3))\n        return {order}\ndef build():\n    return Net()\n"
+    )
+    words = "each of '0', '1' may be the class scores: name the class scores 'logits'; it is not trained"
+    assert (words in trial(f"{path}:build").get("notice", "")) == notice
 
 
 def test_an_object_that_contains_itself_ends() -> None:

@@ -34,21 +34,22 @@ TRAINING = Quantity(
 def measure_inference(subject: Subject) -> Iterator[Reading]:
     """Follows one inference, the one that is counted."""
     from reporter.worker.counts.counting import storage_bytes
+    from reporter.worker.counts.packed_weights import uncounted
     from reporter.worker.subject import marked
 
     counts, refusal = subject.counting
     state = [*subject.meta.parameters(), *subject.meta.buffers()]
-    image = subject.input(1, "meta").nbytes
-    yield marked(exact(INFERENCE, counts.peak, weights=storage_bytes(state), image=image), refusal)
+    weights = {} if uncounted(subject.meta)[1] else {"weights": storage_bytes(state)}
+    yield marked(exact(INFERENCE, counts.peak, **weights, image=subject.input(1, "meta").nbytes), refusal)
 
 
 def measure_training(subject: Subject) -> Iterator[Reading]:
     """Forward and backward among all that a step holds; the fused AdamW updates in place and adds nothing."""
-    from reporter.worker.counts.packed_weights import packed
+    from reporter.worker.counts.packed_weights import uncounted
     from reporter.worker.subject import marked
 
-    if missing := packed(subject.meta):
-        yield from absent((TRAINING,), "unsupported", f"packed weights are not counted: {', '.join(missing)}"[:500])
+    if reason := uncounted(subject.meta)[1]:
+        yield from absent((TRAINING,), "unsupported", reason[:500])
         return
     shares, refusal = subject.counted(partial(_step, subject))
     yield marked(exact(TRAINING, sum(shares.values()), **shares), refusal)

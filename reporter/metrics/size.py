@@ -69,21 +69,21 @@ def count_all(subject: Subject) -> Iterator[Reading]:
 def _without(network: nn.Module, heads: Sequence[nn.Module]) -> Iterator[Reading]:
     """The parameters and bytes of a network without its auxiliary heads."""
     from reporter.worker.counts.counting import storage_bytes
-    from reporter.worker.counts.packed_weights import packed
+    from reporter.worker.counts.packed_weights import uncounted
 
     in_heads = {id(tensor) for head in heads for tensor in (*head.parameters(), *head.buffers())}
     body = [parameter for parameter in network.parameters() if id(parameter) not in in_heads]
     state = [tensor for tensor in (*network.parameters(), *network.buffers()) if id(tensor) not in in_heads]
-    missing, learning = packed(network), sum(parameter.numel() for parameter in body if parameter.requires_grad)
-    yield _but(missing, exact(PARAMETERS, sum(parameter.numel() for parameter in body), trainable=learning))
-    yield _but(missing, exact(WEIGHTS, storage_bytes(state)))
+    missing, learning = uncounted(network), sum(parameter.numel() for parameter in body if parameter.requires_grad)
+    yield _but(*missing, exact(PARAMETERS, sum(parameter.numel() for parameter in body), trainable=learning))
+    yield _but(*missing, exact(WEIGHTS, storage_bytes(state)))
 
 
-def _but(missing: Sequence[str], reading: Reading) -> Reading:
-    """A count, or the names of the layers that it leaves out because their weights are packed."""
+def _but(missing: Sequence[str], reason: str, reading: Reading) -> Reading:
+    """A count, or the reason and the names of the layers that it leaves out because their weights are no parameters."""
     if not missing:
         return reading
-    reason = f"packed weights are not counted: {', '.join(missing)}"[:LONGEST]
+    reason = reason[:LONGEST]
     detail: dict[str, JsonValue] = {"not_counted": list(missing), "others": reading.samples[0]}
     return Reading(quantity=reading.quantity, status="unsupported", reason=reason, detail=detail)
 

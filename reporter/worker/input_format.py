@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from reporter.worker.graph_constants import frozen
+
 
 @dataclass(frozen=True)
 class Form:
@@ -23,13 +25,21 @@ class Form:
 def form(network: nn.Module) -> Form:
     """The form of a model's images: half for half weights, channels last where a weight lies in memory that way.
 
-    A model of several types takes that of its first real weight, which is the one that meets the images.
+    A model of several types takes that of its first real weight, which is the one that meets the images. Of a model
+    without parameters, constants of a frozen graph are the weights, else its buffers.
     """
-    weights = [weight for weight in network.parameters() if not is_lazy(weight)]
+    weights = [weight for weight in network.parameters() if not is_lazy(weight)] or _constants(network)
+    weights = weights or [buffer for buffer in network.buffers() if not is_lazy(buffer)]
     real = [weight.dtype for weight in weights if weight.is_floating_point()]
     dtypes = real or [weight.dtype for weight in weights if weight.is_complex()] or [torch.float32]
     last = any(map(_channels_last, weights))
     return Form(dtypes[0], torch.channels_last if last else torch.contiguous_format)
+
+
+def _constants(network: nn.Module) -> list[Tensor]:
+    """The constant weights of frozen graphs, kernels first: the order in a graph is not that of its calls."""
+    tensors = [tensor for constants in frozen(network).values() for tensor in constants]
+    return sorted(tensors, key=Tensor.dim, reverse=True)
 
 
 def _channels_last(weight: Tensor) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from torch import Tensor
 
 from reporter.model import UnsupportedError
+from reporter.worker.linear_calls import LinearCall, storage
 
 NAMES = ("logits", "scores", "out", "output", "outputs", "pred", "preds", "prediction", "predictions", "class_logits",
          "cls_logits", "y_hat", "main")  # fmt: skip
@@ -28,24 +29,31 @@ def tensors(output: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, 
         yield from tensors(part, f"{name}.{key}" if name else str(key), depth + 1)
 
 
-def scores(output: Any, classes: int | None = None) -> Tensor:
-    """The class scores, N x `classes` (any number where it is None); UnsupportedError where none can be recognized."""
-    return scores_and_heads(output, classes)[0]
+def scores(output: Any, classes: int | None = None, calls: Sequence[LinearCall] = ()) -> Tensor:
+    """The class scores, N x `classes` (any number where it is None); UnsupportedError where none can be recognized.
+
+    `calls` are those of the linear layers that ran: without a number of classes, they show which tensor the scores are.
+    """
+    return scores_and_heads(output, classes, calls)[0]
 
 
-def scores_and_heads(output: Any, classes: int | None = None) -> tuple[Tensor, list[Tensor]]:
+def scores_and_heads(
+    output: Any, classes: int | None = None, calls: Sequence[LinearCall] = ()
+) -> tuple[Tensor, list[Tensor]]:
     """The class scores, and the other tensors of the same shape: the scores of auxiliary heads, if there are any."""
     found = [(name, flat) for name, tensor in tensors(output) if (flat := _as_scores(tensor, classes)) is not None]
     if not found:
         wanted = "N x classes" if classes is None else f"N x {classes}"
         raise UnsupportedError(f"the network returns {describe(output)}; none is {wanted}: return the class scores")
-    chosen = _chosen([name for name, _ in found], isinstance(output, tuple | list) and not hasattr(output, "_fields"))
+    ordered = isinstance(output, tuple | list) and not hasattr(output, "_fields")
+    chosen = _chosen(found, ordered)
+    if chosen is None:
+        chosen = _computed_last([tensor for _, tensor in found], calls)
     if chosen is None:
         names = ", ".join(repr(name) for name, _ in found)
-        raise UnsupportedError(
-            f"the network returns {describe(output)}; {names} are all N x {found[0][1].shape[1]}: name the class "
-            "scores 'logits'"
-        )
+        widths = {tensor.shape[1] for _, tensor in found}
+        same = f"{names} are all N x {min(widths)}" if len(widths) == 1 else f"each of {names} may be the class scores"
+        raise UnsupportedError(f"the network returns {describe(output)}; {same}: name the class scores 'logits'")
     main = found[chosen][1]
     others = [tensor for index, (_, tensor) in enumerate(found) if index != chosen]
     return main, [tensor for tensor in others if tensor.shape == main.shape]
@@ -90,16 +98,23 @@ def _as_scores(tensor: Tensor, classes: int | None) -> Tensor | None:
     return tensor.flatten(1) if classes is None or tensor.shape[1] == classes else None
 
 
-def _chosen(names: list[str], ordered: bool) -> int | None:
-    """Which of several candidates the scores are: by name, or the first of a sequence."""
-    last = [name.rpartition(".")[2].lower() for name in names]
+def _chosen(found: Sequence[tuple[str, Tensor]], ordered: bool) -> int | None:
+    """Which of several candidates the scores are: by name, or the first of a sequence whose candidates are alike."""
+    last = [name.rpartition(".")[2].lower() for name, _ in found]
     for name in NAMES:
         if name in last:
             return last.index(name)
     plain = [index for index, name in enumerate(last) if not name.startswith(AUXILIARY)]
-    if len(plain) == 1 or ordered:
-        return plain[0] if plain else 0
-    return 0 if len(names) == 1 else None
+    plain = plain or list(range(len(found)))
+    alike = ordered and len({found[index][1].shape[1] for index in plain}) == 1
+    return plain[0] if len(plain) == 1 or alike else None
+
+
+def _computed_last(candidates: Sequence[Tensor], calls: Sequence[LinearCall]) -> int | None:
+    """The only candidate that a linear layer computed and no linear layer took as its input; None without one."""
+    last = {storage(call.output) for call in calls} - {storage(call.input) for call in calls}
+    places = [place for place, tensor in enumerate(candidates) if storage(tensor) in last]
+    return places[0] if len(places) == 1 else None
 
 
 def _shape(tensor: Tensor) -> str:

@@ -14,6 +14,7 @@ from reporter.model.image_sizes import COMMON_SIDES, ImageSize, image_size, squa
 from reporter.worker import outputs
 from reporter.worker.counts.building import built, on_meta
 from reporter.worker.input_format import form
+from reporter.worker.linear_calls import LinearCall, linear_calls
 from reporter.worker.lookup import find
 
 IMAGES = 3
@@ -41,7 +42,8 @@ def trial(reference: str, input_size: str = "") -> dict[str, str]:
         if output is None:
             wrong = _other_images(real or network, entry.input_size)
             return {"error": wrong} if wrong else {}
-    _, verdict = attempt(partial(outputs.scores, output[0], entry.classes or None))
+    answer, calls = output
+    _, verdict = attempt(partial(outputs.scores, answer, entry.classes or None, calls))
     return {"notice": f"{verdict.reason}; it is not trained"} if verdict.reason else {}
 
 
@@ -83,16 +85,20 @@ def _count(channels: int) -> str:
 
 
 @torch.no_grad()
-def _forward(network: nn.Module, size: ImageSize, channels: int = 3) -> tuple[object] | None:
-    """A tuple of what a network returns for a few images; None where it raises or gives another number of rows."""
+def _forward(network: nn.Module, size: ImageSize, channels: int = 3) -> tuple[object, list[LinearCall]] | None:
+    """What a network returns for a few images, with the calls of its linear layers.
+
+    None where it raises or gives another number of rows.
+    """
     device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
     images = form(network)(torch.zeros(IMAGES, channels, *size, device=device))
     run: Callable[[], object] = partial(network.eval(), images)
-    output, verdict = attempt(run)
+    with linear_calls(network) as calls:
+        output, verdict = attempt(run)
     if verdict.status != "ok":
         return None
     leaves = [tensor for _, tensor in outputs.tensors(output)]
-    return None if leaves and not any(map(_per_image, leaves)) else (output,)
+    return None if leaves and not any(map(_per_image, leaves)) else (output, calls)
 
 
 def _per_image(tensor: Tensor) -> bool:

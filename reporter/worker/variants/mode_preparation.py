@@ -143,13 +143,17 @@ class ModePreparation:
         return images
 
     @cached_property
+    def _classes(self) -> int | None:
+        """How many class scores the outputs have; None where they cannot be recognized."""
+        return attempt(lambda: self.subject.classes)[0]
+
+    @cached_property
     def _reference(self) -> output_check.Reference:
-        classes, kept = self.subject.architecture.classes, self.cache / "reference.pt"
-        return output_check.Reference(self.subject.network, self.varied, classes, kept)
+        return output_check.Reference(self.subject.network, self.varied, self._classes, self.cache / "reference.pt")
 
     def _varies(self) -> bool:
         """Whether the scores of the network depend on its input as it is."""
-        scores = output_check.run(self.subject.network, self.varied, self._placed, self.subject.architecture.classes)
+        scores = output_check.run(self.subject.network, self.varied, self._placed, self._classes)
         return varied_inputs.variation(scores) >= varied_inputs.LEAST_VARIATION
 
     def _placed(self, images: Tensor) -> Any:

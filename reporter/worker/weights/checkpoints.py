@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from reporter.model import Architecture
 from reporter.model.attempts import attempt, one_line
 from reporter.worker.counts.building import built, on_meta
-from reporter.worker.weights.state_dicts import Fit, fit, unwrapped
+from reporter.worker.weights.state_dicts import Fit, fit, parts, unwrapped
 
 DIGITS = 12
 """So many digits of a SHA-256 are shown to people; the record has all 64."""
@@ -74,15 +74,27 @@ def load_but_head(network: nn.Module, state: Mapping[str, Tensor], head: set[str
 def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str], heads: Collection[str] = ()) -> Fit:
     """The tensors of a state dict by the network's names; ValueError, with the first that is missing, where one is.
 
-    Auxiliary heads, by name, may be missing, and the counts of batches, which files from before torch 0.4.1 lack.
+    Auxiliary heads, by name, may be missing, and the counts of batches, which files from before torch 0.4.1 lack. Where
+    one is missing, a part of the state dict is taken, if it is the only one that lacks none.
     """
     own = _tensors(network)
     names = {OLD_DENSE.sub(r"\1\2", name): tensor for name, tensor in state.items()}
     found = fit(own, names)
     auxiliary = tuple(f"{name}." for name in heads)
     needed = [name for name in own if not name.startswith(auxiliary) and not name.endswith("num_batches_tracked")]
-    missing = [name for name in needed if name not in found.tensors.keys() | head]
-    if missing:
+    needed = [name for name in needed if name not in head]
+
+    def lacking(fit: Fit) -> list[str]:
+        return [name for name in needed if name not in fit.tensors]
+
+    if lacking(found):
+        named = [part for part in parts(own, names) if all(name in part.names for name in needed)]
+        whole = [part for part in named if not lacking(part)]
+        if len(whole) > 1:
+            prefixes = ", ".join(part.removed for part in whole)
+            raise ValueError(f"several parts of the checkpoint fit, with the prefixes {prefixes}; save one of them")
+        found = next(iter((*whole, *named)), found)
+    if missing := lacking(found):
         differ = "differs" if len(missing) == 1 else "differ"
         differing = f"{len(missing)} of {len(own)} tensors {differ}, {missing[0]} first"
         raise ValueError(f"the checkpoint does not fit: {differing} ({_difference(missing[0], own, found.names)})")

@@ -13,14 +13,15 @@ from reporter.model.attempts import attempt
 from reporter.model.image_sizes import COMMON_SIDES
 from reporter.worker import outputs
 from reporter.worker.input_format import form
+from reporter.worker.linear_calls import linear_calls, storage
 
 Met = tuple[str, nn.Linear, torch.Size]
 
 
 def scores(network: nn.Module, images: Tensor) -> Tensor:
     """The class scores that a network returns for some images."""
-    with torch.no_grad():
-        return outputs.scores(network(images))
+    with torch.no_grad(), linear_calls(network) as calls:
+        return outputs.scores(network(images), calls=calls)
 
 
 def with_classes(network: nn.Module, classes: int, side: int, trial: nn.Module | None = None) -> nn.Module:
@@ -44,33 +45,19 @@ def with_classes(network: nn.Module, classes: int, side: int, trial: nn.Module |
 
 def _last_linear(network: nn.Module, side: int) -> Met:
     """The linear layer whose output is the scores, else the one that runs last, with the shape of the scores."""
-    met: list[tuple[str, nn.Linear]] = []
-    given: list[Tensor] = []
-
-    def forget() -> None:
-        met.clear()
-        given.clear()
-
-    def note(name: str, layer: Any, _: object, output: Tensor) -> None:
-        met.append((name, layer))
-        given.append(output)
-
-    layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
     missing = "it has no linear layer to replace; let its function take the number of classes"
-    if not layers:
+    if not any(isinstance(layer, nn.Linear) for layer in network.modules()):
         raise ValueError(missing)
-    hooks = [layer.register_forward_hook(partial(note, name)) for name, layer in layers]
     training = network.training
     try:
-        found = outputs.scores(_output(network.eval(), side, forget))
+        with linear_calls(network) as calls:
+            found = outputs.scores(_output(network.eval(), side, calls.clear), calls=calls)
     finally:
         network.train(training)
-        for hook in hooks:
-            hook.remove()
-    if not met:
+    if not calls:
         raise ValueError(missing)
-    made_by = next((index for index, output in enumerate(given) if _storage(output) == _storage(found)), -1)
-    return *met[made_by], found.shape
+    made_by = next((call for call in calls if storage(call.output) == storage(found)), calls[-1])
+    return made_by.name, made_by.layer, found.shape
 
 
 @torch.no_grad()
@@ -89,9 +76,3 @@ def _output(network: nn.Module, side: int, before_attempt: Callable[[], None]) -
 
 def _run(network: nn.Module, side: int) -> Any:
     return network(form(network)(torch.zeros(1, 3, side, side)))
-
-
-def _storage(tensor: Tensor) -> int:
-    """What identifies the memory of a tensor, on meta too, where all addresses are 0."""
-    storage: int = tensor.untyped_storage()._cdata
-    return storage

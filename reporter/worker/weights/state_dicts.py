@@ -46,16 +46,40 @@ def fit(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Fit:
     plain = {_plain(name): name for name in own}
     best = Fit({}, "", state)
     for names, targets in _renamings(list(state), {name: name for name in own}, plain):
-        fitting = {
-            targets[new]: state[old]
-            for old, new in names.items()
-            if new in targets and own[targets[new]].shape == state[old].shape
-        }
-        if len(fitting) > len(best.tensors):
-            old, new = next((old, new) for old, new in names.items() if new in targets)
-            removed = old.removesuffix(new) if old.endswith(new) else _wrappers(old)
-            best = Fit(fitting, removed, {targets.get(new, new): state[old] for old, new in names.items()})
+        found = _fit(own, state, names, targets)
+        if len(found.tensors) > len(best.tensors):
+            best = found
     return best
+
+
+def parts(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Iterator[Fit]:
+    """The tensors of each part of a state dict that fit a network, whatever is beside the part: a loss, an average."""
+    plain = {_plain(name): name for name in own}
+    named: dict[str, dict[str, str]] = {}
+    for old in state:
+        path = _plain(old).split(".")
+        for place in range(1, len(path)):
+            named.setdefault(".".join(path[:place]), {})[old] = ".".join(path[place:])
+    for names in named.values():
+        found = _fit(own, state, names, plain)
+        if found.tensors:
+            yield found
+
+
+def _fit(
+    own: Mapping[str, Tensor], state: Mapping[str, Tensor], names: Mapping[str, str], targets: Mapping[str, str]
+) -> Fit:
+    """The tensors of a state dict under new names that a network has, which `targets` gives its own names."""
+    fitting = {
+        targets[new]: state[old]
+        for old, new in names.items()
+        if new in targets and own[targets[new]].shape == state[old].shape
+    }
+    removed = ""
+    if fitting:
+        old, new = next((old, new) for old, new in names.items() if new in targets)
+        removed = old.removesuffix(new) if old.endswith(new) else _wrappers(old)
+    return Fit(fitting, removed, {targets.get(new, new): state[old] for old, new in names.items()})
 
 
 def _renamings(
