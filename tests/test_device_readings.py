@@ -18,7 +18,7 @@ from reporter.host.job import Job
 from reporter.metrics.latency import LATENCY
 from reporter.model import ComparedRecord, Engine, Quantity, Reading, Record, Status, absent
 from reporter.model.device_readings import DEVICES, of_device, on_devices, with_device
-from reporter.model.modes import ONCE, OUTPUT_ERROR, PREPARE, output_decision, output_verdict
+from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, PREPARE, output_decision, output_verdict
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
 from reporter.report.comparison import compare
@@ -130,6 +130,17 @@ def test_the_reason_is_that_of_the_device(tmp_path: Path) -> None:
     readings = mode.readings | {OUTPUT_ERROR.key: error, time.quantity.key: time}
     both = compare([base, mode.model_copy(update={"readings": readings})])
     assert mode_words.wrong(both, language("en")) == [f"bf16: {base.architecture} (GPU: {NAN})"]
+
+
+def test_an_output_whose_check_failed_is_not_wrong() -> None:
+    base = mode_samples.reference()[0]
+    mode = mode_samples.mode(base, "bf16")
+    error = lost(reason="RuntimeError: the device is busy").model_copy(update={"detail": {CHECK_FAILED: True}})
+    both = compare([base, mode.model_copy(update={"readings": mode.readings | {OUTPUT_ERROR.key: error}})])
+    assert output_verdict(both.modes[0]) == "unchecked"
+    assert mode_words.marked(both.modes[0], both, language("en")).text == "bf16?"
+    note = "its output cannot be checked: RuntimeError: the device is busy"
+    assert mode_words.wrong_output(both.modes[0], both, language("en")) == note
 
 
 @pytest.mark.parametrize(

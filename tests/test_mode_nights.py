@@ -11,7 +11,7 @@ from nights import Nights, made
 
 from reporter.model import Reading, Record
 from reporter.model.device_readings import with_device
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR
 
 TIME = "latency_cpu_1thread"
 NAME = "resnet18"
@@ -113,6 +113,9 @@ UNSUPPORTED: dict[str, Any] = {"samples": (), "status": "unsupported", "reason":
 NOT_REACHED: dict[str, Any] = {"samples": (), "status": "timeout", "reason": "no result within 60 s"}
 NAN: dict[str, Any] = {"samples": (), "status": "failed", "reason": "the outputs contain NaN"}
 EXCEEDING: dict[str, Any] = {"samples": (WRONG,)}
+BUSY: dict[str, Any] = {
+    "samples": (), "status": "failed", "reason": "RuntimeError: the device is busy", "detail": {CHECK_FAILED: True}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("checked", [RIGHT, UNSUPPORTED])
@@ -175,3 +178,21 @@ def test_a_mode_that_is_gone_is_a_finding_of_the_first_run_with_times(tmp_path: 
     for records, code in ((of_mode(), 0), (untimed, 0), (without_mode(), 1)):
         assert nights.play(records) == code
     assert f"not measured any more: {NAME} ({MODE}); since 3 November" in nights.lines[0]
+
+
+@pytest.mark.parametrize("between", [[], [SKIPPED]], ids=["at once", "after it was left out"])
+@pytest.mark.parametrize("first", [BUSY, {}], ids=["never checked", "checked before"])
+def test_a_wrong_output_is_found_after_its_check_failed(
+    tmp_path: Path, first: dict[str, Any], between: list[dict[str, Any]]
+) -> None:
+    nights = Nights(tmp_path)
+    codes = [nights.play(of_mode(fields)) for fields in (first, BUSY)]
+    if first:
+        assert codes == [3, 3]
+    else:
+        assert codes == [0, 1]
+        assert nights.accept() == 1
+    for fields in between:
+        assert nights.play(of_mode(fields, fields)) == 0
+    assert nights.play(of_mode(EXCEEDING)) == 1
+    assert "output error 0.3 exceeds the limit 0.02" in nights.lines[0]

@@ -60,9 +60,10 @@ from reporter.worker import entry, references
 from reporter.worker.latency import rotation
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
-from reporter.worker.variants import mode_preparation, mode_timing, mode_training, varied_inputs
+from reporter.worker.variants import mode_checks, mode_preparation, mode_timing, mode_training, varied_inputs
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_training import ModeTraining
+from reporter.worker.variants.mode_variants import eager
 
 METRICS = collect("reporter.metrics", Metric)
 KEYS = ("latency_cpu_1thread", "latency_cpu")
@@ -1127,6 +1128,48 @@ def test_what_is_timed_in_each_setting_is_what_was_checked(tmp_path: Path, monke
             assert errors[-1].samples[0] > limit  # type: ignore[operator]
             assert str(errors[-1].reason).startswith("the output error is above its limit")
     assert replaced.count(False) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "kept"),
+    [
+        ((1.0, "busy", 1.0), "busy"),
+        ((9.0, "busy", 1.0), 9.0),
+        ((1.0, "busy", 9.0), 9.0),
+        (("busy", 9.0, 1.0), 9.0),
+        (("busy", 1.0, "NaN"), "NaN"),
+        ((9.0, "memory", 1.0), 9.0),
+        ((1.0, "memory", 9.0), "memory"),
+    ],
+    ids=str,
+)
+def test_a_check_that_failed_in_one_setting_hides_no_wrong_output_in_another(
+    outcomes: tuple[object, ...], kept: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The limit is 2; later settings are not checked after one without enough memory."""
+    checks = mode_checks.ModeChecks(ModePreparation(subject(own()), tmp_path), keeps=False)
+    found = iter(outcomes)
+
+    def checked(*_: object) -> Reading:
+        outcome = next(found)
+        if outcome == "busy":
+            raise RuntimeError("the device is busy")
+        if outcome == "memory":
+            raise MemoryError("too little memory")
+        if outcome == "NaN":
+            raise ReporterError("the outputs contain NaN")
+        assert isinstance(outcome, float)
+        reason = "above its limit" if outcome > 2 else None
+        return Reading(quantity=OUTPUT_ERROR, samples=(outcome,), detail={"limit": 2.0}, reason=reason)
+
+    monkeypatch.setattr(checks.preparation, "checked", checked)
+    mode, variant = Mode(engine="swift"), eager(small(4), lambda images: images)
+    monkeypatch.setattr(checks.preparation, "variant", lambda *_: variant)
+    monkeypatch.setattr(checks.preparation, "first_call", lambda *_: None)
+    last = checks.prepared(mode)[-1]
+    for _ in outcomes[1:]:
+        last = next(iter(checks.worse(variant, mode, 1)), last)
+    assert last.value == kept if isinstance(kept, float) else str(kept) in str(last.reason)
 
 
 def test_scores_that_depend_on_the_batch_are_checked_in_single_images(
