@@ -196,3 +196,14 @@ def test_a_wrong_output_is_found_after_its_check_failed(
         assert nights.play(of_mode(fields, fields)) == 0
     assert nights.play(of_mode(EXCEEDING)) == 1
     assert "output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+
+
+def test_a_wrong_output_stays_a_finding_in_runs_on_another_machine_without_the_mode(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(on_machine(of_mode(), "quiet")) == 0
+    assert nights.play(on_machine(of_mode(EXCEEDING), "quiet")) == 1
+    for records in (without_mode(), of_mode(SKIPPED, SKIPPED)):
+        assert nights.play(on_machine(records, "other")) == 1
+        assert "not compared in this run; before: output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
+    assert nights.play(on_machine(of_mode(), "quiet")) == 0
