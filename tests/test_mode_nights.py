@@ -207,3 +207,18 @@ def test_a_wrong_output_stays_a_finding_in_runs_on_another_machine_without_the_m
         assert "not compared in this run; before: output error 0.3 exceeds the limit 0.02" in nights.lines[0]
         assert "since 2 November" in nights.lines[0]
     assert nights.play(on_machine(of_mode(), "quiet")) == 0
+
+
+def test_an_accepted_output_of_a_device_is_the_baseline_after_a_run_without_that_device(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    assert nights.play(on_devices(cpu=RIGHT, cuda=WRONG)) == 1
+    assert nights.accept() == 1
+    for devices in ({"cpu": RIGHT, "cuda": WRONG}, {"cpu": RIGHT}, {"cpu": RIGHT}, {"cpu": RIGHT, "cuda": WRONG}):
+        assert nights.play(on_devices(**devices)) == 0
+    assert nights.play(on_devices(cpu=WRONG)) == 1
+    assert nights.accept() == 1
+    assert nights.play(on_devices(cuda=RIGHT)) == 0
+    assert nights.play(on_devices(cpu=WRONG, cuda=WRONG)) == 1, "wrong again on one device, as accepted on the other"
+    assert len(nights.lines) == 1
+    assert "on CUDA" in nights.lines[0]
