@@ -811,7 +811,7 @@ def on_several(**errors: float | str) -> list[Record]:
         ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.5, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
         ({"cpu": 0.01, "cuda": 0.5}, {"cpu": 0.3, "cuda": 0.5}, "failed", on("CPU", 0.3)),
         ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.01, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
-        ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.5, "cuda": "NaN"}, "failed", "the outputs contain NaN"),
+        ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.5, "cuda": "NaN"}, "failed", "on CUDA: the outputs contain NaN"),
         ({"cpu": 0.01}, {"cpu": 0.01, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
         ({"cpu": 0.5, "cuda": 0.5}, {"cpu": 0.5, "cuda": 0.01}, None, None),
         ({"cpu": 0.5, "cuda": 0.01}, {"cuda": 0.01}, None, None),
@@ -834,6 +834,8 @@ def test_reasons_of_verdicts_are_translated() -> None:
     assert "погрешность результата 0.3 больше допустимой 0.02" in line
     found = compare(on_several(cpu=0.5, cuda=0.01), on_several(cpu=0.5, cuda=0.3))
     assert "на CUDA: погрешность результата 0.3 больше допустимой 0.02" in Words(found, language("ru")).changes()[0]
+    found = compare(on_several(cpu=0.5, cuda=0.01), on_several(cpu=0.5, cuda="NaN"))
+    assert "на CUDA: the outputs contain NaN" in Words(found, language("ru")).changes()[0]
     found = compare(output_of(1, UNSUPPORTED), output_of(2, RIGHT))
     (line,) = Words(found, language("ru")).changes()
     assert "результат снова можно проверить" in line

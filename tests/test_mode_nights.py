@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import mode_samples
 import pytest
@@ -12,6 +14,7 @@ from nights import Nights, made
 from reporter.model import Reading, Record
 from reporter.model.device_readings import with_device
 from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR
+from reporter.nightly import outlet_files, outlet_rows, outlets
 
 TIME = "latency_cpu_1thread"
 NAME = "resnet18"
@@ -222,3 +225,21 @@ def test_an_accepted_output_of_a_device_is_the_baseline_after_a_run_without_that
     assert nights.play(on_devices(cpu=WRONG, cuda=WRONG)) == 1, "wrong again on one device, as accepted on the other"
     assert len(nights.lines) == 1
     assert "on CUDA" in nights.lines[0]
+
+
+def test_outputs_that_cannot_be_compared_on_two_devices_have_their_devices(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    lost = output(0.0).model_copy(update=NAN)
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    assert nights.play(on_devices(cpu=lost, cuda=lost)) == 1
+    assert [line.split(";")[0] for line in nights.lines] == [
+        f"- failed: Output error of {NAME} ({MODE}): on {device}: the outputs contain NaN" for device in ("CPU", "CUDA")
+    ]
+    found = json.loads((tmp_path / "comparison.json").read_text())
+    for part in ("findings", "changes"):
+        assert [each["device"] for each in found[part]] == ["cpu", "cuda"]
+    suite = ElementTree.fromstring(outlet_files.junit(outlets.read(tmp_path, 1)))
+    names = [case.get("name") for case in suite.iter("testcase") if case.find("failure") is not None]
+    assert names == ["Output error: comparison", "Output error (CUDA): comparison"]
+    (slower,) = outlet_rows.rows({"findings": [found["findings"][0] | {"device": None, "title": None}]}, {}, "any")
+    assert slower.metric == "all metrics"
