@@ -288,3 +288,13 @@ def test_where_eager_cannot_be_compared_no_fp32_mode_is_wrong(mode: str, error: 
     made = made.model_copy(update={"readings": made.readings | {OUTPUT_ERROR.key: error}})
     assert output_verdict(made, base) == verdict
     assert output_verdict(base) == "unchecked"
+
+
+@pytest.mark.parametrize("error", [once(OUTPUT_ERROR, 0.5), lost()], ids=["larger", "NaN"])
+def test_a_check_of_eager_that_failed_does_not_disprove_a_limit(error: Reading) -> None:
+    base = mode_samples.reference()[0]
+    busy = lost(reason="RuntimeError: the device is busy").model_copy(update={"detail": {CHECK_FAILED: True}})
+    base = base.model_copy(update={"readings": base.readings | {OUTPUT_ERROR.key: busy}})
+    made = mode_samples.mode(base, "openvino")
+    made = made.model_copy(update={"readings": made.readings | {OUTPUT_ERROR.key: error}})
+    assert output_verdict(made, base) == "wrong"

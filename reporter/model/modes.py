@@ -63,7 +63,10 @@ FIRST_CALL = Quantity(
 TIMED = "timed"
 """In the detail of an output error without a value that is kept in a later record: the mode had times on the device."""
 CHECK_FAILED = "check_failed"
-"""In the detail of an output error that is missing because the check failed, and not the outputs: it is repeated."""
+"""In the detail of an output error that is missing because the check failed, and not the outputs.
+
+The next run measures the mode again, and checks it.
+"""
 ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)
 """What is measured once per mode and kind of device, in its first round; see model/device_readings.py."""
 
@@ -220,7 +223,8 @@ def _verdict(record: Record, reading: Reading, eager: Reading | None, device: st
     if record.mode == EAGER or not was_compared(reading):
         return "unchecked"
     is_fp32 = not set(record.mode.split("+")) & set(PRECISIONS)
-    disproved = eager is not None and (eager.status == "failed" or (reading.measured and _exceeds(eager)))
+    is_lost = eager is not None and eager.status == "failed" and was_compared(eager)
+    disproved = eager is not None and (is_lost or (reading.measured and _exceeds(eager)))
     return "unchecked" if is_fp32 and disproved else "wrong"
 
 

@@ -82,7 +82,7 @@ class ModeChecks:
         found, verdict = attempt(partial(self.checked, variant, mode, batch))
         if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch):
             return None
-        return found or _unchecked(verdict)
+        return found or unchecked(verdict)
 
     def _depends_on_batch(self, mode: Mode, batch: int) -> bool:
         """Whether eager's scores change with the rest of the batch by more than the precision of a mode explains."""
@@ -115,7 +115,7 @@ class ModeChecks:
             found, verdict = None, self.eager
         else:
             found, verdict = attempt(partial(self.checked, variant, mode))
-        yield found or _unchecked(verdict)
+        yield found or unchecked(verdict)
 
 
 def _is_worse(now: Reading, before: Reading) -> bool:
@@ -130,7 +130,7 @@ def _is_worse(now: Reading, before: Reading) -> bool:
     return not now.measured or now.samples > before.samples
 
 
-def _unchecked(verdict: Verdict) -> Reading:
+def unchecked(verdict: Verdict) -> Reading:
     """The output error that is missing because the check failed or is not supported."""
     (error,) = absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
     return error.model_copy(update={"detail": {CHECK_FAILED: True}}) if verdict.status == "failed" else error
