@@ -14,7 +14,8 @@ from nights import Nights, made
 from reporter.model import Reading, Record
 from reporter.model.device_readings import with_device
 from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR
-from reporter.nightly import outlet_files, outlet_rows, outlets
+from reporter.nightly import outlet_files, outlet_rows, outlets, state
+from reporter.nightly.run_folder import Folder
 
 TIME = "latency_cpu_1thread"
 NAME = "resnet18"
@@ -243,3 +244,23 @@ def test_outputs_that_cannot_be_compared_on_two_devices_have_their_devices(tmp_p
     assert names == ["Output error: comparison", "Output error (CUDA): comparison"]
     (slower,) = outlet_rows.rows({"findings": [found["findings"][0] | {"device": None, "title": None}]}, {}, "any")
     assert slower.metric == "all metrics"
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_finding_or_acceptance_that_was_stored_without_a_device_is_of_any(tmp_path: Path, device: str) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    for _ in range(2):
+        assert nights.play(on_devices(**{"cpu": RIGHT, "cuda": RIGHT, device: WRONG})) == 1
+        assert "since 2 November" in nights.lines[0]
+        assert len(nights.lines) == 1
+        run = state.load(Folder(tmp_path).run_file, state.NightlyRun)
+        assert run
+        (finding,) = run.findings
+        assert finding.device == device
+        stored = run.model_copy(update={"findings": (finding.model_copy(update={"device": ""}),)})
+        state.save(Folder(tmp_path).run_file, stored)
+    about = finding.model_dump(include=set(state.Acceptance.model_fields) - {"device", "accepted"})
+    acceptance = state.Acceptance(**about, accepted="2026-11-03")
+    assert acceptance.covers(finding)
+    assert not acceptance.model_copy(update={"device": "xpu"}).covers(finding)

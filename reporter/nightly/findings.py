@@ -61,13 +61,19 @@ def findings(
     made += _remaining(found, tonight, last, made)
     made += [*_left_out(found, tonight, last, made), *_still_removed(tonight, last, made)]
     first_seen = {each.identity: each.since for each in (last.findings if last else ())}
-    dated = [each.model_copy(update={"since": first_seen.get(each.identity, now)}) for each in made]
+    dated = [each.model_copy(update={"since": _since(each, first_seen) or now}) for each in made]
     return tuple(
         each.model_copy(
             update={"accepted": any(acceptance.covers(each) for acceptance in accepted), "information": False}
         )
         for each in dated
     )
+
+
+def _since(finding: Finding, first_seen: Mapping[tuple[object, ...], str]) -> str | None:
+    """When the first run had a finding, also one that was stored without its device."""
+    without_device = finding.model_copy(update={"device": ""})
+    return first_seen.get(finding.identity) or first_seen.get(without_device.identity)
 
 
 def for_information(findings: Iterable[Finding]) -> tuple[Finding, ...]:
