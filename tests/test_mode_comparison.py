@@ -563,7 +563,7 @@ def test_a_mode_without_an_output_is_not_found_again_after_a_night_that_left_it_
 
 
 def test_the_baseline_keeps_the_output_error_of_a_device_that_was_left_out() -> None:
-    """One that this run checked or found not supported is replaced, and one that it does not name is not kept."""
+    """Also if this run does not name the device; one that it checked or found not supported is replaced."""
 
     def record(**of_devices: Reading) -> Record:
         kept: Reading | None = None
@@ -588,7 +588,7 @@ def test_the_baseline_keeps_the_output_error_of_a_device_that_was_left_out() -> 
     assert kept(base, record(cpu=skipped, cuda=skipped)) == {"cpu": 0.001, "cuda": 0.002}
     assert kept(base, record(cpu=value(0.003), cuda=value(0.004))) == {"cpu": 0.003, "cuda": 0.004}
     assert kept(base, record(cpu=value(0.003), cuda=unsupported)) == {"cpu": 0.003, "cuda": None}
-    assert kept(base, record(cpu=value(0.003))) == {"cpu": 0.003}
+    assert kept(base, record(cpu=value(0.003))) == {"cpu": 0.003, "cuda": 0.002}
     assert kept(record(cpu=skipped), record(cpu=skipped)) == {"cpu": None}
 
 
