@@ -18,7 +18,7 @@ from reporter.host.job import Job
 from reporter.metrics.latency import LATENCY
 from reporter.model import ComparedRecord, Engine, Quantity, Reading, Record, Status, absent
 from reporter.model.device_readings import DEVICES, of_device, on_devices, with_device
-from reporter.model.modes import ONCE, OUTPUT_ERROR, PREPARE, output_decision, output_verdict
+from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, PREPARE, output_decision, output_verdict
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
 from reporter.report.comparison import compare
@@ -130,6 +130,17 @@ def test_the_reason_is_that_of_the_device(tmp_path: Path) -> None:
     readings = mode.readings | {OUTPUT_ERROR.key: error, time.quantity.key: time}
     both = compare([base, mode.model_copy(update={"readings": readings})])
     assert mode_words.wrong(both, language("en")) == [f"bf16: {base.architecture} (GPU: {NAN})"]
+
+
+def test_an_output_whose_check_failed_is_not_wrong() -> None:
+    base = mode_samples.reference()[0]
+    mode = mode_samples.mode(base, "bf16")
+    error = lost(reason="RuntimeError: the device is busy").model_copy(update={"detail": {CHECK_FAILED: True}})
+    both = compare([base, mode.model_copy(update={"readings": mode.readings | {OUTPUT_ERROR.key: error}})])
+    assert output_verdict(both.modes[0]) == "unchecked"
+    assert mode_words.marked(both.modes[0], both, language("en")).text == "bf16?"
+    note = "its output cannot be checked: RuntimeError: the device is busy"
+    assert mode_words.wrong_output(both.modes[0], both, language("en")) == note
 
 
 @pytest.mark.parametrize(
@@ -277,3 +288,13 @@ def test_where_eager_cannot_be_compared_no_fp32_mode_is_wrong(mode: str, error: 
     made = made.model_copy(update={"readings": made.readings | {OUTPUT_ERROR.key: error}})
     assert output_verdict(made, base) == verdict
     assert output_verdict(base) == "unchecked"
+
+
+@pytest.mark.parametrize("error", [once(OUTPUT_ERROR, 0.5), lost()], ids=["larger", "NaN"])
+def test_a_check_of_eager_that_failed_does_not_disprove_a_limit(error: Reading) -> None:
+    base = mode_samples.reference()[0]
+    busy = lost(reason="RuntimeError: the device is busy").model_copy(update={"detail": {CHECK_FAILED: True}})
+    base = base.model_copy(update={"readings": base.readings | {OUTPUT_ERROR.key: busy}})
+    made = mode_samples.mode(base, "openvino")
+    made = made.model_copy(update={"readings": made.readings | {OUTPUT_ERROR.key: error}})
+    assert output_verdict(made, base) == "wrong"

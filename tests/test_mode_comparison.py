@@ -563,7 +563,7 @@ def test_a_mode_without_an_output_is_not_found_again_after_a_night_that_left_it_
 
 
 def test_the_baseline_keeps_the_output_error_of_a_device_that_was_left_out() -> None:
-    """One that this run checked or found not supported is replaced, and one that it does not name is not kept."""
+    """Also if this run does not name the device; one that it checked or found not supported is replaced."""
 
     def record(**of_devices: Reading) -> Record:
         kept: Reading | None = None
@@ -588,7 +588,7 @@ def test_the_baseline_keeps_the_output_error_of_a_device_that_was_left_out() -> 
     assert kept(base, record(cpu=skipped, cuda=skipped)) == {"cpu": 0.001, "cuda": 0.002}
     assert kept(base, record(cpu=value(0.003), cuda=value(0.004))) == {"cpu": 0.003, "cuda": 0.004}
     assert kept(base, record(cpu=value(0.003), cuda=unsupported)) == {"cpu": 0.003, "cuda": None}
-    assert kept(base, record(cpu=value(0.003))) == {"cpu": 0.003}
+    assert kept(base, record(cpu=value(0.003))) == {"cpu": 0.003, "cuda": 0.002}
     assert kept(record(cpu=skipped), record(cpu=skipped)) == {"cpu": None}
 
 
@@ -811,7 +811,7 @@ def on_several(**errors: float | str) -> list[Record]:
         ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.5, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
         ({"cpu": 0.01, "cuda": 0.5}, {"cpu": 0.3, "cuda": 0.5}, "failed", on("CPU", 0.3)),
         ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.01, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
-        ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.5, "cuda": "NaN"}, "failed", "the outputs contain NaN"),
+        ({"cpu": 0.5, "cuda": 0.01}, {"cpu": 0.5, "cuda": "NaN"}, "failed", "on CUDA: the outputs contain NaN"),
         ({"cpu": 0.01}, {"cpu": 0.01, "cuda": 0.3}, "failed", on("CUDA", 0.3)),
         ({"cpu": 0.5, "cuda": 0.5}, {"cpu": 0.5, "cuda": 0.01}, None, None),
         ({"cpu": 0.5, "cuda": 0.01}, {"cuda": 0.01}, None, None),
@@ -834,6 +834,8 @@ def test_reasons_of_verdicts_are_translated() -> None:
     assert "погрешность результата 0.3 больше допустимой 0.02" in line
     found = compare(on_several(cpu=0.5, cuda=0.01), on_several(cpu=0.5, cuda=0.3))
     assert "на CUDA: погрешность результата 0.3 больше допустимой 0.02" in Words(found, language("ru")).changes()[0]
+    found = compare(on_several(cpu=0.5, cuda=0.01), on_several(cpu=0.5, cuda="NaN"))
+    assert "на CUDA: the outputs contain NaN" in Words(found, language("ru")).changes()[0]
     found = compare(output_of(1, UNSUPPORTED), output_of(2, RIGHT))
     (line,) = Words(found, language("ru")).changes()
     assert "результат снова можно проверить" in line

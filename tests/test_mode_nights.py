@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import mode_samples
 import pytest
@@ -11,7 +13,9 @@ from nights import Nights, made
 
 from reporter.model import Reading, Record
 from reporter.model.device_readings import with_device
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR
+from reporter.nightly import outlet_files, outlet_rows, outlets, state
+from reporter.nightly.run_folder import Folder
 
 TIME = "latency_cpu_1thread"
 NAME = "resnet18"
@@ -113,6 +117,9 @@ UNSUPPORTED: dict[str, Any] = {"samples": (), "status": "unsupported", "reason":
 NOT_REACHED: dict[str, Any] = {"samples": (), "status": "timeout", "reason": "no result within 60 s"}
 NAN: dict[str, Any] = {"samples": (), "status": "failed", "reason": "the outputs contain NaN"}
 EXCEEDING: dict[str, Any] = {"samples": (WRONG,)}
+BUSY: dict[str, Any] = {
+    "samples": (), "status": "failed", "reason": "RuntimeError: the device is busy", "detail": {CHECK_FAILED: True}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("checked", [RIGHT, UNSUPPORTED])
@@ -175,3 +182,85 @@ def test_a_mode_that_is_gone_is_a_finding_of_the_first_run_with_times(tmp_path: 
     for records, code in ((of_mode(), 0), (untimed, 0), (without_mode(), 1)):
         assert nights.play(records) == code
     assert f"not measured any more: {NAME} ({MODE}); since 3 November" in nights.lines[0]
+
+
+@pytest.mark.parametrize("between", [[], [SKIPPED]], ids=["at once", "after it was left out"])
+@pytest.mark.parametrize("first", [BUSY, {}], ids=["never checked", "checked before"])
+def test_a_wrong_output_is_found_after_its_check_failed(
+    tmp_path: Path, first: dict[str, Any], between: list[dict[str, Any]]
+) -> None:
+    nights = Nights(tmp_path)
+    codes = [nights.play(of_mode(fields)) for fields in (first, BUSY)]
+    if first:
+        assert codes == [3, 3]
+    else:
+        assert codes == [0, 1]
+        assert nights.accept() == 1
+    for fields in between:
+        assert nights.play(of_mode(fields, fields)) == 0
+    assert nights.play(of_mode(EXCEEDING)) == 1
+    assert "output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+
+
+def test_a_wrong_output_stays_a_finding_in_runs_on_another_machine_without_the_mode(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(on_machine(of_mode(), "quiet")) == 0
+    assert nights.play(on_machine(of_mode(EXCEEDING), "quiet")) == 1
+    for records in (without_mode(), of_mode(SKIPPED, SKIPPED)):
+        assert nights.play(on_machine(records, "other")) == 1
+        assert "not compared in this run; before: output error 0.3 exceeds the limit 0.02" in nights.lines[0]
+        assert "since 2 November" in nights.lines[0]
+    assert nights.play(on_machine(of_mode(), "quiet")) == 0
+
+
+def test_an_accepted_output_of_a_device_is_the_baseline_after_a_run_without_that_device(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    assert nights.play(on_devices(cpu=RIGHT, cuda=WRONG)) == 1
+    assert nights.accept() == 1
+    for devices in ({"cpu": RIGHT, "cuda": WRONG}, {"cpu": RIGHT}, {"cpu": RIGHT}, {"cpu": RIGHT, "cuda": WRONG}):
+        assert nights.play(on_devices(**devices)) == 0
+    assert nights.play(on_devices(cpu=WRONG)) == 1
+    assert nights.accept() == 1
+    assert nights.play(on_devices(cuda=RIGHT)) == 0
+    assert nights.play(on_devices(cpu=WRONG, cuda=WRONG)) == 1, "wrong again on one device, as accepted on the other"
+    assert len(nights.lines) == 1
+    assert "on CUDA" in nights.lines[0]
+
+
+def test_outputs_that_cannot_be_compared_on_two_devices_have_their_devices(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    lost = output(0.0).model_copy(update=NAN)
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    assert nights.play(on_devices(cpu=lost, cuda=lost)) == 1
+    assert [line.split(";")[0] for line in nights.lines] == [
+        f"- failed: Output error of {NAME} ({MODE}): on {device}: the outputs contain NaN" for device in ("CPU", "CUDA")
+    ]
+    found = json.loads((tmp_path / "comparison.json").read_text())
+    for part in ("findings", "changes"):
+        assert [each["device"] for each in found[part]] == ["cpu", "cuda"]
+    suite = ElementTree.fromstring(outlet_files.junit(outlets.read(tmp_path, 1)))
+    names = [case.get("name") for case in suite.iter("testcase") if case.find("failure") is not None]
+    assert names == ["Output error: comparison", "Output error (CUDA): comparison"]
+    (slower,) = outlet_rows.rows({"findings": [found["findings"][0] | {"device": None, "title": None}]}, {}, "any")
+    assert slower.metric == "all metrics"
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_finding_or_acceptance_that_was_stored_without_a_device_is_of_any(tmp_path: Path, device: str) -> None:
+    nights = Nights(tmp_path)
+    assert nights.play(on_devices(cpu=RIGHT, cuda=RIGHT)) == 0
+    for _ in range(2):
+        assert nights.play(on_devices(**{"cpu": RIGHT, "cuda": RIGHT, device: WRONG})) == 1
+        assert "since 2 November" in nights.lines[0]
+        assert len(nights.lines) == 1
+        run = state.load(Folder(tmp_path).run_file, state.NightlyRun)
+        assert run
+        (finding,) = run.findings
+        assert finding.device == device
+        stored = run.model_copy(update={"findings": (finding.model_copy(update={"device": ""}),)})
+        state.save(Folder(tmp_path).run_file, stored)
+    about = finding.model_dump(include=set(state.Acceptance.model_fields) - {"device", "accepted"})
+    acceptance = state.Acceptance(**about, accepted="2026-11-03")
+    assert acceptance.covers(finding)
+    assert not acceptance.model_copy(update={"device": "xpu"}).covers(finding)

@@ -31,7 +31,16 @@ from reporter.engines._onnx_file import digest_of
 from reporter.host.job import Job
 from reporter.host.job import wanted as all_wanted
 from reporter.model import Architecture, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
-from reporter.model.modes import CHANNELS_LAST, OUTPUT_ERROR, PRECISIONS, Mode, output_verdict, parse, speedup
+from reporter.model.modes import (
+    CHANNELS_LAST,
+    CHECK_FAILED,
+    OUTPUT_ERROR,
+    PRECISIONS,
+    Mode,
+    output_verdict,
+    parse,
+    speedup,
+)
 from reporter.model.settings import Settings
 from reporter.registry import execution_modes
 from reporter.registry.catalog import collect
@@ -60,9 +69,10 @@ from reporter.worker import entry, references
 from reporter.worker.latency import rotation
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
-from reporter.worker.variants import mode_preparation, mode_timing, mode_training, varied_inputs
+from reporter.worker.variants import mode_checks, mode_preparation, mode_timing, mode_training, varied_inputs
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_training import ModeTraining
+from reporter.worker.variants.mode_variants import Variant, eager
 
 METRICS = collect("reporter.metrics", Metric)
 KEYS = ("latency_cpu_1thread", "latency_cpu")
@@ -1129,6 +1139,48 @@ def test_what_is_timed_in_each_setting_is_what_was_checked(tmp_path: Path, monke
     assert replaced.count(False) == len(found)
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "kept"),
+    [
+        ((1.0, "busy", 1.0), "busy"),
+        ((9.0, "busy", 1.0), 9.0),
+        ((1.0, "busy", 9.0), 9.0),
+        (("busy", 9.0, 1.0), 9.0),
+        (("busy", 1.0, "NaN"), "NaN"),
+        ((9.0, "memory", 1.0), 9.0),
+        ((1.0, "memory", 9.0), "memory"),
+    ],
+    ids=str,
+)
+def test_a_check_that_failed_in_one_setting_hides_no_wrong_output_in_another(
+    outcomes: tuple[object, ...], kept: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The limit is 2; later settings are not checked after one without enough memory."""
+    checks = mode_checks.ModeChecks(ModePreparation(subject(own()), tmp_path), keeps=False)
+    found = iter(outcomes)
+
+    def checked(*_: object) -> Reading:
+        outcome = next(found)
+        if outcome == "busy":
+            raise RuntimeError("the device is busy")
+        if outcome == "memory":
+            raise MemoryError("too little memory")
+        if outcome == "NaN":
+            raise ReporterError("the outputs contain NaN")
+        assert isinstance(outcome, float)
+        reason = "above its limit" if outcome > 2 else None
+        return Reading(quantity=OUTPUT_ERROR, samples=(outcome,), detail={"limit": 2.0}, reason=reason)
+
+    monkeypatch.setattr(checks.preparation, "checked", checked)
+    mode, variant = Mode(engine="swift"), eager(small(4), lambda images: images)
+    monkeypatch.setattr(checks.preparation, "variant", lambda *_: variant)
+    monkeypatch.setattr(checks.preparation, "first_call", lambda *_: None)
+    last = checks.prepared(mode)[-1]
+    for _ in outcomes[1:]:
+        last = next(iter(checks.worse(variant, mode, 1)), last)
+    assert last.value == kept if isinstance(kept, float) else str(kept) in str(last.reason)
+
+
 def test_scores_that_depend_on_the_batch_are_checked_in_single_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1170,6 +1222,61 @@ def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path)
         assert receive(error, False).value == 0.2
         assert receive(failed, True).status == "failed"
         assert not receive(failed, True).lost
+
+
+@pytest.mark.parametrize("of", ["eager", CHANNELS_LAST])
+@pytest.mark.parametrize(
+    ("changes", "is_repeated"),
+    [
+        ({"status": "failed", "reason": "RuntimeError: the device is busy", "detail": {CHECK_FAILED: True}}, True),
+        ({"status": "oom", "reason": "it does not fit"}, True),
+        ({"status": "failed", "reason": "the outputs contain NaN"}, False),
+        ({"status": "unsupported", "reason": "the scores hardly vary"}, False),
+    ],
+    ids=["busy", "oom", "NaN", "unsupported"],
+)
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_check_that_failed_is_repeated_by_the_same_command(
+    rounds: int, changes: dict, is_repeated: bool, of: str, tmp_path: Path
+) -> None:
+    """With the times of the mode in all rounds, whose outputs it is about."""
+    simulated_run(tmp_path, [CHANNELS_LAST], rounds)
+    [path] = tmp_path.glob("records/*/*.json")
+    records = record_files.load_modes(path)
+    lost = Reading(quantity=OUTPUT_ERROR, **changes)
+    record_files.save_all(
+        tmp_path,
+        [each.model_copy(update={"readings": each.readings | {OUTPUT_ERROR.key: lost}}) if each.mode == of else each
+         for each in records],
+    )  # fmt: skip
+    jobs = simulated_run(tmp_path, [CHANNELS_LAST], rounds)
+    assert [(job.round, job.modes) for job in jobs] == [(n, (CHANNELS_LAST,)) for n in range(rounds) if is_repeated]
+    found = {each.mode: each.readings for each in record_files.load_modes(path)}
+    assert found[CHANNELS_LAST]["output_error"].measured == (is_repeated or of == "eager")
+    assert len(found[CHANNELS_LAST]["latency_cpu"].rounds) == rounds
+
+
+def test_the_check_of_eager_may_fail_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is no reason to doubt the limit of the modes."""
+    checked = ModePreparation.checked
+
+    def busy(preparation: ModePreparation, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
+        if mode.name == "eager":
+            raise RuntimeError("the device is busy")
+        return checked(preparation, variant, mode, batch)
+
+    monkeypatch.setattr(ModePreparation, "checked", busy)
+    measured = subject(own(), seconds=0.01)
+    job = Job(
+        architecture="small", metrics=("latency_cpu",), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=(CHANNELS_LAST,), cache=str(tmp_path),
+    )  # fmt: skip
+    found = sent(job, measured)
+    error = found["eager", "output_error"]
+    assert (error.status, error.reason) == ("failed", "RuntimeError: the device is busy")
+    assert error.detail[CHECK_FAILED]
+    assert found[CHANNELS_LAST, "output_error"].measured
+    assert found[CHANNELS_LAST, "latency_cpu"].measured
 
 
 def test_modes_are_checked_although_eager_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,6 +164,7 @@ def _change(change: Change) -> comparisons.ChangeRow:
         ratio=ratio(change.base, change.new),
         reason=change.reason,
         kernels=kernel_row(change.kernels) if change.kernels else None,
+        device=change.device or None,
     )
 
 

@@ -12,7 +12,7 @@ from reporter.model.modes import OUTPUT_ERROR, OutputDecision, OutputVerdict, ou
 from reporter.model.records import EAGER
 
 EXCEEDS = "output error {value} exceeds the limit {limit}"
-EXCEEDS_ON = "on {device}: output error {value} exceeds the limit {limit}"
+ON_DEVICE = "on {device}: {reason}"
 OF_EAGER = "its output cannot be checked: eager itself differs from the float64 run by more than the limit"
 WITHIN = "its output can be checked again and is within the limit"
 WORST_FIRST: tuple[Kind, ...] = ("failed", "information", "recovered")
@@ -88,13 +88,13 @@ def _ran(reading: Reading, verdict: OutputVerdict) -> bool:
 def _reason(kind: Kind, reading: Reading, now: OutputVerdict, mode: str, device: str) -> str | None:
     """Why an output is wrong now, or was if the change is `recovered`; why it has another verdict, else.
 
-    `device` is named with the error; empty if there is only one.
+    `device` is named with the error or the reason why there is none; empty if there is only one.
     """
     if kind == "information" and now == "within":
         return WITHIN
-    if not reading.measured:
-        return reading.reason
-    if kind == "information" and mode != EAGER:
+    if kind == "information" and mode != EAGER and reading.measured:
         return OF_EAGER
-    pattern = EXCEEDS_ON if device else EXCEEDS
-    return pattern.format(value=f"{reading.value:.3g}", limit=f"{reading.detail['limit']:.3g}", device=device.upper())
+    reason = reading.reason
+    if reading.measured:
+        reason = EXCEEDS.format(value=f"{reading.value:.3g}", limit=f"{reading.detail['limit']:.3g}")
+    return ON_DEVICE.format(device=device.upper(), reason=reason) if device and reason else reason

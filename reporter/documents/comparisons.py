@@ -73,6 +73,8 @@ class ChangeRow(MetricRow):
     an output that could be checked on one side only, why."""
     kernels: KernelChangeRow | None
     """The changed kernels; null if the change is another one."""
+    device: str | None = None
+    """The kind of device of an output error: `cpu`, `cuda`, `xpu` or `mps`; null for all others."""
 
 
 class Time(MetricRow):
@@ -198,6 +200,8 @@ class FindingRow(MetricRow):
     """Whether it was accepted, so that it does not fail the run."""
     information: bool = False
     """Whether it is shown only: with `--against`, times are judged by the reference, and not by earlier runs."""
+    device: str | None = None
+    """The kind of device of an output error: `cpu`, `cuda`, `xpu` or `mps`; null for all others."""
 
 
 class ComparedRun(Document):

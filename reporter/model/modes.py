@@ -63,7 +63,10 @@ FIRST_CALL = Quantity(
 TIMED = "timed"
 """In the detail of an output error without a value that is kept in a later record: the mode had times on the device."""
 CHECK_FAILED = "check_failed"
-"""In the detail of an output error that is missing because the check failed, and not the outputs: it is repeated."""
+"""In the detail of an output error that is missing because the check failed, and not the outputs.
+
+The next run measures the mode again, and checks it.
+"""
 ONCE = (OUTPUT_ERROR, PREPARE, FIRST_CALL)
 """What is measured once per mode and kind of device, in its first round; see model/device_readings.py."""
 
@@ -192,7 +195,7 @@ def output_decision(record: Record, eager: Record | None = None) -> OutputDecisi
     NaN or has another shape, is wrong if the mode has times on that device. Eager is never wrong. Where `eager`, the
     record of the same architecture, exceeds its own limit or cannot be compared on the device, the limit does not hold,
     and fp32 modes above theirs are unchecked; if eager cannot be compared, so are fp32 modes that cannot be compared. A
-    mode whose check is not supported is unchecked, too.
+    mode whose check is not supported, or failed itself, is unchecked, too.
     """
     decided = output_decisions(record, eager)
     worst = max(decided.values(), key=lambda each: VERDICTS.index(each.verdict), default=None)
@@ -217,11 +220,17 @@ def _verdict(record: Record, reading: Reading, eager: Reading | None, device: st
     """The verdict on one device, with the output error of eager there; without a name, on the only device."""
     if not (_exceeds(reading) if reading.measured else TIMED in reading.detail or _is_timed(record, device)):
         return "within"
-    if record.mode == EAGER or reading.status not in ("ok", "failed"):
+    if record.mode == EAGER or not was_compared(reading):
         return "unchecked"
     is_fp32 = not set(record.mode.split("+")) & set(PRECISIONS)
-    disproved = eager is not None and (eager.status == "failed" or (reading.measured and _exceeds(eager)))
+    is_lost = eager is not None and eager.status == "failed" and was_compared(eager)
+    disproved = eager is not None and (is_lost or (reading.measured and _exceeds(eager)))
     return "unchecked" if is_fp32 and disproved else "wrong"
+
+
+def was_compared(error: Reading) -> bool:
+    """Whether an output error is of outputs that were compared, or cannot be."""
+    return error.status in ("ok", "failed") and CHECK_FAILED not in error.detail
 
 
 def _is_timed(record: Record, device: str) -> bool:

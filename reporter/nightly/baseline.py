@@ -130,11 +130,10 @@ def _with_earlier(record: Record, before: Record | None) -> Record:
 
 
 def _output_error(before: Record | None, now: Reading | None) -> Reading | None:
-    """The output error of this run, with the earlier one on devices that it left out; None if there is none."""
+    """The output error of this run, with the earlier one on devices that it did not check; None if there is none."""
     found = on_devices(now) if now and was_tried(now) else {}
-    left_out = {kind for kind, each in found.items() if each.status == "skipped"}
     earlier = _outputs_of_runs(before) if before else {}
-    kept = {kind: each for kind, each in earlier.items() if not found or kind in left_out}
+    kept = {kind: each for kind, each in earlier.items() if kind not in found or found[kind].status == "skipped"}
     made = now if found or not kept else None
     for kind, each in kept.items():
         made = with_device(made, each, kind)

@@ -61,13 +61,19 @@ def findings(
     made += _remaining(found, tonight, last, made)
     made += [*_left_out(found, tonight, last, made), *_still_removed(tonight, last, made)]
     first_seen = {each.identity: each.since for each in (last.findings if last else ())}
-    dated = [each.model_copy(update={"since": first_seen.get(each.identity, now)}) for each in made]
+    dated = [each.model_copy(update={"since": _since(each, first_seen) or now}) for each in made]
     return tuple(
         each.model_copy(
             update={"accepted": any(acceptance.covers(each) for acceptance in accepted), "information": False}
         )
         for each in dated
     )
+
+
+def _since(finding: Finding, first_seen: Mapping[tuple[object, ...], str]) -> str | None:
+    """When the first run had a finding, also one that was stored without its device."""
+    without_device = finding.model_copy(update={"device": ""})
+    return first_seen.get(finding.identity) or first_seen.get(without_device.identity)
 
 
 def for_information(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -198,8 +204,8 @@ def _left_out(
 ) -> Iterator[Finding]:
     """Exact changes and failures of the last run that this one did not measure, as with a budget or other --metrics.
 
-    Or that it took under other settings, or kernels that it could not compare for any reason. Kernels and output errors
-    are those of a machine: a run on another one is not about them.
+    Or that it took under other settings, or kernels that it could not compare for any reason. Kernels are those of a
+    machine: a run on another one is not about them. Output errors are, too, unless only other machines were measured.
     """
     gaps = defaultdict[tuple[str, str, str], list[str]](list)
     for gap in found.gaps:
@@ -210,8 +216,10 @@ def _left_out(
     for before in last.findings if last else ():
         if before.kind not in ("exact", "failed") or before.identity in made_again or _pair(before) in removed:
             continue
-        of_machine = before.kernels or before.metric == OUTPUT_ERROR.key
-        here = [each for each in _of_pair(before, records) if not of_machine or each.machine == before.machine]
+        here = _of_pair(before, records)
+        if before.kernels or before.metric == OUTPUT_ERROR.key:
+            same = [each for each in here if each.machine == before.machine]
+            here = same if same or before.kernels else here
         is_unlike = before.kind == "exact" and _is_unlike(before, gaps.get((*_pair(before), before.metric), ()))
         if here and (is_unlike or not any(_is_answered(before, record) for record in here)):
             yield before.model_copy(update={"reason": _reason_left_out(before)})

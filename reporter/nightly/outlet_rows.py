@@ -67,13 +67,20 @@ def _findings(comparison: Mapping[str, Any], pinned: Mapping[str, Any], fail_on:
         word = f"differs from the reference{':' if counted else ''}" if differs else WORDS[each["kind"]]
         yield OutletRow(
             name=pair_name(each["architecture"], each["mode"]),
-            metric=each["title"] or "all metrics",
+            metric=_metric(each),
             result=f"{word}{values}{change}{why}",
             red=finding.fails(fail_on),
             unjudged=each["kind"] == "reference" and finding.is_open and not finding.fails(fail_on),
             accepted=_shown(each, hidden),
             ratio=ratio or math.inf,
         )
+
+
+def _metric(row: Mapping[str, Any]) -> str:
+    """The title of a metric; that of an output error has its device, unless that is the CPU."""
+    device = row.get("device")
+    title = row["title"] or "all metrics"
+    return f"{title} ({device.upper()})" if device not in (None, "cpu") else str(title)
 
 
 def _against(pinned: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:

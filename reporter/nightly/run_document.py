@@ -84,6 +84,7 @@ def _finding(finding: Finding, quantity: Quantity | None) -> comparisons.Finding
         since=finding.since,
         accepted=finding.accepted,
         information=finding.information,
+        device=finding.device or None,
     )
 
 

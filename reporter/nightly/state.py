@@ -70,7 +70,7 @@ class Finding(Model):
 
         Of a count it is the new value, of a time the machine, and of a comparison with a reference its versions, and
         the threads if the time depends on them, and the size of the images; a count is not another one at another size.
-        Of an output error it is the machine, the device (where none is stored, the CPU) and whether there is a value.
+        Of an output error it is the machine, the device and whether there is a value.
         """
         counted = self.kind == "exact" or (self.kind == "reference" and self.ratio is None)
         is_output = self.metric == OUTPUT_ERROR.key
@@ -78,12 +78,15 @@ class Finding(Model):
         machine = self.machine if self.kind in (*TIMES, "reference") or is_output else ""
         threads = self.threads if reference_names.runs_on_all_threads(self.metric) else None
         about = self.kind, self.architecture, self.mode, self.metric
-        size, device = self.input_size if machine else "", self.device or ("cpu" if is_output else "")
-        return *about, value, machine, self.reference, threads, size, device
+        size = self.input_size if machine else ""
+        return *about, value, machine, self.reference, threads, size, self.device
 
     def as_named_in(self, other: Finding) -> Finding:
-        """The same under the names of a later finding, if these are longer names of its reference and its machine."""
-        update: dict[str, object] = {}
+        """The same under the names of a later finding, if these are longer names of its reference and its machine.
+
+        An output error without a device may be of any.
+        """
+        update: dict[str, object] = {} if self.device else {"device": other.device}
         if reference_names.is_same(self.reference, other.reference):
             update["reference"] = other.reference
         if self.threads is None and self.machine == reference_names.former(other.machine):

@@ -186,7 +186,8 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
 def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
     """Whether a round of a metric is to be measured in a mode; of a curve, whether the outputs are to be checked."""
     if not metric.curve:
-        return ledger.needs(metric, number, mode) or _lacks_alternation(ledger, metric, mode)
+        is_unchecked = not metric.profile and output_errors.is_unchecked(ledger, mode, metric.device)
+        return ledger.needs(metric, number, mode) or is_unchecked or _lacks_alternation(ledger, metric, mode)
     error = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
     found = of_device(error, metric.device) if error and was_tried(error) else None
     if number or ledger.request.fresh or found is None or found.status not in CHECKED:

@@ -9,6 +9,7 @@ from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import device_type
 from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR
 from reporter.model.readings import same_conditions
+from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
 from reporter.run.ledger import Ledger
 
@@ -40,7 +41,17 @@ def is_repeated(error: Reading) -> bool:
 
     It has no settings where the worker ended; what a worker sends of an engine has the version of the engine.
     """
-    return error.status == "oom" or (not error.measured and (CHECK_FAILED in error.detail or not error.settings))
+    return _lacks_check(error) or (not error.measured and not error.settings)
+
+
+def is_unchecked(ledger: Ledger, mode: str, device: str) -> bool:
+    """Whether the check of a mode on a device, or that of eager beside it, failed or ran out of memory."""
+    found = (stored(ledger, each, device) for each in (mode, EAGER))
+    return any(error and _lacks_check(error) for error in found)
+
+
+def _lacks_check(error: Reading) -> bool:
+    return error.status == "oom" or CHECK_FAILED in error.detail
 
 
 def conditions(ledger: Ledger, mode: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from reporter.model import Reading, ReporterError, UnsupportedError, Verdict, absent
 from reporter.model.attempts import attempt, first_line
-from reporter.model.modes import CHECK_FAILED, FIRST_CALL, OUTPUT_ERROR, PREPARE, Mode
+from reporter.model.modes import CHECK_FAILED, FIRST_CALL, OUTPUT_ERROR, PREPARE, Mode, was_compared
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_readings import once_timed
 from reporter.worker.variants.mode_variants import Variant, eager
@@ -67,10 +67,10 @@ class ModeChecks:
     def worse(self, variant: Variant, mode: Mode, batch: int) -> Iterator[Reading]:
         """The output error of what an engine prepared for another setting, if it takes the place of the one before."""
         before = self._errors.get(mode.name)
-        if before is None or not before.measured:
+        if before is None or not (before.measured or CHECK_FAILED in before.detail):
             return
         now = self.batch_error(variant, mode, batch)
-        if now and (now.samples > before.samples or not now.measured):
+        if now and _is_worse(now, before):
             self._errors[mode.name] = now
             yield now
 
@@ -82,7 +82,7 @@ class ModeChecks:
         found, verdict = attempt(partial(self.checked, variant, mode, batch))
         if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch):
             return None
-        return found or _unchecked(verdict)
+        return found or unchecked(verdict)
 
     def _depends_on_batch(self, mode: Mode, batch: int) -> bool:
         """Whether eager's scores change with the rest of the batch by more than the precision of a mode explains."""
@@ -115,10 +115,22 @@ class ModeChecks:
             found, verdict = None, self.eager
         else:
             found, verdict = attempt(partial(self.checked, variant, mode))
-        yield found or _unchecked(verdict)
+        yield found or unchecked(verdict)
 
 
-def _unchecked(verdict: Verdict) -> Reading:
+def _is_worse(now: Reading, before: Reading) -> bool:
+    """Whether an output error takes the place of another one: it is larger, or its outputs cannot be compared.
+
+    One whose check failed takes the place of one within its limit only, and gives way to one that is not.
+    """
+    if not was_compared(now):
+        return before.measured and before.reason is None
+    if not was_compared(before):
+        return now.reason is not None
+    return not now.measured or now.samples > before.samples
+
+
+def unchecked(verdict: Verdict) -> Reading:
     """The output error that is missing because the check failed or is not supported."""
     (error,) = absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
     return error.model_copy(update={"detail": {CHECK_FAILED: True}}) if verdict.status == "failed" else error

@@ -23,7 +23,7 @@ from reporter.worker.latency import clock_settling, timing
 from reporter.worker.latency.rotation import Rotation, consecutive, rotate
 from reporter.worker.subject import INPUTS, Subject
 from reporter.worker.torch_state import threads
-from reporter.worker.variants.mode_checks import ModeChecks
+from reporter.worker.variants.mode_checks import ModeChecks, unchecked
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
 from reporter.worker.variants.mode_readings import alternated_over_alone, lost, noted, of_device, pair, settings_of
@@ -100,9 +100,9 @@ class ModeTiming:
     def _once(self) -> Found:
         """Prepares every mode for one image, with its first call and the check of its outputs."""
         plain = eager(self.subject.network, self.subject.form)
-        own = self._attempt(EAGER, partial(self.checks.checked, plain, Mode()))
-        yield from ((EAGER, reading) for reading in ([own] if own else self._absent(EAGER, [OUTPUT_ERROR])))
-        self.checks.eager = self.lost.pop(EAGER, None)  # it is timed all the same
+        own, verdict = attempt(partial(self.checks.checked, plain, Mode()))
+        yield EAGER, own or unchecked(verdict)
+        self.checks.eager = None if own else verdict  # it is timed all the same
         for name, mode in self.once.items():
             self.running(name)
             if found := self._attempt(name, partial(self.checks.prepared, mode, afresh=bool(self.job.round))):
