@@ -32,30 +32,36 @@ def panels(
     width: int,
 ) -> Spec | None:
     """A chart of all curves over an axis; `coordinates` gives x and y of a point. None without two points."""
-    found, shades = [], colors(comparison, comparison.records)
+    found, every = [], [line for line in lines(comparison.records, axis) if len(line.measured) > 1]
+    styles = _styles(every, colors(comparison, [line.record for line in every]), language)
     for machine in comparison.machines:
-        drawn = [line for line in lines(comparison.of(machine), axis) if len(line.measured) > 1]
+        drawn = [line for line in every if line.record.machine == machine]
         for device in devices(drawn):
             mine = [line for line in drawn if line.device == device]
             several = [machine] if len(comparison.machines) > 1 else []
             title = ", ".join([*several, language._(DEVICE_TITLES.get(device, device))])
-            found.append({"title": title, **_panel(mine, coordinates, titles, shades, language, width=width)})
+            found.append({"title": title, **_panel(mine, coordinates, titles, styles, language, width=width)})
     return {"vconcat": found} if found else None
+
+
+def _styles(drawn: Sequence[CurveLine], shades: Mapping[str, str], language: Language) -> tuple[Spec, Spec]:
+    """The color and the dash of the lines of all panels, which share a legend."""
+    modes = list(dict.fromkeys(line.mode for line in drawn))
+    dashes = {"domain": modes, "range": [DASHES[rank % len(DASHES)] for rank in range(len(modes))]}
+    legend = {"title": None, "orient": "top"} if len(modes) > 1 else None
+    return coloured(shades, language), {"field": "mode", "type": "nominal", "scale": dashes, "legend": legend}
 
 
 def _panel(
     drawn: Sequence[CurveLine],
     coordinates: Coordinates,
     titles: tuple[str, str],
-    shades: Mapping[str, str],
+    styles: tuple[Spec, Spec],
     language: Language,
     *,
     width: int,
 ) -> Spec:
     rows = [_row(line, point, coordinates(point), language) for line in drawn for point in line.measured]
-    modes = list(dict.fromkeys(row["mode"] for row in rows))
-    dashes = {"domain": modes, "range": [DASHES[rank % len(DASHES)] for rank in range(len(modes))]}
-    legend = {"title": None, "orient": "top"} if len(modes) > 1 else None
     ys = [row["y"] for row in rows]
     axes = [
         {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": {"format": "~g", **ticks}}
@@ -64,15 +70,18 @@ def _panel(
             ("y", titles[1], {"type": "log", "nice": False, "domain": [min(ys) / 1.2, max(ys) * 1.2]}, {}),
         )
     ]
-    shown = {family: shade for family, shade in shades.items() if any(row["family"] == family for row in rows)}
-    line = {"strokeDash": {"field": "mode", "type": "nominal", "scale": dashes, "legend": legend}}
-    shared = {"detail": {"field": "line"}, "color": coloured(shown, language)}
+    color, dash = styles
+    shared = {"detail": {"field": "line"}, "color": color}
     return {
         "width": width,
         "height": HEIGHT,
         "encoding": {"x": axes[0], "y": axes[1]},
         "layer": [
-            {"data": data(rows), "mark": {"type": "line", "strokeWidth": 2}, "encoding": {**shared, **line}},
+            {
+                "data": data(rows),
+                "mark": {"type": "line", "strokeWidth": 2},
+                "encoding": {**shared, "strokeDash": dash},
+            },
             pointed({"data": data(rows), "mark": {"type": "point", "filled": True, "size": 40}, "encoding": shared}),
             *map(pointed, text(_ends(rows), "label", 12, align="left", dx=8)),
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from reporter.charts import _stacked
 from reporter.charts.bars import names_axis
@@ -14,38 +14,39 @@ from reporter.report.language import Language
 from reporter.report.why import record_profiles
 
 WIDTH, NARROW, STEP = 330, 170, 24
+Bar = tuple[Record, dict[str, record_profiles.Part]]
 
 
 def shares(settings: Sequence[str], width: int = WIDTH) -> Callable[[Comparison, Language], Spec | None]:
-    """Draws the first setting that has operators, in a panel per machine."""
+    """Draws the first setting that has operators, in a panel per machine, all with the same colors."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         setting = record_profiles.setting_of(comparison.records, settings)
-        panels = [
-            (machine, _panel(comparison.of(machine), setting, language, width)) for machine in comparison.machines
-        ]
+        operators = [(record, record_profiles.operators(record, setting)) for record in comparison.records]
+        bars = [(record, record_profiles.parts(rows)) for record, rows in operators if rows]
+        shown = _stacked.colours(parts for _, parts in bars)
+        rest = any(label not in shown for _, parts in bars for label in parts)
+        look = shown, _stacked.scale(shown, rest, language)
+        of_each = [(m, [bar for bar in bars if bar[0].machine == m]) for m in comparison.machines]
+        panels = [(machine, _panel(mine, setting, look, language, width)) for machine, mine in of_each if mine]
         several = len(comparison.machines) > 1
-        named = [{**panel, **({"title": machine} if several else {})} for machine, panel in panels if panel]
+        named = [{**panel, **({"title": machine} if several else {})} for machine, panel in panels]
         return {"vconcat": named} if named else None
 
     return draw
 
 
-def _panel(records: Sequence[Record], setting: str, language: Language, width: int) -> Spec | None:
-    found = {record.architecture: record_profiles.operators(record, setting) for record in records}
-    parts = {name: record_profiles.parts(rows) for name, rows in found.items() if rows}
-    plotted = [record for record in records if record.architecture in parts]
-    if not plotted:
-        return None
-    shown = _stacked.colours(parts.values())
-    rows = [
-        row for record in plotted for row in _stacked.segments(record, parts[record.architecture], shown, 1, language)
-    ]
-    rest = any(label not in shown for each in parts.values() for label in each)
+def _panel(
+    bars: Sequence[Bar], setting: str, look: tuple[Mapping[str, str], Spec], language: Language, width: int
+) -> Spec:
+    """The bars of a machine; `look` has the colors of the operators in all panels, and their scale."""
+    shown, colour = look
+    rows = [row for record, parts in bars for row in _stacked.segments(record, parts, shown, 1, language)]
+    plotted = [record for record, _ in bars]
     order = [record.architecture for record in plotted]
     places = [0, 50, 100] if width == NARROW else [0, 25, 50, 75, 100]
     whole = {"scale": {"domain": [0, 100], "nice": False}, "axis": {"values": places, "grid": False}}
-    colour, least = _stacked.scale(shown, rest, language), _stacked.LEAST * WIDTH / width
+    least = _stacked.LEAST * WIDTH / width
     return {
         "width": width,
         "height": {"step": STEP},
