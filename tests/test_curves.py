@@ -1219,6 +1219,50 @@ def test_points_that_failed_are_listed_with_their_reason() -> None:
     assert all(row.axis is None and row.batch is None for row in every if row not in points)
 
 
+def of_sizes(name: str, *points: CurvePoint) -> Record:
+    """A record with a curve over the image size."""
+    record = samples.record(next(row for row in samples.ROWS if row[0] == name))
+    return record.model_copy(update={"curves": Curves(size=points)})
+
+
+def sized(size: str, status: str = "ok", rate: float = 20.0) -> CurvePoint:
+    return point(1, rate if status == "ok" else None, status).model_copy(update={"size": size})
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_each_size_without_a_time_is_listed_with_its_reason(code: str) -> None:
+    """No table has them; networks that lack the same sizes for the same reason share a line."""
+    curves = [("64",), ("96", "oom"), ("128", "unsupported"), ("160", "skipped"), ("192", "unsupported")]
+    records = [of_sizes(name, *(sized(*each) for each in curves)) for name in ("alexnet", "vgg16")]
+    names = ", ".join(each.architecture for each in records)
+    section = failures.failed(compare(records), (), language(code))
+    lines = [line for block in section.blocks if isinstance(block, Items) for line in block.items]
+    what = {"en": "curve on cpu, images of {} px", "ru": "кривая на cpu, изображения {} пикс."}[code]
+    for sizes, status in (("96", "oom"), ("128, 192", "unsupported"), ("160", "skipped")):
+        assert f"{names}: {what.format(sizes)}: {status_word(status, language(code))}: because" in lines
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_a_single_point_of_a_curve_is_drawn_with_its_value(narrow: bool, code: str) -> None:
+    """As with --sizes 160, for which no table has the latency; beside curves of several points, too."""
+    shown = {"en": ("SE-ResNet-50, 50.0 ms", "SE-ResNet-50, 20.0 images/s"), "ru": ("50,0 мс", "20,0 изобр./с")}[code]
+    alone = of_sizes("se_resnet50", sized("160"), sized("320", "oom"))
+    several = of_sizes("alexnet", sized("64"), sized("160", rate=10.0))
+    batches = Curves(batch=(point(1, 20.0),))
+    for records, name, value in (
+        ([alone], "latency_over_size", shown[0]),
+        ([alone, several], "latency_over_size", shown[0]),
+        ([alone.model_copy(update={"curves": batches})], "throughput_over_batch", shown[1]),
+    ):
+        chart = CHARTS[name]
+        draw = chart.narrow if narrow else chart.draw
+        assert draw
+        svg = vega.draw(draw(compare(records), language(code)), language(code))
+        assert "NaN" not in svg
+        assert value in svg
+
+
 @pytest.mark.parametrize(("error", "mark"), [(0.001, ""), (0.5, " (wrong)"), (None, "?")])
 def test_the_table_marks_modes_whose_output_is_wrong_or_unchecked(error: float | None, mark: str) -> None:
     name = "bf16+channels_last"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import log10
 
@@ -9,6 +10,7 @@ from reporter.charts.curves import DASHES
 from reporter.model.devices import DEVICE_TITLES
 from reporter.model.records import pair_name
 from reporter.model.scaling_curves import Axis, CurvePoint
+from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_name
 from reporter.report.drawing.curve_lines import CurveLine, devices, lines
@@ -29,10 +31,14 @@ def panels(
     titles: tuple[str, str],
     language: Language,
     *,
+    unit: str,
     width: int,
 ) -> Spec | None:
-    """A chart of all curves over an axis; `coordinates` gives x and y of a point. None without two points."""
-    found, every = [], [line for line in lines(comparison.records, axis) if len(line.measured) > 1]
+    """A chart of all curves over an axis; `coordinates` gives x and y of a point, y in `unit`. None without a point.
+
+    A curve of a single point is a dot with its value.
+    """
+    found, every = [], [line for line in lines(comparison.records, axis) if line.measured]
     styles = _styles(every, colors(comparison, [line.record for line in every]), language)
     for machine in comparison.machines:
         drawn = [line for line in every if line.record.machine == machine]
@@ -40,7 +46,9 @@ def panels(
             mine = [line for line in drawn if line.device == device]
             several = [machine] if len(comparison.machines) > 1 else []
             title = ", ".join([*several, language._(DEVICE_TITLES.get(device, device))])
-            found.append({"title": title, **_panel(mine, coordinates, titles, styles, language, width=width)})
+            found.append(
+                {"title": title, **_panel(mine, coordinates, titles, styles, language, unit=unit, width=width)}
+            )
     return {"vconcat": found} if found else None
 
 
@@ -59,6 +67,7 @@ def _panel(
     styles: tuple[Spec, Spec],
     language: Language,
     *,
+    unit: str,
     width: int,
 ) -> Spec:
     rows = [_row(line, point, coordinates(point), language) for line in drawn for point in line.measured]
@@ -83,7 +92,7 @@ def _panel(
                 "encoding": {**shared, "strokeDash": dash},
             },
             pointed({"data": data(rows), "mark": {"type": "point", "filled": True, "size": 40}, "encoding": shared}),
-            *map(pointed, text(_ends(rows), "label", 12, align="left", dx=8)),
+            *map(pointed, text(_ends(_valued(rows, unit, language)), "label", 12, align="left", dx=8)),
         ],
     }
 
@@ -102,6 +111,15 @@ def _row(line: CurveLine, point: CurvePoint, place: tuple[float, float], languag
         "y": place[1],
         "about": about(line.record, line.mode, shown),
     }
+
+
+def _valued(rows: Sequence[Spec], unit: str, language: Language) -> list[Spec]:
+    """The rows, those of curves of a single point with the value in their label."""
+    count = Counter(row["line"] for row in rows)
+    return [
+        {**row, "label": f"{row['label']}, {units.text(language, row['y'])} {unit}"} if count[row["line"]] == 1 else row
+        for row in rows
+    ]
 
 
 def _wide(rows: Sequence[Spec], width: int) -> list[float]:

@@ -16,7 +16,7 @@ from reporter.report.language import Language
 def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec | None:
     _ = language._
     titles = (_("image size, pixels (the square root of height x width)"), _("latency of one image, ms"))
-    return panels(comparison, "size", _place, titles, language, width=width)
+    return panels(comparison, "size", _place, titles, language, unit=_("ms"), width=width)
 
 
 def _place(point: CurvePoint) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from functools import partial
 
 from reporter.charts._series import NARROW, WIDTH, panels
 from reporter.model import Chart
+from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
@@ -19,6 +20,7 @@ def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec
         lambda point: (float(point.batch), point.throughput or 0.0),
         (_("batch size"), _("throughput, images/s")),
         language,
+        unit=_(units.RATE.word),
         width=width,
     )
 
