@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from reporter.charts._series import NARROW, WIDTH, panels
+from reporter.charts._series import NARROW, WIDTH, marks, panels
 from reporter.model import Chart
 from reporter.report import units
 from reporter.report.comparison import Comparison
@@ -29,9 +29,11 @@ ENTRIES = (
     Chart(
         name="throughput_over_batch",
         title="Throughput over the batch size",
-        caption="Images per second in batches of ascending size; logarithmic axes. A line ends where the next batch "
-        "was not asked for or did not fit into memory.",
+        caption="Images per second in batches of ascending size; logarithmic axes. A line is interrupted at "
+        "batch sizes that could not be measured, and ends with the largest one that was: a sweep ends where twice the "
+        "batch gives less than 5 % more throughput or does not fit into memory.",
         draw=draw,
+        remark=marks("batch"),
         narrow=partial(draw, width=NARROW),
         chapter="time",
         order=20,
