@@ -198,6 +198,31 @@ def test_the_numbers_of_stages_are_legible_on_their_bars() -> None:
     assert all(contrast(*pair) >= 3 for pair in pairs), pairs
 
 
+def test_only_linear_layers_and_heads_of_them_are_called_fully_connected() -> None:
+    """Tokens of a transformer, bare parameters and what runs in no module have no grid either."""
+    record = samples.lecture()[0]
+    shared = {"parameters": 100, "macs": 100}
+    kinds = (
+        *(("patches", "PatchEmbed", "196×192"), ("blocks", "12 × Block", "197×192"), ("token", "Parameter", "1×1×192")),
+        *(("forward", "SwinTransformer", "1000"), ("scale", "Parameter", "192")),
+        *(("fc", "Linear", "1000"), ("heads", "2 × Linear", ""), ("head", "NormMlpClassifierHead", "1000")),
+    )
+    stages = [{"name": name, "kind": kind, "output": output, "level": None, **shared} for name, kind, output in kinds]
+    stages.insert(0, {"name": "stem", "kind": "Conv2d(3×3)", "output": "64×112×112", "level": 1, **shared})
+    readings = record.readings | {"layers": samples.reading("layers", len(stages), stages=stages)}
+    comparison = compare([record.model_copy(update={"readings": readings})])
+    for code, words in (("en", ("no grid (such as tokens)", "fully connected")),
+                        ("ru", ("без сетки (например, токены)", "полносвязные слои"))):  # fmt: skip
+        spec = CHARTS["stages"].draw(comparison, language(code))
+        assert spec
+        for panel in spec["hconcat"]:
+            layer = panel["layer"][0]
+            rows = layer["data"]["values"]
+            assert [row["grid"] for row in rows] == ["1/2", *[words[0]] * 5, *[words[1]] * 3]
+            assert layer["encoding"]["color"]["scale"]["domain"] == ["1/2", *words]
+            assert len({row["colour"] for row in rows}) == 3
+
+
 @pytest.mark.parametrize(
     ("macs", "stated"), [((40, 60), True), ((14, 86), False), ((5, 95), False)], ids=["early", "similar", "level"]
 )

@@ -40,6 +40,7 @@ from reporter.registry.execution_modes import conditions_of
 from reporter.report.comparison import compare
 from reporter.report.drawing import vega
 from reporter.report.language import language
+from reporter.report.modes import mode_words
 from reporter.report.output.summary import summary
 from reporter.report.page import failures
 from reporter.report.sections import Items
@@ -1221,6 +1222,103 @@ def test_points_that_failed_are_listed_with_their_reason() -> None:
         (record.architecture, "eager", "cpu", "failed", lost.reason)
     }
     assert all(row.axis is None and row.batch is None for row in every if row not in points)
+
+
+def of_sizes(name: str, *points: CurvePoint) -> Record:
+    """A record with a curve over the image size."""
+    record = samples.record(next(row for row in samples.ROWS if row[0] == name))
+    return record.model_copy(update={"curves": Curves(size=points)})
+
+
+def sized(size: str, status: str = "ok", rate: float = 20.0) -> CurvePoint:
+    return point(1, rate if status == "ok" else None, status).model_copy(update={"size": size})
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_each_size_without_a_time_is_listed_with_its_reason(code: str) -> None:
+    """No table has them; networks that lack the same sizes for the same reason share a line."""
+    curves = [("64",), ("96", "oom"), ("128", "unsupported"), ("160", "skipped"), ("192", "unsupported")]
+    records = [of_sizes(name, *(sized(*each) for each in curves)) for name in ("alexnet", "vgg16")]
+    names = ", ".join(each.architecture for each in records)
+    section = failures.failed(compare(records), (), language(code))
+    lines = [line for block in section.blocks if isinstance(block, Items) for line in block.items]
+    what = {"en": "curve on cpu, images of {} px", "ru": "кривая на cpu, изображения {} пикс."}[code]
+    for sizes, status in (("96", "oom"), ("128, 192", "unsupported"), ("160", "skipped")):
+        assert f"{names}: {what.format(sizes)}: {status_word(status, language(code))}: because" in lines
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_a_single_point_of_a_curve_is_drawn_with_its_value(narrow: bool, code: str) -> None:
+    """As with --sizes 160, for which no table has the latency; beside curves of several points, too."""
+    shown = {"en": ("SE-ResNet-50, 50.0 ms", "SE-ResNet-50, 20.0 images/s"), "ru": ("50,0 мс", "20,0 изобр./с")}[code]
+    alone = of_sizes("se_resnet50", sized("160"), sized("320", "oom"))
+    several = of_sizes("alexnet", sized("64"), sized("160", rate=10.0))
+    batches = Curves(batch=(point(1, 20.0),))
+    for records, name, value in (
+        ([alone], "latency_over_size", shown[0]),
+        ([alone, several], "latency_over_size", shown[0]),
+        ([alone.model_copy(update={"curves": batches})], "throughput_over_batch", shown[1]),
+    ):
+        chart = CHARTS[name]
+        draw = chart.narrow if narrow else chart.draw
+        assert draw
+        svg = vega.draw(draw(compare(records), language(code)), language(code))
+        assert "NaN" not in svg
+        assert value in svg
+
+
+@pytest.mark.parametrize("axis", ["batch", "size"])
+def test_a_line_is_interrupted_at_a_point_that_was_not_measured(axis: str) -> None:
+    """A failed one between two measured ones; one at the end only ends the line."""
+    names = ("throughput_over_batch", "latency_over_size")
+    chart = CHARTS[names[axis == "size"]]
+    sizes = ("16", "32", "64", "96", "128")
+    stati = ("ok", "ok", "failed", "ok", "oom")
+    if axis == "batch":
+        points = [point(2**place, 2.0 if status == "ok" else None, status) for place, status in enumerate(stati)]
+        curves = Curves(batch=tuple(points))
+    else:
+        curves = Curves(size=tuple(sized(size, status) for size, status in zip(sizes, stati, strict=True)))
+    record = samples.record(samples.ROWS[0]).model_copy(update={"curves": curves})
+    spec = chart.draw(compare([record]), language("en"))
+    assert spec
+    line, _, *texts = spec["vconcat"][0]["layer"]
+    rows = line["data"]["values"]
+    detail = line["encoding"]["detail"]
+    fields = detail if isinstance(detail, list) else [detail]
+    parts = [[row[field["field"]] for field in fields] for row in rows]
+    assert parts[0] == parts[1] != parts[2]
+    assert [[row["label"] for row in each["data"]["values"]] for each in texts] == [["AlexNet"]] * 2
+    assert "A line is interrupted at " in chart.caption
+    assert "not asked for" not in chart.caption
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+@pytest.mark.parametrize(("error", "mark"), [(0.001, ""), (0.5, " (wrong)"), (None, "?")])
+def test_charts_of_curves_mark_modes_whose_output_is_wrong_or_unchecked(
+    error: float | None, mark: str, code: str
+) -> None:
+    name = "bf16+channels_last"
+    record = with_curves(samples.record(samples.ROWS[0]), ("cpu",))
+    mode = mode_samples.mode(record, name, error=error or 0.0)
+    if error is None:
+        fields = {"samples": (), "status": "unsupported", "reason": "the scores hardly vary"}
+        reading = mode.readings["output_error"].model_copy(update=fields)
+        mode = mode.model_copy(update={"readings": mode.readings | {"output_error": reading}})
+    comparison = compare([record, mode])
+    shown = mark if code == "en" else mark.replace("wrong", "неверно")
+    for chart in (CHARTS["throughput_over_batch"], CHARTS["latency_over_size"]):
+        spec = chart.draw(comparison, language(code))
+        assert spec
+        line, *_, texts = spec["vconcat"][0]["layer"]
+        assert {row["label"] for row in texts["data"]["values"]} == {"AlexNet", f"AlexNet ({name}){shown}"}
+        why = mode_words.wrong_output(mode, comparison, language(code))
+        assert bool(why) == bool(mark)
+        rows = [row["about"] for row in line["data"]["values"] if row["mode"] == name]
+        assert all((why in json.loads(about)["text"]) == bool(why) or not why for about in rows)
+        assert chart.remark
+        assert bool(chart.remark(comparison, language(code))) == bool(mark)
 
 
 @pytest.mark.parametrize(("error", "mark"), [(0.001, ""), (0.5, " (wrong)"), (None, "?")])

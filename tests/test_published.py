@@ -105,6 +105,40 @@ def test_a_network_without_the_cost_takes_its_mark_from_all() -> None:
     assert not any("No Pareto" in note for note in overview.make(lacking(()), ENGLISH).notes)
 
 
+def of_papers_only(looked_up: bool) -> Comparison:
+    """Networks whose accuracy only their papers state; `looked_up`: their records say that no weights are published."""
+    records = [samples.record(row) for row in samples.ROWS if row[0] in ("se_resnet50", "se_resnet101")]
+    assert len(records) == 2
+    why = {"status": "unsupported", "reason": "torchvision publishes no ImageNet weights of this network"}
+    found = {"imagenet_top1": samples.reading("imagenet_top1", **why)} if looked_up else {}
+    return compare([each.model_copy(update={"readings": each.readings | found}) for each in records])
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_networks_with_the_figures_of_papers_only_lack_a_front_for_want_of_weights(code: str) -> None:
+    titles = {
+        "en": "No Pareto front: no network has the accuracy of published weights",
+        "ru": "Без фронта Парето: ни у одной сети нет точности опубликованных весов",
+    }
+    for name in ("accuracy_macs", "accuracy_latency"):
+        spec = CHARTS[name].draw(of_papers_only(True), language(code))
+        assert spec
+        assert spec["title"] == titles[code]
+
+
+@pytest.mark.parametrize("looked_up", [True, False])
+def test_the_summary_table_has_the_figures_of_papers_alone_with_their_notes(looked_up: bool) -> None:
+    table = overview.make(of_papers_only(looked_up), ENGLISH)
+    keys = [column.key for column in table.columns]
+    assert ("imagenet_top1" in keys) == looked_up
+    noted = [note for note in table.notes if note.startswith(("ImageNet top-1 with *", "‡"))]
+    assert len(noted) == (2 if looked_up else 0)
+    if looked_up:
+        shown = {row[0].text: row[keys.index("imagenet_top1")] for row in table.rows}
+        assert {name: cell.text for name, cell in shown.items()} == {"se_resnet50": "76.7*‡", "se_resnet101": "77.6*‡"}
+        assert {cell.value for cell in shown.values()} == {None}, "files have the accuracy of weights only"
+
+
 def test_a_front_is_of_one_protocol() -> None:
     """The lecture has five networks with a paper's figure only: none of them is on a front, the table has no marks."""
     comparison = compare(samples.lecture())

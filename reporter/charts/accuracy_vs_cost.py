@@ -91,6 +91,8 @@ def _front_title(comparison: Comparison, drawn: bool, language: Language) -> Spe
     if drawn:
         message = language._("Pareto front of {known} of {count} networks (filled bubbles)")
         return {"title": message.format(known=weights, count=count)}
+    if published == count and not weights:
+        return {"title": language._("No Pareto front: no network has the accuracy of published weights")}
     if published == count:
         return {"title": language._("No Pareto front: not every network has a measured cost")}
     message = language.ngettext(

@@ -62,7 +62,7 @@ def panel(
                 {
                     "data": data(rows),
                     "mark": {"type": "bar", "height": 15},
-                    "encoding": {"color": tinted(colors(comparison, plotted))},
+                    "encoding": {"color": tinted(colors(comparison, comparison.records))},
                 }
             ),
             whiskers(rows),

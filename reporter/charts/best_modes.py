@@ -64,7 +64,7 @@ def _panel(comparison: Comparison, machine: str, key: str, language: Language, n
             "y": {**y, "axis": names_axis()},
             "x": {**x, "scale": {"type": "log", "domain": domain, "nice": False}},
         },
-        "layer": _layers(rows, colors(comparison, known), domain[0] if narrow else None),
+        "layer": _layers(rows, colors(comparison, comparison.records), domain[0] if narrow else None),
     }
 
 

@@ -52,7 +52,7 @@ def _row(comparison: Comparison, machine: str, keys: Sequence[str], language: La
         labeled = [_labeled(row, scale, language) for row in rows]
         width = NARROW if narrow else WIDTH // len(measured)
         panels.append(_panel(labeled, (title, domain), order, width, narrow or rank == 0))
-        panels[-1]["layer"] = intervals(labeled, colors(comparison, records))
+        panels[-1]["layer"] = intervals(labeled, colors(comparison, comparison.records))
     named = {"title": machine} if len(comparison.machines) > 1 else {}
     return {"hconcat": panels, "spacing": 24, **named}
 

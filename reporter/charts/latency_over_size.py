@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from math import sqrt
 
-from reporter.charts._series import NARROW, WIDTH, panels
+from reporter.charts._series import NARROW, WIDTH, marks, panels
 from reporter.model import Chart
 from reporter.model.scaling_curves import CurvePoint
 from reporter.report.comparison import Comparison
@@ -16,7 +16,7 @@ from reporter.report.language import Language
 def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec | None:
     _ = language._
     titles = (_("image size, pixels (the square root of height x width)"), _("latency of one image, ms"))
-    return panels(comparison, "size", _place, titles, language, width=width)
+    return panels(comparison, "size", _place, titles, language, unit=_("ms"), width=width)
 
 
 def _place(point: CurvePoint) -> tuple[float, float]:
@@ -27,8 +27,10 @@ ENTRIES = (
     Chart(
         name="latency_over_size",
         title="Latency over the image size",
-        caption="Milliseconds for one image of ascending size; logarithmic axes.",
+        caption="Milliseconds for one image of ascending size; logarithmic axes. A line is interrupted at sizes that "
+        "could not be measured; the reasons are listed under Failures and warnings.",
         draw=draw,
+        remark=marks("size"),
         narrow=partial(draw, width=NARROW),
         chapter="time",
         order=22,

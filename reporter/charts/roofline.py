@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from reporter.charts._bubbles import NARROW, Axis, Plane
 from reporter.charts._plane import chart
@@ -25,8 +25,9 @@ def roofline(setting: str, width: int = WIDTH) -> Callable[[Comparison, Language
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         found = list(rooflines(comparison, (setting,)))
+        shades = colors(comparison, [point.record for each in found for point in each.points])
         panels = [
-            {**_panel(each, comparison, language, width), "title": _title(each, comparison, language)} for each in found
+            {**_panel(each, shades, language, width), "title": _title(each, comparison, language)} for each in found
         ]
         return {"concat": panels, "columns": 2, "spacing": 28} if panels else None
 
@@ -40,13 +41,12 @@ def _title(found: Roofline, comparison: Comparison, language: Language) -> str:
     return f"{found.precision}, {where}{machine}"
 
 
-def _panel(found: Roofline, comparison: Comparison, language: Language, width: int) -> Spec:
+def _panel(found: Roofline, shades: Mapping[str, str], language: Language, width: int) -> Spec:
     peak = found.peak / GIGA
     lows, rates = [point.intensity for point in found.points], [point.rate / GIGA for point in found.points]
     x = Axis(min(*lows, found.ridge) / 2.2, max(*lows, found.ridge) * 2.2, width, language._("MACs per byte moved"))
     y = Axis(min(rates) / 1.7, peak * 1.7, HEIGHT, language._("G MACs per second"))
     rows = [_row(point, found, language) for point in found.points]
-    shades = colors(comparison, [point.record for point in found.points])
     under = tuple(_roof(found, x, y, language))
     return chart(Plane(rows, x, y, shades, language, under=under, largest=7), enlarged=False)
 

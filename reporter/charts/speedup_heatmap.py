@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise, product
 
@@ -36,24 +37,33 @@ LINE = 17
 
 def draw(comparison: Comparison, language: Language, narrow: bool = False) -> Spec | None:
     """A row of panels per machine, one for each kind of latency; on a phone one for each few modes."""
-    rows = [_machine(comparison, machine, language, narrow) for machine in comparison.machines]
-    shown = [row for row in rows if row]
-    return {"vconcat": shown} if shown else None
+    found = [(machine, _cells(comparison, machine, language)) for machine in comparison.machines]
+    legend = _legend({cell["kind"] for _, cells in found for some in cells.values() for cell in some}, language)
+    rows = [_row(comparison, machine, cells, legend, language, narrow=narrow) for machine, cells in found if cells]
+    return {"vconcat": rows} if rows else None
 
 
-def _machine(comparison: Comparison, machine: str, language: Language, narrow: bool) -> Spec | None:
+def _cells(comparison: Comparison, machine: str, language: Language) -> dict[str, list[Spec]]:
+    """The cells of a machine, for each kind of latency."""
     keys = [key for key in mode_ranking.keys(comparison, machine) if key in TIMES]
+    modes = [each for record in comparison.of(machine) for each in comparison.modes_of(record)]
+    return {key: [_cell(each, key, comparison, language) for each in modes] for key in keys} if modes else {}
+
+
+def _row(
+    comparison: Comparison,
+    machine: str,
+    cells: Mapping[str, list[Spec]],
+    legend: Spec,
+    language: Language,
+    *,
+    narrow: bool,
+) -> Spec:
+    """The panels of a machine."""
     records = [record for record in comparison.of(machine) if comparison.modes_of(record)]
-    if not keys or not records:
-        return None
     modes = list(dict.fromkeys(each.mode for record in records for each in comparison.modes_of(record)))
     several = [modes[at : at + FEW] for at in range(0, len(modes), FEW)] if narrow else [modes]
-    step = min(WIDEST, NARROW // len(several[0]) if narrow else WIDTH // (len(modes) * len(keys)))
-    cells = {
-        key: [_cell(each, key, comparison, language) for r in records for each in comparison.modes_of(r)]
-        for key in keys
-    }
-    legend = _legend({cell["kind"] for some in cells.values() for cell in some}, language)
+    step = min(WIDEST, NARROW // len(several[0]) if narrow else WIDTH // (len(modes) * len(cells)))
     names = [record.architecture for record in records]
     panels: list[Spec] = []
     for (key, some), mine in product(cells.items(), several):

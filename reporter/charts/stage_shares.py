@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -9,13 +10,18 @@ from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.cards import record_structure
+from reporter.report.cards.record_structure import Stage
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import PAPER, Spec, data
 from reporter.report.language import Language
 
-GRIDS = ("#b5e3d3", "#7cccbb", "#46b0b0", "#2d8aa8", "#3a66a0", "#4b4690", "#3b2a68")
-"""From the full resolution to the coarsest."""
+GRIDS = ("#b5e3d3", "#7cccbb", "#46b0b0", "#2d8aa8", "#3a66a0", "#4b4690", "#3b2a68", "#6b7280")
+"""From the full resolution to the coarsest, then that of stages without a grid, such as the tokens of a transformer."""
+GRIDLESS = len(GRIDS) - 1
 LAST = "#e08a00"
+"""Of fully connected layers."""
+CONNECTED = re.compile(r"(?:\d+ × )?\w*(?:Linear|Classifier|Head)(?:\(.*\))?")
+"""The kind of a linear layer, of several, or of a classifier made of them."""
 DARK, BRIGHT = "#10151a", "#ffffff"
 WIDTH, NARROW, STEP = 400, 122, 24
 LEAST = 8
@@ -98,15 +104,22 @@ def _numbers(rows: list[Spec], ink: str) -> Spec:
 
 
 def _rows(record: Record, price: str, language: Language) -> list[Spec]:
-    """The shares of a network from left to right: stages on one grid together, each fully connected layer apart."""
+    """The shares of a network from left to right: stages on one grid together, each stage without a grid apart."""
     parts: list[tuple[int | None, int]] = []
     for stage in record_structure.stages(record):
-        value = int(getattr(stage, price))
-        if parts and stage.level is not None and parts[-1][0] == stage.level:
-            parts[-1] = (stage.level, parts[-1][1] + value)
+        value, level = int(getattr(stage, price)), _level(stage)
+        if parts and stage.level is not None and parts[-1][0] == level:
+            parts[-1] = (level, parts[-1][1] + value)
         elif value:
-            parts.append((stage.level, value))
+            parts.append((level, value))
     return _shares(record.architecture, parts, language)
+
+
+def _level(stage: Stage) -> int | None:
+    """The place of a stage in `GRIDS`; None for fully connected layers."""
+    if stage.level is not None:
+        return min(max(stage.level, 0), GRIDLESS - 1)
+    return None if CONNECTED.fullmatch(stage.kind) else GRIDLESS
 
 
 def _shares(name: str, parts: Sequence[tuple[int | None, int]], language: Language) -> list[Spec]:
@@ -131,7 +144,9 @@ def _shares(name: str, parts: Sequence[tuple[int | None, int]], language: Langua
 
 
 def _grid(rank: int, language: Language) -> str:
-    """The resolution of a stage's feature maps relative to the image."""
+    """The resolution of a stage's feature maps relative to the image, if it has any."""
+    if rank == GRIDLESS:
+        return language._("no grid (such as tokens)")
     return language._("full resolution") if rank == 0 else f"1/{2**rank}"
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import groupby
 
 from reporter import facts
-from reporter.charts.stage_shares import BRIGHT, DARK, GRIDS, LAST
+from reporter.charts.stage_shares import BRIGHT, DARK, GRIDLESS, GRIDS, LAST
 from reporter.model import Chart, Record
 from reporter.report.cards import record_structure
 from reporter.report.cards.record_structure import Stage
@@ -71,7 +71,7 @@ def _boxes(record: Record, language: Language) -> list[Spec]:
         (part, count), *_others = made.most_common()
         shown = f"{count} × {part}" if count > 1 else part
         rank = level if isinstance(level, int) else None
-        color = LAST if rank is None else GRIDS[min(rank, len(GRIDS) - 1)]
+        color = LAST if rank is None else GRIDS[min(rank, GRIDLESS - 1)]
         words = [f"{stage.name}: {stage.kind}, {stage.output}" for stage in members]
         found.append({
             "text": shown,

@@ -11,7 +11,7 @@ from reporter.model import Chart
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.family_colors import of_all
 from reporter.report.drawing.label_placement import CHARACTER
-from reporter.report.drawing.vega import GRID, INK, MUTED, Spec, data, literal
+from reporter.report.drawing.vega import GRID, INK, MUTED, OTHER, Spec, data, literal
 from reporter.report.language import Language
 from reporter.report.slide_table import slide_table
 from reporter.report.table import Column, Table
@@ -52,7 +52,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     thin = [{"x": LEFT, "x2": WIDTH - LEFT, "y": first + ROW * row} for row in rows if row]
     colors = [
         {"x": LEFT - 14, "x2": LEFT - 6, "y": first + ROW * row + 10, "y2": first + ROW * (row + 1) - 10,
-         "colour": shades[family]}
+         "colour": shades.get(family, OTHER)}
         for row, family in enumerate(table.families)
     ]  # fmt: skip
     ends = {"x2": {"field": "x2"}}

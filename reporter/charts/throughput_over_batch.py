@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from reporter.charts._series import NARROW, WIDTH, panels
+from reporter.charts._series import NARROW, WIDTH, marks, panels
 from reporter.model import Chart
+from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import Spec
 from reporter.report.language import Language
@@ -19,6 +20,7 @@ def draw(comparison: Comparison, language: Language, width: int = WIDTH) -> Spec
         lambda point: (float(point.batch), point.throughput or 0.0),
         (_("batch size"), _("throughput, images/s")),
         language,
+        unit=_(units.RATE.word),
         width=width,
     )
 
@@ -27,9 +29,11 @@ ENTRIES = (
     Chart(
         name="throughput_over_batch",
         title="Throughput over the batch size",
-        caption="Images per second in batches of ascending size; logarithmic axes. A line ends where the next batch "
-        "was not asked for or did not fit into memory.",
+        caption="Images per second in batches of ascending size; logarithmic axes. A line is interrupted at "
+        "batch sizes that could not be measured, and ends with the largest one that was: a sweep ends where twice the "
+        "batch gives less than 5 % more throughput or does not fit into memory.",
         draw=draw,
+        remark=marks("batch"),
         narrow=partial(draw, width=NARROW),
         chapter="time",
         order=20,

@@ -149,11 +149,14 @@ class Builder:
         cells = [_size(record, self.language) for record in self.records]
         self.add(Column("input_size", self.language._("Input, pixels")), cells)
 
-    def quantity(self, key: str, whole: bool = False) -> None:
-        """The column of a quantity, with all digits of counts if `whole`; left out where nobody has it."""
+    def quantity(self, key: str, whole: bool = False, empty: bool = False) -> None:
+        """The column of a quantity, with all digits of counts if `whole`.
+
+        It is left out where no record has a value, unless `empty`.
+        """
         quantity = self.comparison.quantities.get(key)
         values = [record.value(key) for record in self.records]
-        if quantity is None or all(value is None for value in values):
+        if quantity is None or (all(value is None for value in values) and not empty):
             return
         scale = units.PLAIN if whole and quantity.unit == "1" else units.scale(quantity, values)
         readings = [record.readings.get(key) for record in self.records]

@@ -23,7 +23,8 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         return None
     rows = Builder(comparison, language, [line.record for line in found])
     rows.names()
-    rows.add(Column("mode", _("Mode")), [_mode(line, comparison, language) for line in found])
+    modes = [mode_words.marked_mode(line.record, line.mode, comparison, language) for line in found]
+    rows.add(Column("mode", _("Mode")), modes)
     rows.text("device", _("Device"), [line.device for line in found])
     fits = [line.fit for line in found]
     overheads = [_cell(fit.intercept, fit.intercept_interval, language) if fit else _missing() for fit in fits]
@@ -56,12 +57,6 @@ def _cell(value: float, interval: Interval | None, language: Language) -> Cell:
         1e3 * (interval[1] - interval[0]) / 2, units.decimals(1e3 * (interval[1] - interval[0]) / 2)
     )
     return Cell(f"{units.text(language, value, MILLISECONDS, interval)} ± {margin}", value, low, high)
-
-
-def _mode(line: CurveLine, comparison: Comparison, language: Language) -> Cell:
-    """The mode of a curve, marked if its output is wrong or cannot be checked."""
-    record = next((each for each in comparison.modes_of(line.record) if each.mode == line.mode), None)
-    return mode_words.marked(record, comparison, language) if record else plain(line.mode)
 
 
 def _lost(line: CurveLine, language: Language) -> Cell:

@@ -22,6 +22,7 @@ from reporter.report.training.training_recipes import TOP1_KEYS
 
 MOST = 5000
 """The one table that is sorted and searched for a network has room for many."""
+TOP1 = "imagenet_top1"
 HEADLINES = (
     "parameters",
     "depth",
@@ -31,7 +32,7 @@ HEADLINES = (
     "latency_cpu",
     "throughput_cpu",
     *(f"{each}_{device}" for device in ACCELERATORS for each in ("latency", "throughput")),
-    "imagenet_top1",
+    TOP1,
     *TOP1_KEYS,
 )
 EXTRA = (
@@ -49,11 +50,12 @@ def make(comparison: Comparison, language: Language) -> Table:
     rows.text("year", _("Year"), [record.year for record in rows.records])
     rows.text("pareto", _("Pareto"), pareto(comparison))
     rows.sizes()
+    own = has_papers_own(comparison)
     for key in HEADLINES:
         if key == "depth":
             _paper_depths(rows)
-        rows.quantity(key)
-        if key == "imagenet_top1" and rows.columns[-1].key == key:
+        rows.quantity(key, empty=key == TOP1 and own)
+        if key == TOP1 and rows.columns[-1].key == key:
             rated = zip(rows.cells[-1], rows.records, strict=True)
             rows.cells[-1] = [_accuracy(cell, record, language) for cell, record in rated]
         if key in TOP1_KEYS:
@@ -69,8 +71,7 @@ def make(comparison: Comparison, language: Language) -> Table:
         if any(column.key == "pareto" for column in rows.columns)
         else "",
         depth_note(comparison, language),
-        *footnotes(comparison.networks, language),
-        paper_note(comparison, language),
+        *_accuracy_notes(rows),
         unmarked(comparison, language),
         partial_front(comparison, language),
         size_note(comparison, language),
@@ -93,10 +94,18 @@ def _accuracy(cell: Cell, record: Record, language: Language) -> Cell:
     return replace(cell, text=f"{units.share(language, found.top1)}*{special(record)}", order=found.top1)
 
 
-def paper_note(comparison: Comparison, language: Language) -> str:
-    """What the sign of a paper's own accuracy means, if one is shown."""
-    own = any((found := accuracy(record)) and found.paper and found.top1 for record in comparison.networks)
-    return language._("ImageNet top-1 with *: the paper's own figure; there are no torchvision weights.") if own else ""
+def has_papers_own(comparison: Comparison) -> bool:
+    """Whether the accuracy of a network is that of its paper."""
+    return any((found := accuracy(record)) and found.paper and found.top1 for record in comparison.networks)
+
+
+def _accuracy_notes(rows: Builder) -> tuple[str, ...]:
+    """What the signs of published accuracies mean; nothing without their column."""
+    if all(column.key != TOP1 for column in rows.columns):
+        return ()
+    own = rows.language._("ImageNet top-1 with *: the paper's own figure; there are no torchvision weights.")
+    notes = footnotes(rows.comparison.networks, rows.language)
+    return (*notes, own) if has_papers_own(rows.comparison) else notes
 
 
 def _paper_depths(rows: Builder) -> None:

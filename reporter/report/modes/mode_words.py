@@ -95,6 +95,12 @@ def marked(record: Record, comparison: Comparison, language: Language) -> Cell:
     return Cell(record.mode + mark, record.mode, status=verdict, note=why)
 
 
+def marked_mode(eager: Record, mode: str, comparison: Comparison, language: Language) -> Cell:
+    """The same of a mode by its name, of the architecture and machine of a record."""
+    record = next((each for each in comparison.modes_of(eager) if each.mode == mode), None)
+    return marked(record, comparison, language) if record else plain(mode)
+
+
 def unchecked(reading: Reading, language: Language) -> str:
     """Why the output of a mode cannot be checked, given its output error."""
     if reading.measured:

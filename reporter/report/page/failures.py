@@ -84,22 +84,28 @@ def _networks(who: Sequence[tuple[str, str]], comparison: Comparison, language: 
 
 
 def _of_curves(comparison: Comparison, language: Language) -> Iterator[str]:
-    """The points that failed, a line for each curve and reason. A point that does not fit into memory did not fail."""
+    """The points without a value, a line for each reason with the curves that lack them for it.
+
+    Of curves over the batch size only those that failed: the table of fits has the others, such as out of memory.
+    """
     _ = language._
+    rows: dict[tuple[str, Status, str], list[str]] = {}
     several = len(comparison.machines) > 1
     titles = {"batch": _("curve on {device}, batches of {sizes}"), "size": _("curve on {device}, images of {sizes} px")}
     for axis in AXES:
         for line in curve_lines.lines(comparison.records, axis):
             lost: dict[tuple[Status, str], list[str]] = {}
             for point in line.points:
-                if point.status in LOST:
+                if point.status in LOST or (axis == "size" and not point.measured):
                     size = str(point.batch) if axis == "batch" else point.size
                     lost.setdefault((point.status, point.reason or ""), []).append(size)
             name = line.name + (f" ({line.record.machine})" if several else "")
             for (status, reason), sizes in lost.items():
                 what = titles[axis].format(device=line.device, sizes=", ".join(sizes))
-                why = language.translate(reason) or _("no reason was given")
-                yield f"{name}: {what}: {status_word(status, language)}: {why}"
+                rows.setdefault((what, status, reason), []).append(name)
+    for (what, status, reason), names in rows.items():
+        why = language.translate(reason) or _("no reason was given")
+        yield f"{language.several(names)}: {what}: {status_word(status, language)}: {why}"
 
 
 def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
