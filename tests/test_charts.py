@@ -211,8 +211,8 @@ def test_only_linear_layers_and_heads_of_them_are_called_fully_connected() -> No
     stages.insert(0, {"name": "stem", "kind": "Conv2d(3×3)", "output": "64×112×112", "level": 1, **shared})
     readings = record.readings | {"layers": samples.reading("layers", len(stages), stages=stages)}
     comparison = compare([record.model_copy(update={"readings": readings})])
-    for code, words in (("en", ("no grid (such as tokens)", "fully connected")),
-                        ("ru", ("без сетки (например, токены)", "полносвязные слои"))):  # fmt: skip
+    for code, words in (("en", ("no feature maps (such as tokens)", "fully connected")),
+                        ("ru", ("без карт признаков (например, токены)", "полносвязные слои"))):  # fmt: skip
         spec = CHARTS["stages"].draw(comparison, language(code))
         assert spec
         for panel in spec["hconcat"]:

@@ -146,7 +146,7 @@ def _shares(name: str, parts: Sequence[tuple[int | None, int]], language: Langua
 def _grid(rank: int, language: Language) -> str:
     """The resolution of a stage's feature maps relative to the image, if it has any."""
     if rank == GRIDLESS:
-        return language._("no grid (such as tokens)")
+        return language._("no feature maps (such as tokens)")
     return language._("full resolution") if rank == 0 else f"1/{2**rank}"
 
 
