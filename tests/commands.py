@@ -26,6 +26,8 @@ TINY, WIDE = (("--architecture", f"{NETWORKS}:{name}") for name in ("TINY", "WID
 """Options for networks that are measured in seconds."""
 BRIEF = 0.02
 """Seconds of a time in `call`, a seventh of what --preset quick takes."""
+USUAL, NEVER = 30.0, 3600.0
+"""Seconds between lines which say that something still goes on: those of the program, and those in `call`."""
 BLANK = '<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="9" height="9" viewBox="0 0 9 9"></svg>'
 BLANK_CHARTS = ROOT / "tests" / "data" / "blank_charts"
 """A folder for PYTHONPATH: processes specify their charts, but do not convert them, which takes most of a report."""
@@ -102,9 +104,10 @@ def call(
     The workers of a measurement are real ones. `run` is for what depends on a process: interrupts, limits, imports,
     another copy of the package. With --preset quick a time is taken for `seconds`: BRIEF by default, except in turns
     with another environment, where short ones would hide a difference. Charts are specified, but blank: converting them
-    takes most of the time of a report. No report is written where a test does not look at it.
+    takes most of the time of a report. No report is written where a test does not look at it. On a busy machine no line
+    says that something still goes on, unless a test shortens the interval of these lines.
     """
-    from reporter.cli import main
+    from reporter.cli import heartbeat, main
     from reporter.host import interrupts
     from reporter.model.settings import PRESETS
     from reporter.report import build
@@ -117,12 +120,14 @@ def call(
         seconds = BRIEF
     brief = {} if seconds is None else {"seconds": seconds}
     blank = SimpleNamespace(**vars(build.vega) | {"draw": lambda spec, language: BLANK})
+    interval = NEVER if heartbeat.INTERVAL == USUAL else heartbeat.INTERVAL
     try:
         with (
             mock.patch.dict(os.environ, variables or {}),
             another_fork_server() if variables else nullcontext(),
             mock.patch.dict(PRESETS["quick"], brief),
             mock.patch.object(build, "vega", blank),
+            mock.patch.object(heartbeat, "INTERVAL", interval),
             nullcontext() if report else mock.patch.object(build, "write", lambda out, *_: [out / "report.html"]),
             chdir(folder),
             redirect_stdout(out),
