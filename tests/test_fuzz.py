@@ -384,6 +384,7 @@ def test_numbers_are_checked_by_type_and_magnitude(values: tuple[Any, ...], are:
         (rb'{"a": "\\ \u202e"}', False),
         (b'{"a": NaN}', False),
         (b'{"a": -Infinity}', False),
+        (b'{"a": "\x7f"}', False),
         ('{"a": "1 \u00d7 2"}'.encode(), True),
         ('{"a": "\u202e"}'.encode(), False),
     ],

@@ -260,9 +260,13 @@ def test_a_ratio_takes_out_what_rounds_share() -> None:
         for (name, level), offs in zip(levels.items(), noise, strict=True)
     ]
     comparison = compare(rows)
-    found = comparison.times("quiet", KEY).ratio("b", "a")
+    times = comparison.times("quiet", KEY)
+    found = times.ratio("b", "a")
     assert found.resolved
     assert found.low < 1.04 < found.high
+    several = ("a", "unknown", "other0")
+    assert times.ratios("b", several) == [times.ratio("b", other) for other in several]
+    assert times.ratios("unknown", several) == [times.ratio("unknown", "b")] * 3
     first, second = (next(r for r in comparison.records if r.architecture == name).readings[KEY] for name in ("a", "b"))
     assert first.interval
     assert second.interval

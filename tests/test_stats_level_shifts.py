@@ -230,3 +230,32 @@ def test_faster_is_the_mirror_image_of_slower(seed: int) -> None:
 
 def test_noise_is_rarely_significant() -> None:
     assert sum(bool(shift.significant.any()) for seed in range(60) for shift in both(drawn(seed))) <= 2
+
+
+VECTORS = st.lists(st.lists(st.floats(-9, 9), max_size=5).map(np.array), max_size=9)
+
+
+@given(vectors=VECTORS)
+def test_vectors_of_one_length_have_the_statistics_that_each_has_alone(vectors: list[Log]) -> None:
+    """To the last bit, in their order; an empty one has none."""
+    assert level_shifts.centers_of(vectors).tolist() == [np.median(each) if len(each) else 0.0 for each in vectors]
+    alone = [level_shifts._variances(each).item() for each in vectors]
+    assert level_shifts.of_each(vectors, level_shifts._variances).tolist() == alone
+    assert level_shifts.of_each([np.array([])], level_shifts._variances, NAN).tolist() == pytest.approx(
+        [NAN], nan_ok=True
+    )
+
+
+@given(rows=st.lists(st.lists(st.floats(-9, 9) | st.just(NAN), min_size=4, max_size=4), min_size=1, max_size=5))
+def test_medians_are_those_of_the_values_in_each_column(rows: list[list[float]]) -> None:
+    times = np.array(rows)
+    alone = [np.median(column[~np.isnan(column)]) if not np.isnan(column).all() else NAN for column in times.T]
+    assert np.array_equal(level_shifts.medians(times), alone, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("deviations", "largest"), [([1.0, 3.0, 2.0], [3.0, 2.0, 3.0]), ([2.0, 2.0], [2.0, 2.0]), ([5.0], [0.0]), ([], [])]
+)
+def test_the_largest_deviation_of_the_other_series(deviations: list[float], largest: list[float]) -> None:
+    levels = [np.array([0.0, each, -each]) for each in deviations]
+    assert level_shifts.largest_of_others(levels, np.ones(len(levels))).tolist() == largest

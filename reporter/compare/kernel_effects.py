@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from statistics import median
 
 from reporter.compare.differences import TimeEffect, Timing
@@ -35,6 +36,18 @@ Effect = tuple[TimeEffect, float | None]
 """The verdict, and the latency now divided by that before; None where it was not measured on both sides."""
 
 
+@dataclass(frozen=True)
+class _Changes:
+    """The log ratios of the latencies of a column by architecture, and the median of all."""
+
+    of: Mapping[str, float]
+    common: float
+    drift: float
+    """The median of those without a changed kernel; 0 if there are none."""
+    mostly_unchanged: bool
+    """Whether fewer than half of the architectures have a changed kernel."""
+
+
 class KernelEffects:
     """The verdicts on latencies beside changed kernels: those of the architectures and settings in `changed`."""
 
@@ -45,6 +58,7 @@ class KernelEffects:
         self._changed: dict[Column, set[str]] = defaultdict(set)
         for pair, setting in changed:
             self._changed[_column(pair, setting)].add(pair.new.architecture)
+        self._changes: dict[Column, _Changes] = {}
 
     def of(self, pair: Pair, setting: str) -> Effect:
         """What the latency of a pair says about its changed kernels in a setting."""
@@ -53,11 +67,20 @@ class KernelEffects:
         row = rows.get(name)
         if row and not row.relative:
             return EFFECTS.get(row.verdict, UNRESOLVED), row.ratio
-        changes = {each: math.log(timing.new / timing.base) for each, timing in rows.items()}
-        unchanged = [change for each, change in changes.items() if each not in self._changed[column]]
-        if row and (2 * len(unchanged) > len(rows) or abs(median(changes.values())) <= SMALL):
-            return _relative(row, changes[name]), row.new / row.base
-        return _absolute(pair, column[-1], median(unchanged) if unchanged else 0.0)
+        changes = self._changes_of(column)
+        if row and (changes.mostly_unchanged or abs(changes.common) <= SMALL):
+            return _relative(row, changes.of[name]), row.new / row.base
+        return _absolute(pair, column[-1], changes.drift)
+
+    def _changes_of(self, column: Column) -> _Changes:
+        """Computed once for all findings of a column."""
+        if column not in self._changes:
+            rows = self._rows.get(column, {})
+            changes = {each: math.log(timing.new / timing.base) for each, timing in rows.items()}
+            unchanged = [change for each, change in changes.items() if each not in self._changed[column]]
+            common, drift = (median(found) if found else 0.0 for found in (list(changes.values()), unchanged))
+            self._changes[column] = _Changes(changes, common, drift, 2 * len(unchanged) > len(rows))
+        return self._changes[column]
 
 
 def _column(pair: Pair, setting: str) -> Column:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 from statistics import median
 
 import numpy as np
@@ -100,8 +100,9 @@ def history_noise(
     """The noise between runs of a machine, oldest first, in which all networks have a value; None from too few runs."""
     rows: list[list[float]] = []
     for night in past:
-        row = [night.value(name, key, mode) or 0.0 for name in names] if night.machine == machine else [0.0]
-        if min(row) > 0 and (not rows or row != rows[-1]):  # equal to the last bit: read again, not measured again
+        values = (night.value(name, key, mode) or 0.0 for name in names)
+        row = list(takewhile(lambda value: value > 0, values)) if night.machine == machine else []
+        if len(row) == len(names) and (not rows or row != rows[-1]):  # equal to the last bit: read, not measured again
             rows.append(row)
     if len(rows) < HISTORY_RUNS:
         return None

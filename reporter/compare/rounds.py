@@ -31,11 +31,18 @@ class Times:
 
     def ratio(self, name: str, other: str) -> Ratio:
         """The first over the second, with its 95 % interval, which includes everything where one has no time."""
-        if name not in self._rows or other not in self._rows:
-            return Ratio.of(0.0, BEYOND)
-        rows = [self._rows[name], self._rows[other]]
-        logs, margins = self._comparable.differences(self._spreads, rows[:1], rows, self._levels)
-        return Ratio.of(float(logs[0, 1]), float(margins[0, 1]))
+        return self.ratios(name, (other,))[0]
+
+    def ratios(self, name: str, others: Sequence[str]) -> list[Ratio]:
+        """The same over each of several others."""
+        known = [other for other in others if name in self._rows and other in self._rows]
+        found: dict[str, Ratio] = {}
+        if known:
+            rows = [self._rows[each] for each in (name, *known)]
+            logs, margins = self._comparable.differences(self._spreads, rows[:1], rows, self._levels)
+            pairs = zip(known, logs[0, 1:].tolist(), margins[0, 1:].tolist(), strict=True)
+            found = {other: Ratio.of(log, margin) for other, log, margin in pairs}
+        return [found.get(other) or Ratio.of(0.0, BEYOND) for other in others]
 
     def differ(self, name: str, other: str) -> bool:
         """Whether the run distinguishes two architectures."""

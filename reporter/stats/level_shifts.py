@@ -9,7 +9,8 @@ had.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +64,8 @@ def level_shift(times: Log, window: Window, relative: bool, least: float, alpha:
     deviations of the others to be a threshold.
     """
     levels = [last(values, window.most) for values in times[: -window.runs].T]
-    centers = np.array([np.median(level) if len(level) >= FEWEST_OF_LEVEL else math.nan for level in levels])
+    sizes = np.array([len(level) for level in levels])
+    centers = np.where(sizes >= FEWEST_OF_LEVEL, centers_of(levels), math.nan)
     changes = times[-window.runs :] - centers
     if relative:
         changes = changes - medians(changes.T)[:, None]
@@ -71,8 +73,7 @@ def level_shift(times: Log, window: Window, relative: bool, least: float, alpha:
     reach = student(freedom, alpha) * np.ones(len(levels))
     if relative:
         reach = np.maximum(reach, window.factor * largest_of_others(levels, deviation))
-    sizes = np.array([max(1, len(level)) for level in levels])
-    noise = reach * deviation * np.sqrt(1 / window.runs + math.pi / 2 / sizes)
+    noise = reach * deviation * np.sqrt(1 / window.runs + math.pi / 2 / np.maximum(1, sizes))
     change, floor = changes.mean(axis=0), np.maximum(noise, least)
     in_each_run = (np.sign(change) * changes > least).all(axis=0)
     return LevelShift(change, floor, (np.abs(change) > floor) & in_each_run, window.runs)
@@ -85,9 +86,9 @@ def between_runs(levels: Sequence[Log]) -> tuple[Log, float]:
     from the level, pooled over the series, and more for a series that varies more.
     """
     steps = [np.diff(level) / math.sqrt(2) for level in levels]
-    distances = [level - np.median(level) if len(level) else level for level in levels]
-    pooled = max(_variance(np.concatenate(each), share) for each in (steps, distances) for share in NORMAL)
-    own = np.array([max(_variance(step), _variance(far)) for step, far in zip(steps, distances, strict=True)])
+    distances = [level - center for level, center in zip(levels, centers_of(levels), strict=True)]
+    pooled = max(float(_variances(np.concatenate(each), share)) for each in (steps, distances) for share in NORMAL)
+    own = np.maximum(of_each(steps, _variances), of_each(distances, _variances))
     freedom = np.array([len(step) / 2 for step in steps])
     total = max(1.0, sum(len(step) for step in steps) / 4)
     return np.sqrt(moderated(own, pooled, freedom)), total
@@ -98,8 +99,13 @@ def largest_of_others(levels: Sequence[Log], deviation: Log) -> Log:
 
     Its own are left out: they may be the beginning of the change. `deviation` has one standard deviation per series.
     """
-    largest = [np.abs(level - np.median(level)).max() if len(level) else 0.0 for level in levels] / deviation
-    return np.array([np.delete(largest, index).max(initial=0.0) for index in range(len(largest))])
+    distances = [np.abs(level - center) for level, center in zip(levels, centers_of(levels), strict=True)]
+    largest = np.array([distance.max(initial=0.0) for distance in distances]) / deviation
+    found = np.full(len(largest), largest.max(initial=0.0))
+    if len(largest):
+        index = int(largest.argmax())
+        found[index] = np.delete(largest, index).max(initial=0.0)
+    return found
 
 
 def last(values: Log, most: int) -> Log:
@@ -109,9 +115,28 @@ def last(values: Log, most: int) -> Log:
 
 def medians(times: Log) -> Log:
     """The median of each column over its values that are not NaN; NaN without any."""
-    return np.array(
-        [np.median(column[np.isfinite(column)]) if np.isfinite(column).any() else np.nan for column in times.T]
-    )
+    finite = np.isfinite(times.T)
+    return of_each([column[kept] for column, kept in zip(times.T, finite, strict=True)], _medians, math.nan)
+
+
+def centers_of(vectors: Sequence[Log]) -> Log:
+    """The median of each vector; 0 of an empty one."""
+    return of_each(vectors, _medians)
+
+
+def of_each(vectors: Sequence[Log], statistic: Callable[[Log], Log], of_none: float = 0.0) -> Log:
+    """A statistic of each vector, `of_none` of an empty one.
+
+    `statistic` takes vectors of one length as the rows of a matrix: one by one, thousands of them take seconds.
+    """
+    indices: dict[int, list[int]] = defaultdict(list)
+    for index, vector in enumerate(vectors):
+        indices[len(vector)].append(index)
+    found = np.full(len(vectors), of_none)
+    for length, alike in indices.items():
+        if length:
+            found[alike] = statistic(np.array([vectors[index] for index in alike]))
+    return found
 
 
 def measured_again(times: Log) -> Log:
@@ -123,8 +148,12 @@ def measured_again(times: Log) -> Log:
     return found
 
 
-def _variance(deviations: Log, share: float = 0.5) -> float:
+def _medians(rows: Log) -> Log:
+    return np.asarray(np.median(rows, axis=-1))
+
+
+def _variances(deviations: Log, share: float = 0.5) -> Log:
     """From a quantile of absolute deviations; at least MOST_PRECISE squared, for series that do not vary at all."""
-    if not len(deviations):
-        return 0.0
-    return max(MOST_PRECISE, float(np.quantile(np.abs(deviations), share)) / NORMAL[share]) ** 2
+    if not deviations.shape[-1]:
+        return np.zeros(deviations.shape[:-1])
+    return np.asarray(np.maximum(MOST_PRECISE, np.quantile(np.abs(deviations), share, axis=-1) / NORMAL[share]) ** 2)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from reporter.compare import levels, ratio_curves, ratio_history, ratio_levels
 from reporter.compare.levels import MOST_RUNS, LevelHistory
 from reporter.compare.ratio_levels import RatioCourse
 from reporter.model.records import EAGER
+from reporter.report.by_identity import ByIdentity
 from reporter.report.comparison import Comparison
 from reporter.store import history
+from reporter.store.history import PastRun
 
 KEYS = ("latency_cpu_1thread", "latency_cuda", "latency_cpu")
 """Quantities by how little they move by themselves."""
@@ -28,10 +31,12 @@ def remembered(comparison: Comparison, folder: Path) -> Comparison:
 
 def level_history(comparison: Comparison) -> LevelHistory | None:
     """The levels over the runs of the newest machine, None where there are too few."""
-    for key in KEYS:
-        if found := levels.level_history(comparison.past, comparison.machines[0], key):
-            return found
-    return None
+    return _level_history(ByIdentity(comparison.past), comparison.machines[0])
+
+
+@lru_cache(maxsize=4)
+def _level_history(past: ByIdentity[tuple[PastRun, ...]], machine: str) -> LevelHistory | None:
+    return next(filter(None, (levels.level_history(past.value, machine, key) for key in KEYS)), None)
 
 
 def ratio_courses(comparison: Comparison) -> list[RatioCourse]:

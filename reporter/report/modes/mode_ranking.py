@@ -13,6 +13,7 @@ from reporter.compare.rounds import Times
 from reporter.model import Record
 from reporter.model.devices import ACCELERATORS
 from reporter.model.readings import SPEEDUP
+from reporter.report.by_identity import ByIdentity
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES, how
 from reporter.report.language import Language
@@ -21,28 +22,18 @@ from reporter.report.output_verdicts import output_of
 PREFERRED = ("latency_cpu", "latency_cpu_1thread", *(f"latency_{each}" for each in ACCELERATORS))
 """The time that decides which mode is the fastest: the first of these that was measured in modes."""
 
-
-class _Modes:
-    """The records of modes that a comparison and its selections for charts share, by identity as a key of a cache."""
-
-    def __init__(self, comparison: Comparison) -> None:
-        self.records = comparison.modes
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Modes) and other.records is self.records
-
-    def __hash__(self) -> int:
-        return id(self.records)
+Modes = ByIdentity[tuple[Record, ...]]
+"""The records of modes that a comparison and its selections for charts share."""
 
 
 def gains(comparison: Comparison, machine: str) -> Mapping[Place, Gain]:
     """The gains of all modes on a machine, tested together."""
-    return _gains(_Modes(comparison), machine)
+    return _gains(ByIdentity(comparison.modes), machine)
 
 
 @lru_cache(maxsize=16)
-def _gains(modes: _Modes, machine: str) -> Mapping[Place, Gain]:
-    return mode_gains.gains(record for record in modes.records if record.machine == machine)
+def _gains(modes: Modes, machine: str) -> Mapping[Place, Gain]:
+    return mode_gains.gains(record for record in modes.value if record.machine == machine)
 
 
 def gain(comparison: Comparison, record: Record, key: str) -> Gain | None:
@@ -80,8 +71,9 @@ def fastest(comparison: Comparison, eager: Record, key: str) -> tuple[Record, ..
     if not able:
         return (eager,)
     ordered = [record for _, record in sorted(able, key=lambda pair: -pair[0])]
-    times, first = _speedups(_Modes(comparison), eager.machine, key), _name(ordered[0])
-    return (ordered[0], *(each for each in ordered[1:] if not times.ratio(first, _name(each)).resolved))
+    times, names = _speedups(ByIdentity(comparison.modes), eager.machine, key), [_name(each) for each in ordered]
+    ratios = zip(ordered[1:], times.ratios(names[0], names[1:]), strict=True)
+    return (ordered[0], *(each for each, ratio in ratios if not ratio.resolved))
 
 
 def bold(comparison: Comparison, key: str, language: Language) -> str:
@@ -107,9 +99,9 @@ def _separate(modes: Iterable[Record], key: str) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _speedups(modes: _Modes, machine: str, key: str) -> Times:
+def _speedups(modes: Modes, machine: str, key: str) -> Times:
     """The speedups of a machine for a time, to ask which of them the run distinguishes."""
-    records = (record for record in modes.records if record.machine == machine)
+    records = (record for record in modes.value if record.machine == machine)
     readings = ((_name(record), record.readings.get(SPEEDUP + key)) for record in records)
     return Times({name: reading for name, reading in readings if reading})
 

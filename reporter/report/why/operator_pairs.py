@@ -121,8 +121,8 @@ def _pairs(comparison: Comparison, setting: str, earlier: Container[tuple[str, s
             TimedOperators(operators[record.architecture], record.value(f"latency_{setting}") or 0.0)
             for record in (few, many)
         ]
-        longer = times.ratio(*names).ratio
-        if longer > 1 and (reasons := _reasons(*sides)):
+        reasons = _reasons(*sides)
+        if reasons and (longer := times.ratio(*names).ratio) > 1:
             yield SlowerPair(few, many, _macs(few) / _macs(many), longer, reasons, setting, comparison.ledgers)
 
 
