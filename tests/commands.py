@@ -37,14 +37,14 @@ QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager")
 @contextmanager
 def drawing_every(number: int) -> Iterator[None]:
     """Draws one of so many charts of reports, and leaves the others blank: all pictures are made in the same way."""
-    from reporter.report import build
+    from reporter.report.drawing import drawn_charts
 
-    order, draw = count(), build.vega.draw
+    order, draw = count(), drawn_charts.vega.draw
 
     def drawn(spec: dict[str, Any], language: object) -> str:
         return str(draw(spec, language)) if next(order) % number == number // 2 else BLANK
 
-    with mock.patch.object(build.vega, "draw", drawn):
+    with mock.patch.object(drawn_charts.vega, "draw", drawn):
         yield
 
 
@@ -111,6 +111,7 @@ def call(
     from reporter.host import interrupts
     from reporter.model.settings import PRESETS
     from reporter.report import build
+    from reporter.report.drawing import drawn_charts
 
     out, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     handlers, thresholds = [(number, signal.getsignal(number)) for number in interrupts.SIGNALS], gc.get_threshold()
@@ -119,14 +120,14 @@ def call(
     if seconds is None and not {"ab", "--against"} & set(arguments):
         seconds = BRIEF
     brief = {} if seconds is None else {"seconds": seconds}
-    blank = SimpleNamespace(**vars(build.vega) | {"draw": lambda spec, language: BLANK})
+    blank = SimpleNamespace(**vars(drawn_charts.vega) | {"draw": lambda spec, language: BLANK})
     interval = NEVER if heartbeat.INTERVAL == USUAL else heartbeat.INTERVAL
     try:
         with (
             mock.patch.dict(os.environ, variables or {}),
             another_fork_server() if variables else nullcontext(),
             mock.patch.dict(PRESETS["quick"], brief),
-            mock.patch.object(build, "vega", blank),
+            mock.patch.object(drawn_charts, "vega", blank),
             mock.patch.object(heartbeat, "INTERVAL", interval),
             nullcontext() if report else mock.patch.object(build, "write", lambda out, *_: [out / "report.html"]),
             chdir(folder),

@@ -203,22 +203,20 @@ def blank_pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     `test_chart_keeps_its_contract` converts every chart, and so does a run in a process of its own. Equal charts are
     drawn once, in one of the processes of pytest-xdist.
     """
-    from reporter.report import build
-    from reporter.report.drawing import vega
+    from reporter.report.drawing import drawn_charts, vega
 
     draw = drawn_once(shared_folder(tmp_path_factory) / "charts")
-    build.vega = SimpleNamespace(**vars(vega) | {"png": lambda svg: PNG, "draw": draw})
+    drawn_charts.vega = SimpleNamespace(**vars(vega) | {"png": lambda svg: PNG, "draw": draw})
     yield
-    build.vega = vega
+    drawn_charts.vega = vega
 
 
 @pytest.fixture
 def charts_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Converts each chart again, also one that was converted before."""
-    from reporter.report import build
-    from reporter.report.drawing import vega
+    from reporter.report.drawing import drawn_charts, vega
 
-    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": vega.draw}))
+    monkeypatch.setattr(drawn_charts, "vega", SimpleNamespace(**vars(drawn_charts.vega) | {"draw": vega.draw}))
 
 
 @pytest.fixture(scope="module")
@@ -261,20 +259,22 @@ def brief_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def blank_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Specifies the charts of reports, but draws none, in tests that do not look at pictures."""
-    from reporter.report import build
+    from reporter.report.drawing import drawn_charts
 
-    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": lambda spec, language: BLANK}))
+    monkeypatch.setattr(
+        drawn_charts, "vega", SimpleNamespace(**vars(drawn_charts.vega) | {"draw": lambda spec, language: BLANK})
+    )
 
 
 @pytest.fixture
 def specified_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws no chart of a report: its picture is the text of its specification, in tests that only compare pictures."""
-    from reporter.report import build
+    from reporter.report.drawing import drawn_charts
 
     def draw(spec: vega.Spec, language: Language) -> str:
         return BLANK.replace("></svg>", f"><desc>{escape(json.dumps(spec))}</desc></svg>")
 
-    monkeypatch.setattr(build, "vega", SimpleNamespace(**vars(build.vega) | {"draw": draw}))
+    monkeypatch.setattr(drawn_charts, "vega", SimpleNamespace(**vars(drawn_charts.vega) | {"draw": draw}))
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
@@ -292,6 +292,7 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import samples
 
     from reporter.report import build
+    from reporter.report.drawing import drawn_charts
     from reporter.store import record_files
 
     base = shared_folder(tmp_path_factory)
@@ -302,12 +303,12 @@ def few_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 record_files.save(folder, record)
             (folder / "records" / "quiet" / "torn.json").write_text("{", encoding="utf-8")
             with drawing_every(5):
-                drawn = build.vega.draw
+                drawn = drawn_charts.vega.draw
 
                 def english(spec: vega.Spec, language: Language) -> str:
                     return BLANK if language.suffix else drawn(spec, language)
 
-                with mock.patch.object(build.vega, "draw", english):
+                with mock.patch.object(drawn_charts.vega, "draw", english):
                     build.write(folder, ["en", "ru"])
     return folder
 

@@ -31,7 +31,7 @@ from reporter.model import Chart, Record
 from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries
 from reporter.report.comparison import Comparison, compare
-from reporter.report.drawing import png_files, vega
+from reporter.report.drawing import drawn_charts, other_process, png_files, svg_files, vega
 from reporter.report.drawing.label_placement import Bubble, place, spread
 from reporter.report.language import language
 from reporter.report.slide_table import slide_table
@@ -160,7 +160,7 @@ def check_chart(chart: Chart, code: str, name: str, comparison: Comparison) -> N
     assert (spec is None) == (chart.name in WITHOUT[name])
     if spec is None:
         return
-    svg = build.vega.draw(spec, language(code))
+    svg = drawn_charts.vega.draw(spec, language(code))
     assert "NaN" not in svg
     assert "undefined" not in svg
     for drawn in (vega.file(svg, chart.title), vega.inline(svg, chart.name, chart.title)):
@@ -368,7 +368,7 @@ def test_the_bars_of_the_timeline_are_on_their_year_and_the_dots_apart() -> None
 def test_each_mark_of_a_network_has_its_values_as_a_title() -> None:
     """What a pointer shows, and what a page without a script has."""
     comparison = compare(samples.few())
-    (picture,) = build.draw(comparison, language("en"), [collect("reporter.charts", Chart)["macs_latency"]])
+    (picture,) = drawn_charts.draw(comparison, language("en"), [collect("reporter.charts", Chart)["macs_latency"]])
     titles = re.findall(
         r"<title>(\w+) · 224 px · MACs: [\d.]+ [MG] · Latency, CPU, 1 thread: [^<]*</title>", picture.file
     )
@@ -379,7 +379,7 @@ def test_pictures_for_slides_are_files_only() -> None:
     """The timeline is 16:9 to the pixel, bars only; strips and blocks are of the recorded structure."""
     comparison = compare(samples.all_networks())
     charts = [chart for name, chart in CHARTS.items() if chart.slide or name in ("timeline", "parameters")]
-    drawn = {picture.figure.name: picture for picture in build.draw(comparison, language("en"), charts)}
+    drawn = {picture.figure.name: picture for picture in drawn_charts.draw(comparison, language("en"), charts)}
     slides = {name: picture for name, picture in drawn.items() if picture.slide}
     assert set(slides) == {"timeline_slide", "table_slide", "stage_strips", "blocks"}
     timeline = ElementTree.fromstring(slides["timeline_slide"].file)
@@ -399,7 +399,7 @@ def test_pictures_for_slides_are_files_only() -> None:
 def test_the_table_for_a_slide_is_a_picture_with_all_its_cells(code: str) -> None:
     """16:9 to the pixel; each cell and note, signs apart from their numbers, and no text that is cut off."""
     comparison, tongue = compare(samples.lecture()), language(code)
-    table, (picture,) = slide_table(comparison, tongue), build.draw(comparison, tongue, [CHARTS["table_slide"]])
+    table, (picture,) = slide_table(comparison, tongue), drawn_charts.draw(comparison, tongue, [CHARTS["table_slide"]])
     assert table
     image = ElementTree.fromstring(picture.file)
     assert (image.get("width"), image.get("height")) == ("1600", "900")
@@ -472,24 +472,46 @@ def test_the_axis_of_learning_curves_has_whole_steps_that_were_taken(
     assert curves._ticks(first, last, parts) == ticks
 
 
+SVGS = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="9"/>' for size in (16, 20)]
+
+
 def test_a_process_of_its_own_converts_many_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """To the same files as this one does, in the same order; where it fails, this one does."""
-    svgs = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="9"/>' for size in (16, 20)]
-    here = [png_files.png(svg) for svg in svgs]
+    here = [png_files.png(svg) for svg in SVGS]
     monkeypatch.setattr(png_files, "WORTH", 1)
     converter = png_files.png
     monkeypatch.setattr(png_files, "png", lambda _: pytest.fail("converted here"))
-    assert png_files.Conversion(svgs).pngs() == here
+    assert png_files.conversion(SVGS).results() == here
     assert here[0] != here[1]
     monkeypatch.setattr(png_files, "png", converter)
-    monkeypatch.setattr(png_files.sys, "executable", "/nowhere/python")
-    assert png_files.Conversion(svgs).pngs() == here
+    monkeypatch.setattr(other_process.sys, "executable", "/nowhere/python")
+    assert png_files.conversion(SVGS).results() == here
 
 
 def test_few_charts_are_converted_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting a process takes longer than that."""
-    monkeypatch.setattr(png_files.sys, "executable", "/nowhere/python")
-    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="9"/>'
-    conversion = png_files.Conversion([svg])
-    assert not conversion._thread.ident
-    assert conversion.pngs() == [png_files.png(svg)]
+    monkeypatch.setattr(other_process.sys, "executable", "/nowhere/python")
+    conversion = png_files.conversion(SVGS[:1])
+    assert not conversion.started
+    assert conversion.results() == [png_files.png(SVGS[0])]
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_a_process_of_its_own_draws_large_charts(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the same SVG as this one does, with the numbers and words of the language; where it fails, this one does."""
+    comparison, tongue = compare(samples.few()), language(code)
+    chosen = [CHARTS["memory"], next(chart for chart in CHARTS.values() if not chart.narrow), CHARTS["accuracy_macs"]]
+    monkeypatch.setattr(drawn_charts, "vega", vega)
+    here = drawn_charts.draw(comparison, tongue, chosen)
+    assert len({picture.figure.svg for picture in here}) == 3
+    assert [bool(picture.figure.narrow) for picture in here] == [True, False, True]
+    monkeypatch.setattr(svg_files, "WORTH", 1)
+    monkeypatch.setattr(vega, "draw", lambda *_: pytest.fail("drawn here"))
+    pictures = drawn_charts.Pictures(comparison, tongue, chosen, convert=True)
+    assert list(pictures) == here
+    assert [png[:4] for png in pictures.pngs()] == [b"\x89PNG"] * 3
+    monkeypatch.undo()
+    monkeypatch.setattr(svg_files, "WORTH", 1)
+    monkeypatch.setattr(drawn_charts, "vega", vega)
+    monkeypatch.setattr(other_process.sys, "executable", "/nowhere/python")
+    assert drawn_charts.draw(comparison, tongue, chosen) == here

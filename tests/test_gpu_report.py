@@ -17,6 +17,7 @@ from commands import BLANK
 from reporter.model import Record
 from reporter.report import accelerator_notes, build
 from reporter.report.comparison import compare
+from reporter.report.drawing import drawn_charts
 from reporter.report.language import language
 from reporter.report.output.summary import summary
 from reporter.report.page import run_environment
@@ -64,8 +65,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with its reports; charts are specified, and blank."""
     folder = tmp_path_factory.mktemp("gpu")
     record_files.save_all(folder, gpu_samples.measured())
-    blank = SimpleNamespace(**vars(build.vega) | {"draw": lambda spec, language: BLANK})
-    with mock.patch.object(build, "vega", blank):
+    blank = SimpleNamespace(**vars(drawn_charts.vega) | {"draw": lambda spec, language: BLANK})
+    with mock.patch.object(drawn_charts, "vega", blank):
         build.write(folder, ["en", "ru"])
     return folder
 

@@ -30,6 +30,7 @@ from reporter.model.settings import settings
 from reporter.registry.selection import dataset, select
 from reporter.report import build
 from reporter.report.between_runs.changes import as_json, in_words
+from reporter.report.drawing import drawn_charts
 from reporter.report.language import language
 from reporter.report.output import csv_tables, latex
 from reporter.store import record_files
@@ -265,7 +266,7 @@ def test_in_a_picture_the_name_is_whole(tmp_path: Path) -> None:
     texts: list[str] = []
     for names in (short[:30], short[30:]):
         store_of = folder_of(tmp_path / str(len(texts)), tuple(names))
-        (picture,) = build.draw(compare(record_files.load_all(store_of)[0]), language("en"), bars)
+        (picture,) = drawn_charts.draw(compare(record_files.load_all(store_of)[0]), language("en"), bars)
         texts += [
             "".join(node.itertext())
             for node in ElementTree.fromstring(picture.file).iter()

@@ -16,6 +16,7 @@ from reporter.model import Chart
 from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.comparison import Comparison, compare
+from reporter.report.drawing import drawn_charts
 from reporter.report.language import language
 from reporter.report.table import Tabulation
 from reporter.store.history import PastRun
@@ -123,7 +124,7 @@ def test_the_report_shows_the_nights(code: str) -> None:
     tongue = language(code)
     charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.name == "history"]
     tables = [table for table in collect("reporter.tables", Tabulation).values() if table.name == "history"]
-    made = build.build(with_history(), tongue, build.draw(with_history(), tongue, charts), tables)
+    made = build.build(with_history(), tongue, drawn_charts.draw(with_history(), tongue, charts), tables)
     section = next(section for section in made.sections if section.name == "history")
     picture, table = contents(section.blocks)
     assert re.search(r"\+(19|2[0-2]) %", picture.svg)

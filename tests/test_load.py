@@ -23,7 +23,7 @@ from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.cards.cards import Card
 from reporter.report.comparison import Comparison, compare
-from reporter.report.drawing import thinning
+from reporter.report.drawing import drawn_charts, thinning
 from reporter.report.drawing.label_placement import Bubble, place
 from reporter.report.findings.key_findings import Priced, _farthest
 from reporter.report.language import language
@@ -104,7 +104,7 @@ def test_charts_of_very_many_networks_have_no_form_for_phones(crowd: list[Record
     for count, has_narrow in ((40, True), (255, False)):
         names = sorted({each.architecture for each in crowd})[:count]
         some = comparison if count == 255 else compare([each for each in crowd if each.architecture in names])
-        pictures = build.draw(some, ENGLISH, charts)
+        pictures = drawn_charts.draw(some, ENGLISH, charts)
         assert pictures
         assert {bool(each.figure.narrow) for each in pictures} == {has_narrow}
 
@@ -135,7 +135,7 @@ CHARTS = collect("reporter.charts", Chart)
     "name", [pytest.param(name, marks=[] if rank % 6 == 0 else [pytest.mark.slow]) for rank, name in enumerate(CHARTS)]
 )
 def test_a_picture_of_a_crowd_fits_a_slide(name: str, comparison: Comparison) -> None:
-    for picture in build.draw(comparison, ENGLISH, [CHARTS[name]]):
+    for picture in drawn_charts.draw(comparison, ENGLISH, [CHARTS[name]]):
         assert len(picture.file) < 2_000_000
         for words in (picture.file, picture.figure.caption):
             assert ("of 255 networks" in words) == (CHARTS[name].most < 255)

@@ -24,8 +24,8 @@ from reporter.model.origins import Origin
 from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.comparison import Comparison, compare
-from reporter.report.drawing import vega
-from reporter.report.drawing.png_files import Conversion
+from reporter.report.drawing import drawn_charts, vega
+from reporter.report.drawing.png_files import conversion
 from reporter.report.findings import mode_findings
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import Language, language
@@ -594,7 +594,7 @@ def test_times_of_other_chapters_are_those_of_eager(comparison: Comparison) -> N
     charts = collect("reporter.charts", Chart)
     assert {name for name, chart in charts.items() if chart.eager} >= {"latency", "ranks", "macs_latency", "throughput"}
     some = [charts["accuracy_latency"], charts["parameters"]]
-    captions = {each.figure.name: each.figure.caption for each in build.draw(comparison, ENGLISH, some)}
+    captions = {each.figure.name: each.figure.caption for each in drawn_charts.draw(comparison, ENGLISH, some)}
     assert note in captions["accuracy_latency"]
     assert note not in captions["parameters"]
     assert note in overview.make(comparison, ENGLISH).notes
@@ -607,10 +607,10 @@ def outputs(comparison: Comparison, tongue: Language, without: Iterable[str] = (
     left = set(without)
     charts = [each for each in collect("reporter.charts", Chart).values() if each.name not in left]
     tables = [each for each in collect("reporter.tables", Tabulation).values() if each.name not in left]
-    pictures = build.draw(comparison, tongue, charts)
+    pictures = drawn_charts.draw(comparison, tongue, charts)
     claims = collect("reporter.claims", Claim).values()
     made = build.build(comparison, tongue, pictures, tables, claims=claims, evidence=samples.evidence())
-    return build.outputs(made, pictures, Conversion(picture.file for picture in pictures).pngs())
+    return build.outputs(made, pictures, conversion(picture.file for picture in pictures).results())
 
 
 @pytest.mark.usefixtures("specified_charts")

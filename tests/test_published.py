@@ -18,6 +18,7 @@ from reporter.model import GROUPS, Chart, Reading, Record
 from reporter.registry.catalog import collect
 from reporter.report import build, units
 from reporter.report.comparison import Comparison, compare
+from reporter.report.drawing.drawn_charts import Pictures
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.published.accuracy_marks import hollow as hollow_bubbles
@@ -302,9 +303,9 @@ def halves(tmp_path_factory: pytest.TempPathFactory) -> Path:
             record_files.save(
                 folder, record.model_copy(update={"readings": {**record.readings, "imagenet_top1": top1}})
             )
-    drawing = build.draw
+    chart = [CHARTS["accuracy_macs"]]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "draw", lambda made, tongue, charts: drawing(made, tongue, [CHARTS["accuracy_macs"]]))
+        patch.setattr(build, "Pictures", lambda made, tongue, _, convert: Pictures(made, tongue, chart, convert))
         build.write(folder, ["en"])
     return folder
 

@@ -20,6 +20,7 @@ from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.between_runs import run_history
 from reporter.report.comparison import Comparison, compare
+from reporter.report.drawing import drawn_charts
 from reporter.report.language import language
 from reporter.report.table import Tabulation
 from reporter.run.paired import imports
@@ -121,7 +122,7 @@ def test_the_report_shows_a_curve_for_each_kind_of_machine(code: str) -> None:
     tongue, made = language(code), with_ratios(lines, names)
     charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.name == "reference_ratios"]
     tables = [table for table in collect("reporter.tables", Tabulation).values() if table.name == "ratio_changes"]
-    built = build.build(made, tongue, build.draw(made, tongue, charts), tables)
+    built = build.build(made, tongue, drawn_charts.draw(made, tongue, charts), tables)
     section = next(section for section in built.sections if section.name == "history")
     picture, table = contents(section.blocks)
     assert all(text in picture.svg for text in (*names, WIDE, NARROW))

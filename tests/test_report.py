@@ -20,6 +20,7 @@ from reporter.registry.catalog import collect
 from reporter.report import build, challenge_entries, sections
 from reporter.report.choosing.choice import choice
 from reporter.report.comparison import Comparison, accuracy, compare
+from reporter.report.drawing import drawn_charts
 from reporter.report.findings import noise_reasons
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
@@ -202,7 +203,7 @@ def test_findings_need_their_data() -> None:
 @pytest.mark.usefixtures("blank_charts")
 def test_golden_report(few: Comparison, golden: Callable[[str, str], None]) -> None:
     """The whole Markdown of hand-made records; the charts by name and caption."""
-    pictures = build.draw(few, ENGLISH, collect("reporter.charts", Chart).values())
+    pictures = drawn_charts.draw(few, ENGLISH, collect("reporter.charts", Chart).values())
     tables = collect("reporter.tables", Tabulation).values()
     whole = build.build(few, ENGLISH, pictures, tables, complaints=["x.json: not a record"])
     text = formats.to_markdown(replace(whole, version="0"))

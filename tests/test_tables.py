@@ -10,9 +10,9 @@ from commands import ROOT
 
 from reporter.charts import bars
 from reporter.model import Reading, Record
-from reporter.report.build import draw
 from reporter.report.choosing.choice import choice
 from reporter.report.comparison import compare
+from reporter.report.drawing.drawn_charts import draw
 from reporter.report.language import language
 from reporter.report.output.summary import summary
 from reporter.report.page.failures import failed

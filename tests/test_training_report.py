@@ -13,9 +13,9 @@ from reporter.charts import bars, curves
 from reporter.compare.held_out import with_share_intervals
 from reporter.metrics import finetune
 from reporter.model import Record
-from reporter.report.build import draw
 from reporter.report.cards.provenance import origin
 from reporter.report.comparison import Comparison, compare
+from reporter.report.drawing.drawn_charts import draw
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.output.csv_tables import to_csv

@@ -15,9 +15,9 @@ from reporter.model import Chart, Reading, Record, ReporterError
 from reporter.model.names import nearest
 from reporter.model.plurals import counted
 from reporter.registry.catalog import collect
-from reporter.report import build
 from reporter.report.between_runs import run_history
 from reporter.report.comparison import Comparison, compare
+from reporter.report.drawing import drawn_charts
 from reporter.report.language import SOURCE, language
 from reporter.store import record_files
 
@@ -107,7 +107,7 @@ class Results:
         return self._drawn(list(collect("reporter.charts", Chart).values()), lang)
 
     def _drawn(self, charts: list[Chart], lang: str) -> dict[str, Drawn]:
-        figures = [(each.figure, each.file) for each in build.draw(self.comparison, language(lang), charts)]
+        figures = [(each.figure, each.file) for each in drawn_charts.draw(self.comparison, language(lang), charts)]
         return {figure.name: Drawn(figure.name, figure.title, figure.caption, svg) for figure, svg in figures}
 
     def _readings(self) -> Iterator[tuple[Record, Reading]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reporter.compare import baseline_file, reference_file
@@ -12,7 +12,6 @@ from reporter.compare.folders import ledgers_of
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import collection, files
 from reporter.model import Chart, Claim, Evidence, ReporterError
-from reporter.model.extensions import Chapter
 from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
 from reporter.report import sections
@@ -21,11 +20,8 @@ from reporter.report.choosing.choice import choice
 from reporter.report.comparison import Comparison, compare
 from reporter.report.contents import Report
 from reporter.report.display_names import with_display_names
-from reporter.report.drawing import thinning, vega
-from reporter.report.drawing.narrowing import narrowed
-from reporter.report.drawing.png_files import Conversion
+from reporter.report.drawing.drawn_charts import Picture, Pictures
 from reporter.report.language import SOURCE, Language, available, language, suffix_of
-from reporter.report.modes import mode_ranking
 from reporter.report.output import csv_tables, formats, latex
 from reporter.report.output.summary import streamed
 from reporter.report.page import failures, run_environment
@@ -34,26 +30,15 @@ from reporter.report.page.edition import edition, ordered, parts
 from reporter.report.page.folding import folded
 from reporter.report.page.glossary import glossary
 from reporter.report.page.heading import Presentation, citation, heading, presentation
-from reporter.report.sections import Content, Figure, Files, Folded, Items, Placed
+from reporter.report.sections import Content, Files, Folded, Items, Placed
 from reporter.report.table import Table, Tabulation
-from reporter.report.training.training_names import specific, start
+from reporter.report.training.training_names import start
 from reporter.report.why import operator_pairs
 from reporter.store import record_files
 
 CHOICE_ORDER, FILES_ORDER = 5, 9
 """The places of the choice and of the list of files in their chapters."""
 PRESENTED = Presentation()
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A drawn chart: what the page shows, and the SVG of its file."""
-
-    figure: Figure
-    chapter: Chapter
-    order: int
-    file: str
-    slide: bool = False
 
 
 @collection.disabled()
@@ -88,8 +73,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
     inside = parts(comparison, edition(comparison, shown.edition))
     charts = [chart for chart in collect("reporter.charts", Chart).values() if chart.edition in (None, *inside)]
     for tongue in tongues:
-        pictures = draw(comparison, tongue, charts)
-        conversion = Conversion(picture.file for picture in pictures)
+        pictures = Pictures(comparison, tongue, charts, convert=True)
         tables = collect("reporter.tables", Tabulation).values()
         claims = collect("reporter.claims", Claim).values()
         built = build(
@@ -105,7 +89,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
             shown=shown,
         )
         translated = replace(built, translations=_translations(folder, tongue, tongues))
-        made |= outputs(translated, pictures, conversion.pngs())
+        made |= outputs(translated, pictures, pictures.pngs())
     for name, content in made.items():
         files.write(folder / name, content)
     return [folder / name for name in made]
@@ -141,9 +125,13 @@ def build(
     evidence: Mapping[str, Evidence] | None = None,
     shown: Presentation = PRESENTED,
 ) -> Report:
-    """Puts the report together from the charts, tables and claims it is handed."""
+    """Puts the report together from the charts, tables and claims it is handed; `pictures` is used after the others."""
     chosen = edition(comparison, shown.edition)
     inside = parts(comparison, chosen)
+    made = [(each, each.make(comparison, tongue)) for each in tables if each.edition in (None, *inside)]
+    trials = try_claims(claims if "lecture" in inside else (), evidence or {}, comparison, tongue)
+    selection = choice(comparison, tongue, chosen)
+    shown_pairs = operator_pairs.shown(comparison)
     pictures = list(pictures)
     placed = [Placed(picture.chapter, picture.order, picture.figure) for picture in pictures if not picture.slide]
     if files_of := [(picture.figure.title, f"figures/{picture.figure.file}") for picture in pictures if picture.slide]:
@@ -151,14 +139,10 @@ def build(
             (f"{title} ({end.upper()})", f"{file}.{end}") for title, file in files_of for end in ("svg", "png")
         )
         placed.append(Placed("overview", FILES_ORDER, Files(tongue._("For slides"), ends)))
-    made = [(each, each.make(comparison, tongue)) for each in tables if each.edition in (None, *inside)]
     placed += [Placed(each.chapter, each.order, table) for each, table in made if table]
-    trials = try_claims(claims if "lecture" in inside else (), evidence or {}, comparison, tongue)
-    if selection := choice(comparison, tongue, chosen):
+    if selection:
         placed.append(Placed("choice", CHOICE_ORDER, selection))
-    if reasons := [
-        with_display_names(operator_pairs.sentence(pair, tongue)) for pair in operator_pairs.shown(comparison)
-    ]:
+    if reasons := [with_display_names(operator_pairs.sentence(pair, tongue)) for pair in shown_pairs]:
         placed.append(Placed("why", 0, Items(tuple(reasons))))
     head = heading(comparison, shown, tongue)
     every = (
@@ -182,45 +166,18 @@ def _names(comparison: Comparison) -> frozenset[str]:
     return frozenset(name for record in comparison.records for name in (record.architecture, record.machine))
 
 
-def draw(comparison: Comparison, tongue: Language, charts: Iterable[Chart]) -> list[Picture]:
-    """Draws every chart that has something to show."""
-    pictures = []
-    for chart in charts:
-        shown = thinning.pictured(comparison, chart.most)
-        spec = chart.draw(shown, tongue)
-        if spec is None:
-            continue
-        note = thinning.note(shown, comparison, tongue)
-        of_mode = mode_ranking.eager_note(comparison, tongue) if chart.eager else ""
-        svg = vega.draw(_noted(spec, note) if note else spec, tongue)
-        title, file = tongue._(specific(chart.title, start(comparison.records))), chart.name + tongue.suffix
-        remark = chart.remark(shown, tongue) if chart.remark else ""
-        caption = " ".join(filter(None, (tongue._(chart.caption), remark, of_mode, note)))
-        small = chart.narrow(shown, tongue) if chart.narrow and thinning.has_narrow_forms(comparison) else None
-        narrow = vega.inline(vega.draw(narrowed(small), tongue), f"{chart.name}-narrow", title) if small else ""
-        figure = Figure(chart.name, title, caption, vega.inline(svg, chart.name, title), file, narrow)
-        pictures.append(Picture(figure, chart.chapter, chart.order, vega.file(svg, title), chart.slide))
-    return pictures
-
-
-def _noted(spec: vega.Spec, note: str) -> vega.Spec:
-    """A chart that says what it leaves out, beneath its own title where it has one."""
-    return spec | {"title": {"text": spec["title"], "subtitle": note} if "title" in spec else note}
-
-
 def outputs(report: Report, pictures: Iterable[Picture], pngs: Iterable[bytes]) -> dict[str, str | bytes]:
-    """The files of one language by name; `pngs` has the PNG file of each picture."""
-    suffix = report.language.suffix
-    made: dict[str, str | bytes] = {}
-    for picture, png in zip(pictures, pngs, strict=True):
-        made[f"figures/{picture.figure.file}.svg"] = picture.file
-        made[f"figures/{picture.figure.file}.png"] = png
+    """The files of one language by name; `pngs` has the PNG file of each picture, and is read last."""
+    suffix, pictures = report.language.suffix, list(pictures)
+    made: dict[str, str | bytes] = {f"figures/{each.figure.file}.svg": each.file for each in pictures}
     for table in report.tables:
         made[f"tables/{table.name}{suffix}.csv"] = csv_tables.to_csv(table)
         made[f"tables/{table.name}{suffix}.tex"] = latex.to_tex(table, report.language)
     short = abridged(report)
     made[f"report{suffix}.md"] = formats.to_markdown(short)
     made[f"report{suffix}.html"] = formats.to_html(short)
+    for picture, png in zip(pictures, pngs, strict=True):
+        made[f"figures/{picture.figure.file}.png"] = png
     return made
 
 
