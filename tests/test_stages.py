@@ -292,8 +292,16 @@ def test_observed_calls_lie_between_others(
     assert found.coverage(float) == pytest.approx(1.02, rel=0.003)
 
 
-def test_passes_go_on_while_calls_disagree_and_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls take 0.04 s, observed ones 0.06 s; time is up at once, or after a while. A brief effort ends earlier."""
+@pytest.mark.parametrize(
+    ("longer", "passes"), [(0.02, [2, 2, 2, 1]), (0.04, [5, 5, 15, 2]), (0.06, [15, 15, 15, 2])], ids=str
+)
+def test_passes_go_on_while_calls_disagree_and_there_is_time(
+    longer: float, passes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls take 0.04 s, observed ones longer by a share; time is up at once, or after a while.
+
+    If they are far apart, time is no limit for a while. A brief effort ends earlier.
+    """
     now = [0.0]
 
     def take(seconds: float) -> float:
@@ -302,9 +310,9 @@ def test_passes_go_on_while_calls_disagree_and_there_is_time(monkeypatch: pytest
 
     monkeypatch.setattr(alternation, "perf_counter", lambda: now[0])
     monkeypatch.setattr(alternation, "cpu_timer", lambda _, count: [take(0.04) for _ in range(count)])
-    passes = {}
-    for effort in (Effort(0.0), Effort(1.0), Effort(3.0), Effort(0.0, fewest=1, brief=True)):
-        found = alternated(lambda: None, lambda count: [take(0.06) for _ in range(count)], float, effort)
-        assert not found.is_settled
-        passes[effort] = len(found.observed)
-    assert list(passes.values()) == [5, 5, 15, 2]
+    found = []
+    for effort in (Effort(0.0), Effort(0.8), Effort(2.4), Effort(0.0, fewest=1, brief=True)):
+        made = alternated(lambda: None, lambda count: [take(0.04 * (1 + longer)) for _ in range(count)], float, effort)
+        assert made.is_settled == (longer == 0.02)
+        found.append(len(made.observed))
+    assert found == passes

@@ -6,6 +6,7 @@ close the sums of operators and stages are to the latency, and how long that tak
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -27,6 +28,8 @@ UNSETTLED = 5
 """So many passes are taken if these disagree; more only while there is time."""
 UNSETTLED_BRIEF = 2
 """The same of a brief effort."""
+APART, MOST_PASSES = 0.05, 15
+"""Unless the effort is brief, so many passes are taken if these differ by more than that share."""
 Observed = TypeVar("Observed")
 
 
@@ -40,10 +43,11 @@ class Effort(NamedTuple):
     fewest: int = 2
     brief: bool = False
 
-    @property
-    def unsettled(self) -> int:
-        """How many passes are taken, whatever the time, while the calls of both kinds disagree."""
-        return UNSETTLED_BRIEF if self.brief else UNSETTLED
+    def passes(self, difference: float) -> int:
+        """How many passes are taken, whatever the time, while the calls of both kinds differ by such a share."""
+        if self.brief:
+            return UNSETTLED_BRIEF
+        return MOST_PASSES if difference > APART else UNSETTLED
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,14 @@ class Alternation(Generic[Observed]):
         return median(self.others)
 
     @property
+    def difference(self) -> float:
+        """How far the fastest observed call lies from the fastest other one, as a share of the latter."""
+        return abs(min(self.seconds, default=math.inf) / min(self.others) - 1)
+
+    @property
     def is_settled(self) -> bool:
-        """Whether the fastest calls of both kinds take equally long."""
-        return bool(self.seconds) and abs(min(self.seconds) / min(self.others) - 1) <= ALIKE
+        """Whether these take equally long."""
+        return self.difference <= ALIKE
 
     def coverage(self, part: Callable[[Observed], float]) -> float:
         """What some seconds of the fastest observed call are of the fastest other call.
@@ -89,7 +98,7 @@ def alternated(
     found = Alternation[Observed]((), (), [first] if not warming else cpu_timer(call, count))
     passes = 0
     while passes < fewest or not found.is_settled:
-        if passes >= effort.unsettled and perf_counter() > deadline:
+        if passes >= effort.passes(found.difference) and perf_counter() > deadline:
             break
         calls = observed(warming + count)[warming:]
         others = cpu_timer(call, warming + count)[warming:]
