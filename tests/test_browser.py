@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import mode_samples
+import page_times
 import pytest
 import samples
 from commands import ROOT, drawing_every
@@ -248,21 +249,10 @@ def test_the_page_is_small(folder: Path) -> None:
     assert (folder / "report.html").stat().st_size < 2_500_000
 
 
-@pytest.mark.slow
-def test_the_first_picture_comes_soon(browser: Any, folder: Path) -> None:
-    """1.5 s on two cores that do nothing else."""
-    page = opened(browser, folder / "report.html", [], viewport={"width": 1440, "height": 900})
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
-    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    drawn = page.evaluate(
-        """() => new Promise((done) => {
-        const svg = document.querySelector("figure svg"), painted = () => done(performance.now());
-        new IntersectionObserver(([seen]) => seen.isIntersecting && requestAnimationFrame(painted)).observe(svg);
-        svg.scrollIntoView(); })"""
-    )
-    assert painted < 1500
-    assert drawn < 1500 + 300, "the time that the test itself takes to ask"
-    page.context.close()
+def test_the_first_picture_is_drawn_once_it_is_seen(browser: Any, folder: Path) -> None:
+    """How soon is a benchmark: seconds depend on the machine."""
+    found = page_times.shown(browser, folder / "report.html", page_times.SCREENS["phone"])
+    assert 0 < found.painted <= found.drawn
 
 
 def shown(page: Any, table: str) -> list[str]:
