@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import Thread
 from typing import NamedTuple, TypeVar
 
 from reporter.model import Chart
@@ -51,7 +52,7 @@ class Pictures:
         self._sketches = [sketch for chart in charts if (sketch := _sketch(chart, comparison, tongue))]
         specs = [spec for each in self._sketches for spec in (each.spec, each.narrow) if spec]
         self._drawing = svg_files.drawing(specs, tongue, vega.draw)
-        self._made = ThreadPoolExecutor(1).submit(self._make) if self._drawing.started else _done(self._make())
+        self._made = _future(self._make, meanwhile=self._drawing.started)
 
     def __iter__(self) -> Iterator[Picture]:
         return iter(self._made.result()[0])
@@ -66,9 +67,20 @@ class Pictures:
         return pictures, conversion(picture.file for picture in pictures if self._convert)
 
 
-def _done(value: T) -> Future[T]:
+def _future(work: Callable[[], T], *, meanwhile: bool) -> Future[T]:
+    """What some work gives, which is done by a thread that no end of the program waits for, or now."""
     found: Future[T] = Future()
-    found.set_result(value)
+
+    def do() -> None:
+        try:
+            found.set_result(work())
+        except Exception as error:
+            found.set_exception(error)
+
+    if meanwhile:
+        Thread(target=do, daemon=True).start()
+    else:
+        do()
     return found
 
 
