@@ -21,6 +21,7 @@ from reporter.model import Record, ReporterError
 from reporter.registry.execution_modes import kinds_here, resolve
 from reporter.report import build
 from reporter.report.comparison import compare
+from reporter.report.drawing import drawn_charts
 from reporter.report.output.summary import summary
 from reporter.store import record_files
 from reporter.store.history import recent
@@ -105,7 +106,7 @@ def test_a_report_is_made_of_eager_records_with_their_modes(
     monkeypatch.setattr(
         build, "streamed", lambda comparison, *_: seen.append(comparison) or {"failed": [], "records": []}
     )
-    monkeypatch.setattr(build, "draw", lambda *_: [])
+    monkeypatch.setattr(drawn_charts, "_sketch", lambda *_: None)
     build.write(tmp_path, ["en"])
     (comparison,) = seen
     assert len(comparison.records) == 2
