@@ -29,8 +29,9 @@ from reporter.compare.environments import About, Import
 from reporter.host import printing
 from reporter.metrics.operators import COVERAGE
 from reporter.model import Architecture, Metric, Reading, Record, ReporterError, Verdict
+from reporter.model.origins import UNKNOWN
 from reporter.model.profiles import LayerKernel, digest
-from reporter.model.readings import Status
+from reporter.model.readings import LostRound, Status
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry.catalog import collect
 from reporter.report.between_runs import ab_verdicts
@@ -130,6 +131,28 @@ def test_few_rounds_are_not_judged() -> None:
     slowed = next(timing for timing in found.timings if timing.architecture == SLOWED)
     assert (slowed.verdict, slowed.low) == ("noisy", None)
     assert "fewer than 3 rounds" in (slowed.reason or "")
+
+
+@pytest.mark.parametrize(("rounds", "left"), [(10, 9), (3, 2)])
+def test_a_lost_round_does_not_take_the_verdict_from_the_others(rounds: int, left: int) -> None:
+    """That of the network itself is based on the rounds that are left, if they are enough; the loss is listed."""
+    a, b = (side(seconds) for seconds in sides(3, rounds=rounds, factor=1.3))
+    lost = LostRound(number=1, status="timeout", reason="timeout in B: over 60 s", origin=UNKNOWN)
+    for made in (a, b):
+        reading = made[0].readings[LATENCY.key]
+        cut = {"samples": reading.samples[20:], "rounds": reading.rounds[1:], "lost": (lost,)}
+        made[0] = made[0].model_copy(update={"readings": {LATENCY.key: reading.model_copy(update=cut)}})
+    found = paired.compare_sides(a, b)
+    rows = {timing.architecture: timing for timing in found.timings}
+    assert slower(found) == [SLOWED]
+    assert NETWORKS[0] != SLOWED
+    assert {name for name, timing in rows.items() if timing.floor is None} == (set() if left > 2 else {NETWORKS[0]})
+    assert (rows[NETWORKS[0]].low is None) == (left < 3)
+    assert found.bases[0].floor
+    (gap,) = found.gaps
+    assert (gap.architectures, gap.why) == ((NETWORKS[0],), "not compared in round 2: timeout in B: over 60 s")
+    assert f"- {NETWORKS[0]}: {LATENCY.title} {gap.why}" in ab_verdicts.in_words(found, (about(), about())).splitlines()
+    assert gap.why in json.dumps(ab_verdicts.document(found, (about(), about()), "ab"))
 
 
 NAME = NETWORKS[0]

@@ -42,7 +42,10 @@ REASONS = Reasons(
 
 @dataclass(frozen=True)
 class PairedColumn:
-    """The times of one quantity: networks in the order given, the log ratios of each of their rounds, their noise."""
+    """The times of one quantity: networks in the order given, the log ratios of each of their rounds, their noise.
+
+    The deviation of a network with fewer than FEWEST_ROUNDS rounds is NaN; `noise` is None if all have fewer.
+    """
 
     quantity: Quantity
     networks: Sequence[Pair]
@@ -65,6 +68,10 @@ def compare_sides(a: Sequence[Record], b: Sequence[Record]) -> Differences:
         for quantity, base, new in pair.readings:
             if is_time(quantity) and base and new and base.measured and new.measured:
                 found[quantity.key].append(pair)
+                names = (pair.new.architecture,)
+                gaps += [
+                    Gap(f"not compared in round {loss.number + 1}: {loss.reason}", quantity, names) for loss in new.lost
+                ]
             elif base and new and new.status in NO_NUMBER and base.status not in NO_NUMBER:
                 changes.append(Change("failed", pair.new.architecture, pair.new.machine, quantity, reason=new.reason))
             elif base and new:
@@ -92,19 +99,27 @@ def ratios(a: Reading, b: Reading) -> list[Log]:
 
 def _column(key: str, pairs: Sequence[Pair]) -> PairedColumn:
     rounds = [ratios(pair.base.readings[key], pair.new.readings[key]) for pair in pairs]
-    enough = min(len(network) for network in rounds) >= FEWEST_ROUNDS
-    noise = paired_ratios.noise(rounds) if enough else None
     changes = np.array([paired_ratios.change(network) for network in rounds])
-    return PairedColumn(pairs[0].new.readings[key].quantity, pairs, rounds, changes, noise)
+    return PairedColumn(pairs[0].new.readings[key].quantity, pairs, rounds, changes, _noise(rounds))
+
+
+def _noise(rounds: Sequence[Sequence[Log]]) -> Noise | None:
+    """The noise of the networks with enough rounds: one that lost a round does not take it from the others."""
+    enough = np.array([len(network) >= FEWEST_ROUNDS for network in rounds])
+    if not enough.any():
+        return None
+    found = paired_ratios.noise([network for network, known in zip(rounds, enough, strict=True) if known])
+    deviation = np.full(len(rounds), math.nan)
+    deviation[enough] = found.deviation
+    return Noise(deviation, found.freedom)
 
 
 def _rows(column: PairedColumn, rows: int) -> Iterable[Timing]:
-    margins, floors = column.margins(INTERVAL), column.margins(ALPHA / rows)
+    margins, floors = (_known(column.margins(alpha), len(column.networks)) for alpha in (INTERVAL, ALPHA / rows))
     for index, pair in enumerate(column.networks):
-        change = float(column.changes[index])
-        floor = None if floors is None else max(math.log1p(MIN_EFFECT), float(floors[index]))
+        change, margin, noise = float(column.changes[index]), margins[index], floors[index]
+        floor = None if noise is None else max(math.log1p(MIN_EFFECT), noise)
         found = _verdict(change, floor, column.rounds[index])
-        margin = None if margins is None else float(margins[index])
         yield Timing(
             architecture=pair.new.architecture,
             machine=pair.new.machine,
@@ -122,6 +137,11 @@ def _rows(column: PairedColumn, rows: int) -> Iterable[Timing]:
         )
 
 
+def _known(values: Log | None, count: int) -> list[float | None]:
+    """The values that are numbers, None for the others."""
+    return [None] * count if values is None else [None if math.isnan(each) else each for each in values.tolist()]
+
+
 def _verdict(change: float, floor: float | None, rounds: Sequence[Log]) -> TimeOutcome:
     evidence = ShiftEvidence(
         change,
@@ -134,6 +154,6 @@ def _verdict(change: float, floor: float | None, rounds: Sequence[Log]) -> TimeO
 
 def _basis(column: PairedColumn, rows: int) -> Basis:
     floors = column.margins(ALPHA / rows)
-    floor = None if floors is None else max(MIN_EFFECT, math.expm1(float(np.median(floors))))
+    floor = None if floors is None else max(MIN_EFFECT, math.expm1(float(np.nanmedian(floors))))
     common = math.exp(float(np.median(column.changes)))
     return Basis(column.networks[0].new.machine, column.quantity, len(column.networks), False, common, floor)

@@ -13,7 +13,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from reporter.stats.noise import Log, Noise, of_means
+from reporter.stats.noise import Log, Noise
+from reporter.stats.unequal_rounds import of_centers
 
 FAST = 0.25
 """The quantile of each side that `fast_ratio` compares."""
@@ -56,8 +57,12 @@ def change(rounds: Sequence[Log]) -> float:
 
 
 def noise(series: Sequence[Sequence[Log]]) -> Noise:
-    """The noise of the change of each series from the centers of its rounds; all have the same number, at least two."""
-    return of_means(np.array([[center(part) for part in rounds] for rounds in series]))
+    """The noise of the change of each series from the centers of its rounds, of which each has at least two.
+
+    Some may have fewer than others: a round may be lost.
+    """
+    found = of_centers([np.array([center(part) for part in rounds]) for rounds in series])
+    return Noise(found.deviation, found.freedom)
 
 
 def same_direction(rounds: Sequence[Log], change: float) -> bool:

@@ -94,7 +94,7 @@ def run(
                     _record_kernels(job, both, books, request, recorded=recorded, spent=earlier)
                     measured = []
                 else:
-                    measured = measure_pair(job, both, books, request, earlier)
+                    measured = measure_pair(job, both, books, request, earlier, names="AB")
                 if keep:
                     _save(request.folder, books, job.architecture)
                 seconds = monotonic() - job_start
