@@ -15,7 +15,7 @@ from reporter.model import Chart, Record
 from reporter.model.scaling_curves import Axis, CurvePoint, Curves
 from reporter.registry.catalog import collect
 from reporter.report.comparison import Comparison, compare
-from reporter.report.drawing import vega
+from reporter.report.drawing import drawn_charts, thinning, vega
 from reporter.report.drawing.vega import FAMILIES, Spec
 from reporter.report.language import language
 
@@ -121,3 +121,41 @@ def test_a_family_has_its_color_in_the_panel_of_an_older_machine(two: Comparison
     svg = vega.draw(CHARTS["throughput"].draw(two, language("en")) or {}, language("en"))
     for family in ("AlexNet", "ResNet", "VGG"):
         assert FAMILIES[family] in svg
+
+
+@pytest.fixture(scope="module")
+def five() -> Comparison:
+    """Five machines with a network each; the most accurate one is on the oldest."""
+    names = ("alexnet", "vgg16", "resnet18", "resnet50", "resnext50_32x4d")
+    dates = ("2026-05-01", "2026-04-01", "2026-03-01", "2026-02-01", "2026-01-01")
+    found = zip(names, dates, strict=True)
+    return compare([each for name, date in found for each in machine(name, (name,), {"bf16": 0.5}, POOLING, date)])
+
+
+def test_charts_without_panels_show_the_networks_of_all_machines(five: Comparison) -> None:
+    shown = thinning.pictured(five, 40)
+    assert {record.architecture for record in shown.networks} == {record.architecture for record in five.networks}
+    sketch = drawn_charts._sketch(CHARTS["accuracy_macs"], five, language("en"))
+    assert sketch
+    assert "Shown" not in sketch.caption
+    assert "title" not in sketch.spec
+    assert {row["name"]: row["front"] for row in rows_of(sketch.spec)}["resnext50_32x4d"]
+
+
+def rows_of(spec: Spec) -> list[dict[str, Any]]:
+    """The networks of a chart of bubbles."""
+    return [row for layer in spec["layer"] for row in layer["data"]["values"] if "parameters" in row]
+
+
+def test_panels_are_those_of_the_newest_machines_and_claim_no_front(five: Comparison) -> None:
+    note = "Shown: 4 of 5 machines, the newest."
+    shown = thinning.pictured(five, 40, per_machine=True)
+    assert shown.machines == five.machines[:4]
+    assert thinning.note(shown, five, language("en")) == note
+    fewer = thinning.pictured(five, 3, per_machine=True)
+    networks = "Shown: 3 of 4 networks, the Pareto front and the most accurate as published."
+    assert thinning.note(fewer, five, language("en")) == f"{note} {networks}"
+    sketches = [made for each in CHARTS.values() if (made := drawn_charts._sketch(each, five, language("en")))]
+    assert {each.chart.name for each in sketches if note in each.caption} >= set(WITH_PANELS)
+    assert all((note in each.caption) == each.chart.per_machine for each in sketches)
+    assert not any("networks, the Pareto front" in each.caption for each in sketches)

@@ -137,6 +137,7 @@ ENTRIES = tuple(
         min(place, LAST),
         narrow=best(key, narrow=True),
         remark=separate_times.of(key),
+        per_machine=True,
     )
     for place, (name, (key, title)) in enumerate(SHOWN.items())
 )

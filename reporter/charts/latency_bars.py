@@ -121,5 +121,6 @@ ENTRIES = (
         chapter="time",
         order=0,
         eager=True,
+        per_machine=True,
     ),
 )

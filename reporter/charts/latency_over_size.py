@@ -34,5 +34,6 @@ ENTRIES = (
         narrow=partial(draw, width=NARROW),
         chapter="time",
         order=22,
+        per_machine=True,
     ),
 )

@@ -100,6 +100,7 @@ ENTRIES = (
         chapter="why",
         order=3,
         eager=True,
+        per_machine=True,
     ),
     Chart(
         "operator_shares_cuda",
@@ -110,5 +111,6 @@ ENTRIES = (
         chapter="why",
         order=4,
         eager=True,
+        per_machine=True,
     ),
 )

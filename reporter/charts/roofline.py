@@ -100,6 +100,15 @@ SHOWN = {
     "cuda": ("roofline_cuda", "Roofline, GPU"),
 }
 ENTRIES = tuple(
-    Chart(name, title, CAPTION, roofline(setting), "why", 10 + order, narrow=roofline(setting, NARROW))
+    Chart(
+        name,
+        title,
+        CAPTION,
+        roofline(setting),
+        "why",
+        10 + order,
+        narrow=roofline(setting, NARROW),
+        per_machine=True,
+    )
     for order, (setting, (name, title)) in enumerate(SHOWN.items())
 )

@@ -178,5 +178,6 @@ ENTRIES = (
         narrow=partial(draw, narrow=True),
         chapter="modes",
         order=3,
+        per_machine=True,
     ),
 )

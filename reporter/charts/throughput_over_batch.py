@@ -37,5 +37,6 @@ ENTRIES = (
         narrow=partial(draw, width=NARROW),
         chapter="time",
         order=20,
+        per_machine=True,
     ),
 )

@@ -180,7 +180,8 @@ class Chart:
     `eager`: it shows times of eager only, and its caption adds that if other modes were measured. `edition`: the only
     edition of the report that shows it, see reporter/report/page/edition.py. `slide`: it is only written as a file.
     `remark(comparison, language)` returns a sentence of the caption that depends on what is drawn. `narrow`: `draw` for
-    the width of a phone, shown instead on narrow screens.
+    the width of a phone, shown instead on narrow screens. `per_machine`: it has a panel for each machine, and is given
+    the records of the four newest of more machines.
     """
 
     name: str
@@ -195,6 +196,7 @@ class Chart:
     slide: bool = False
     remark: Callable[[Any, Any], str] | None = None
     narrow: Callable[[Any, Any], dict[str, Any] | None] | None = None
+    per_machine: bool = False
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class _Sketch(NamedTuple):
 
 
 def _sketch(chart: Chart, comparison: Comparison, tongue: Language) -> _Sketch | None:
-    shown = thinning.pictured(comparison, chart.most)
+    shown = thinning.pictured(comparison, chart.most, per_machine=chart.per_machine)
     spec = chart.draw(shown, tongue)
     if spec is None:
         return None

@@ -15,14 +15,21 @@ NARROW_NETWORKS = 200
 """In reports on more networks no chart has a form for narrow screens: with them a page of 1,300 is a fifth larger."""
 
 
-def pictured(comparison: Comparison, most: int) -> Comparison:
-    """The same comparison for a picture: of many networks some, of many machines the newest."""
-    shown = chosen(comparison, most)
-    if len(shown.machines) <= MACHINES:
-        return shown
-    machines = shown.machines[:MACHINES]
-    records = tuple(record for record in shown.records if record.machine in machines)
-    return replace(shown, records=records, machines=machines)
+def pictured(comparison: Comparison, most: int, *, per_machine: bool = False) -> Comparison:
+    """The same comparison for a picture: of many networks some.
+
+    `per_machine`: it has a panel for each machine, of many machines for the newest, and selects among their networks.
+    """
+    return chosen(_newest(comparison, MACHINES) if per_machine else comparison, most)
+
+
+def _newest(comparison: Comparison, most: int) -> Comparison:
+    """The same comparison, of more than `most` machines only the newest."""
+    if len(comparison.machines) <= most:
+        return comparison
+    machines = comparison.machines[:most]
+    records = tuple(record for record in comparison.records if record.machine in machines)
+    return replace(comparison, records=records, machines=machines)
 
 
 def chosen(comparison: Comparison, most: int, front: Iterable[Record] | None = None) -> Comparison:
@@ -58,13 +65,14 @@ def has_narrow_forms(comparison: Comparison) -> bool:
 
 
 def note(shown: Comparison, everything: Comparison, language: Language) -> str:
-    """What is shown of everything, empty where that is everything."""
+    """What is shown of everything: machines, then networks of these; empty where that is everything."""
     _ = language._
     parts = []
-    if len(shown.networks) < len(everything.networks):
-        message = _("Shown: {shown} of {count} networks, the Pareto front and the most accurate as published.")
-        parts.append(message.format(shown=len(shown.networks), count=len(everything.networks)))
     if len(shown.machines) < len(everything.machines):
         message = _("Shown: {shown} of {count} machines, the newest.")
         parts.append(message.format(shown=len(shown.machines), count=len(everything.machines)))
+        everything = _newest(everything, len(shown.machines))
+    if len(shown.networks) < len(everything.networks):
+        message = _("Shown: {shown} of {count} networks, the Pareto front and the most accurate as published.")
+        parts.append(message.format(shown=len(shown.networks), count=len(everything.networks)))
     return " ".join(parts)
