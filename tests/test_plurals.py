@@ -95,6 +95,17 @@ def test_one_of_several_times_is_unreliable() -> None:
         assert re.match(rf"{count} of \d+ times {verb} unreliable", text), text
 
 
+def test_unreliable_times_are_counted_on_all_machines() -> None:
+    noisy = samples.reading(KEY, *([1.0, 2.0] * 6))
+    new, old = (samples.record(samples.ROWS[10], machine=name) for name in ("new", "old"))
+    unreliable = new.model_copy(update={"readings": new.readings | {KEY: noisy}})
+    alone, both = (heading.unreliable(compare(records), ENGLISH) for records in ([unreliable], [unreliable, old]))
+    (count,), (twice,) = (map(int, re.findall(r"^1 of (\d+) times", text)) for text in (alone, both))
+    assert twice == 2 * count
+    dated = old.model_copy(update={"started": "2020-01-01T00:00:00+00:00", "readings": unreliable.readings})
+    assert heading.unreliable(compare([new, dated]), ENGLISH).startswith(f"1 of {2 * count} times is unreliable")
+
+
 @pytest.mark.parametrize(
     ("count", "opening", "first", "second"),
     [

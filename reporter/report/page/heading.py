@@ -111,13 +111,13 @@ def machine(record: Record, language: Language) -> str:
 
 
 def unreliable(comparison: Comparison, language: Language) -> str:
-    """A warning with the number of times that are unreliable, the largest share first; empty if there is none.
+    """A warning with the number of unreliable times of all machines, the largest share first; empty if there is none.
 
     Of equal shares, the latencies that represent an architecture come first, and times with default malloc last. Where
     more kinds of times have the share of the last one that is named, these are examples.
     """
     counts: dict[str, list[bool]] = {}
-    for record in comparison.of(comparison.machines[0]):
+    for record in comparison.records:
         for key, reading in record.readings.items():
             if reading.timed and reading.measured and reading.quantity.unit in ("s", "1/s"):
                 counts.setdefault(key, []).append(reading.verdict.status == "noisy")
