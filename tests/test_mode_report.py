@@ -667,6 +667,28 @@ def test_a_mode_whose_output_cannot_be_checked_is_neither_wrong_nor_the_fastest(
     )
 
 
+def test_the_notes_of_unchecked_modes_agree_with_their_rows() -> None:
+    """Eager above its own limit keeps its rank, and no error that cannot be checked has the sign of a wrong one."""
+    base = next(each for each in eager() if each.architecture == "vgg16")
+    above = Reading(quantity=OUTPUT_ERROR, samples=(0.3,), detail={"limit": mode_samples.LIMIT})
+    base = base.model_copy(update={"readings": base.readings | {above.quantity.key: above}})
+    modes = [mode_samples.mode(base, name, 0.5, error=0.5) for name in ("openvino", "bf16")]
+    others = [each for each in measured() if each.architecture != "vgg16"]
+    table = made(compare([base, *modes, *others]))
+    errors, ranks = cells(table, OUTPUT_ERROR.key), cells(table, "rank")
+    limit = f"{100 * mode_samples.LIMIT:.1f}"
+    assert [errors["vgg16", each].text for each in ("eager", "openvino", "bf16")] == [
+        "30?",
+        "50?",
+        f"wrong: 50 > {limit}",
+    ]
+    assert [ranks["vgg16", each].value is not None for each in ("eager", "openvino", "bf16")] == [True, False, False]
+    notes = " ".join(table.notes)
+    assert "modes other than eager whose output is wrong or cannot be checked have none" in notes
+    assert "?: an output that cannot be checked" in notes
+    assert "?: an output" not in " ".join(made(compare(measured())).notes)
+
+
 def unchecked(records: Iterable[Record], name: str, mode: str) -> list[Record]:
     """The records with a mode whose outputs could not be compared."""
     fields: dict[str, Any] = {"status": "unsupported", "samples": (), "reason": "the scores hardly vary"}

@@ -164,7 +164,7 @@ def unresolved(language: Language) -> str:
 
 
 def _error(rows: Builder) -> None:
-    """The output error in percent of the range of the scores, with the limit where a mode exceeds it."""
+    """The output error in percent of the range of the scores, with the limit where a mode is wrong."""
     language = rows.language
     if all(record.readings.get(OUTPUT_ERROR.key) is None for record in rows.records):
         return
@@ -282,6 +282,7 @@ def _notes(rows: Builder, keys: Sequence[str]) -> Sequence[str]:
         _(
             "Output error: {definition} An error above its limit (>) is wrong, and the mode is never the fastest."
         ).format(definition=_(OUTPUT_ERROR.definition)),
+        mode_words.unchecked_errors(rows.records, comparison, rows.language),
         _signs(rows),
         *(footnotes(comparison.networks, rows.language) if any(c.key == "imagenet_top1" for c in rows.columns) else ()),
         _(

@@ -38,14 +38,29 @@ def explained(modes: Iterable[str], language: Language) -> str:
 
 
 def error(record: Record, comparison: Comparison, language: Language) -> str:
-    """The output error in percent, with the limit where the mode exceeds it: `7.2 > 4.0`; empty where there is none."""
+    """The output error in percent, with the limit where it is wrong: `7.2 > 4.0`; empty where there is none.
+
+    `7.2?` if it is above the limit, too, but cannot be checked.
+    """
     verdict, reading, _devices = decision_of(comparison, record)
     if reading is None or reading.value is None:
         return ""
     text, limit = units.rough(language, reading.value, units.PERCENT), reading.detail.get("limit")
     if verdict == "within" or not isinstance(limit, int | float):
         return text
+    if verdict == "unchecked":
+        return f"{text}?"
     return f"{text} > {units.rough(language, limit, units.PERCENT)}"
+
+
+def unchecked_errors(records: Iterable[Record], comparison: Comparison, language: Language) -> str:
+    """A note on the sign of output errors that cannot be checked; empty if no record has one."""
+    if not any(error(record, comparison, language).endswith("?") for record in records):
+        return ""
+    return language._(
+        "?: an output that cannot be checked: the error is above the limit, but eager itself is above its limit or "
+        "cannot be compared. Eager is ranked nevertheless; another mode is not, and is never the fastest."
+    )
 
 
 def unstated(found: Gain, language: Language) -> str:

@@ -81,7 +81,7 @@ def explained(comparison: Comparison, columns: Collection[str], how: str, langua
         notes.append(
             _(
                 "Rank: of all (architecture, mode) pairs by time ({how}), first and last rank of those that this run "
-                "does not distinguish; pairs whose output is wrong or cannot be checked have none."
+                "does not distinguish; modes other than eager whose output is wrong or cannot be checked have none."
             ).format(how=how)
         )
     if "pareto" in columns:
