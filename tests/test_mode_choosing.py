@@ -168,18 +168,24 @@ def test_a_value_that_named_modes_lack_is_measured_in_them(tmp_path: Path) -> No
     assert measured_with(["macs"], ["openvino"]) == ["--metrics macs"], "it is that of eager"
 
 
-def test_a_limit_that_eager_exceeds_calls_no_mode_wrong(tmp_path: Path) -> None:
+def above_the_limit() -> list[Record]:
+    """Eager above its limit, with modes that are unchecked, within their limit and wrong."""
     above = Reading(quantity=OUTPUT_ERROR, samples=(0.3,), detail={"limit": mode_samples.LIMIT})
     base = [each.model_copy(update={"readings": each.readings | {above.quantity.key: above}}) for each in eager()]
     errors = {"openvino": 0.5, "channels_last": 0.01, "bf16": 0.5}
     modes = [mode_samples.mode(each, name, 0.5, error=error) for each in base for name, error in errors.items()]
-    record_files.save_all(tmp_path, [*base, *modes])
+    return [*base, *modes]
+
+
+def test_a_limit_that_eager_exceeds_calls_no_mode_wrong(tmp_path: Path) -> None:
+    records = above_the_limit()
+    record_files.save_all(tmp_path, records)
     found = choosing.chosen(tmp_path, {})
     assert names(found) == {(name, mode) for name in NAMES for mode in ("eager", "channels_last")}
     assert set(pairs(found["wrong"])) == {(name, "bf16") for name in NAMES}
     assert set(pairs(found["unchecked"])) == {(name, "openvino") for name in NAMES}
     assert "left out because the output cannot be checked: " in choosing.in_words(found)
-    comparison = compare([*base, *modes])
+    comparison = compare(records)
     assert {each.mode for each in mode_ranking.fastest(comparison, comparison.records[0], KEY)} == {"channels_last"}
     (line,) = mode_words.unchecked_modes(comparison, language("en"))
     assert "eager itself differs from the float64 run by more than the limit" in line
@@ -428,7 +434,25 @@ def test_marks_and_limits_are_explained_where_they_are(tmp_path: Path) -> None:
     assert {mode for mode, _chosen in made.modes} == {"eager", *modes}
     assert not made.on_request
     assert not [note for note in made.table.notes if "†" in note or "limit" in note or "chosen" in note]
-    assert "Modes with a wrong output are left out." in made.table.notes
+    assert not [note for note in made.table.notes if "left out" in note]
+
+
+def test_the_page_states_that_unchecked_outputs_are_left_out(tmp_path: Path) -> None:
+    """Eager above its own limit is listed with a mark; modes that cannot be checked are left out with a note."""
+    records = above_the_limit()
+    record_files.save_all(tmp_path, records)
+    comparison = compare(record_files.load_all_modes(tmp_path)[0])
+    made = choice(comparison, language("en"))
+    assert made is not None
+    assert "Modes other than eager whose output is wrong or cannot be checked are left out." in made.table.notes
+    assert "?: the output of the mode cannot be checked." in made.table.notes
+    at = {column.key: number for number, column in enumerate(made.table.columns)}
+    errors = {(row[at["mode"]].text, row[at[OUTPUT_ERROR.key]].text) for row in made.table.rows}
+    assert errors == {("eager", "30?"), ("channels_last", "1.0")}
+    alone = choice(compare([each for each in records if each.mode != "channels_last"]), language("en"))
+    assert alone is not None
+    assert not alone.modes
+    assert any("cannot be checked are left out" in note for note in alone.table.notes)
 
 
 def test_of_too_many_pairs_the_page_has_those_of_eager(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

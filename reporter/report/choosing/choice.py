@@ -20,6 +20,7 @@ from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import newest_machine
 from reporter.report.language import Language
 from reporter.report.modes import mode_pairs
+from reporter.report.output_verdicts import output_of
 from reporter.report.published.accuracy_marks import SIZE, footnotes, marked, other_size
 from reporter.report.table import Builder, Cell, Column, Table, status_word
 from reporter.report.throughput_batches import batches
@@ -82,7 +83,7 @@ def choice(comparison: Comparison, language: Language, edition: Edition = "choic
 
     The edition for choosing has the command that does the same.
     """
-    networks, left_out = _listed(comparison)
+    networks, left_out, doubted = _listed(comparison)
     modes = tuple(dict.fromkeys(each.record.mode for each in networks))
     keys = _limited(networks, several=len(modes) > 1)
     if len(networks) < 2 or not keys:
@@ -93,7 +94,7 @@ def choice(comparison: Comparison, language: Language, edition: Edition = "choic
     rows.sizes()
     sliders += [_add_limited(rows, networks, key) for key in keys]
     title = language._("Networks within a budget")
-    notes = _notes(rows, networks, keys, left_out, several=len(modes) > 1)
+    notes = _notes(rows, networks, keys, left_out, several=len(modes) > 1, doubted=doubted)
     if edition == "choice":
         command = language._("On the command line: reporter choose DIR --max-latency-cpu 50ms --max-parameters 30M")
         notes = (*notes, command)
@@ -130,16 +131,19 @@ def _add_limited(rows: Builder, networks: Sequence[Candidate], key: str) -> Slid
     """Adds the column of a limit; gives its slider."""
     comparison, language = rows.comparison, rows.language
     title, scale = _heading(comparison, key, [each.values.get(key) for each in networks], language)
-    cells = [_cell(each, key, scale, language) for each in networks]
+    cells = [_cell(each, key, scale, comparison, language) for each in networks]
     unit, base = language._(scale.word), _quantity(comparison, key).unit
     rows.add(Column(key, title, unit, base, numeric=True, bounded=True), cells)
     return Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], scale, language))
 
 
 def _notes(
-    rows: Builder, networks: Sequence[Candidate], keys: Sequence[str], left_out: int, *, several: bool
+    rows: Builder, networks: Sequence[Candidate], keys: Sequence[str], left_out: int, *, several: bool, doubted: bool
 ) -> tuple[str, ...]:
-    """What the order, the limits and the marks mean; `several`: there are several modes."""
+    """What the order, the limits and the marks mean.
+
+    `several`: there are several modes; `doubted`: some are left out, as their output is wrong or cannot be checked.
+    """
     language, _ = rows.language, rows.language._
     if rows.comparison.coverage.whole:
         first = _("Best first: by the published single-crop top-1 of the weights.")
@@ -161,16 +165,21 @@ def _notes(
         *filter(None, (newest_machine(rows.comparison, language) if set(TIMED).intersection(keys) else "",)),
         *footnotes((each.record for each in networks), language),
         *((eager_alone.format(count=left_out),) if left_out else ()),
-        *(_notes_on_modes(networks, language) if several else ()),
+        *(_notes_on_modes(rows, networks) if several else ()),
+        *((_("Modes other than eager whose output is wrong or cannot be checked are left out."),) if doubted else ()),
     )
 
 
-def _listed(comparison: Comparison) -> tuple[tuple[Candidate, ...], int]:
-    """The pairs of the table; of too many only those of eager, with the number of all."""
-    found = mode_pairs.pairs(comparison, [ALL]).candidates
+def _listed(comparison: Comparison) -> tuple[tuple[Candidate, ...], int, bool]:
+    """The pairs of the table; of too many only those of eager, with the number of all.
+
+    And whether modes are left out because of their output.
+    """
+    pairs = mode_pairs.pairs(comparison, [ALL])
+    found, doubted = pairs.candidates, bool(pairs.wrong or pairs.unchecked)
     if len(found) <= MOST_PAIRS or len(found) == len(comparison.networks):
-        return found, 0
-    return tuple(each for each in found if each.record.mode == EAGER), len(found)
+        return found, 0, doubted
+    return tuple(each for each in found if each.record.mode == EAGER), len(found), doubted
 
 
 def _limited(networks: Sequence[Candidate], several: bool) -> list[str]:
@@ -179,12 +188,13 @@ def _limited(networks: Sequence[Candidate], several: bool) -> list[str]:
     return [key for key in keys if any(key in each.figures for each in networks)]
 
 
-def _notes_on_modes(networks: Sequence[Candidate], language: Language) -> tuple[str, ...]:
-    _ = language._
+def _notes_on_modes(rows: Builder, networks: Sequence[Candidate]) -> tuple[str, ...]:
+    language, _ = rows.language, rows.language._
+    unchecked = any(_is_unchecked(each, rows.comparison) for each in networks)
     marked = any(OTHER_PRECISION in _accuracy(each, language).text for each in networks)
     return (
         _("An execution mode has its own times and output error; counts, memory and accuracy are those of eager."),
-        _("Modes with a wrong output are left out."),
+        *((_("?: the output of the mode cannot be checked."),) if unchecked else ()),
         *((_("† The accuracy was measured in fp32, not in this mode."),) if marked else ()),
     )
 
@@ -224,14 +234,19 @@ def _accuracy_slider(key: str, title: str, networks: Sequence[Candidate], langua
     return Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], units.PERCENT, language))
 
 
-def _cell(each: Candidate, key: str, scale: units.Scale, language: Language) -> Cell:
+def _is_unchecked(each: Candidate, comparison: Comparison) -> bool:
+    """Whether a pair has an output error above its limit that cannot be checked: only eager is listed nevertheless."""
+    return OUTPUT_ERROR.key in each.figures and output_of(comparison, each.record) == "unchecked"
+
+
+def _cell(each: Candidate, key: str, scale: units.Scale, comparison: Comparison, language: Language) -> Cell:
     """The value that is limited with its bounds, or why there is none."""
     found = each.figures.get(key)
     if found is None:
         return _absent(each, key, language)
     reading = each.record.readings[OF_PAIRS[key][0]]
     if key == OUTPUT_ERROR.key:
-        text = units.rough(language, found.value, scale)
+        text = units.rough(language, found.value, scale) + ("?" if _is_unchecked(each, comparison) else "")
     elif len(OF_PAIRS[key]) == 1:
         text = units.figure(language, reading, scale)
     else:
