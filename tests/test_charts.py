@@ -515,3 +515,18 @@ def test_a_process_of_its_own_draws_large_charts(code: str, monkeypatch: pytest.
     monkeypatch.setattr(drawn_charts, "vega", vega)
     monkeypatch.setattr(other_process.sys, "executable", "/nowhere/python")
     assert drawn_charts.draw(comparison, tongue, chosen) == here
+
+
+class PanicError(BaseException):
+    """As pyo3's PanicException, of vl-convert: no Exception."""
+
+
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_a_panic_while_charts_are_drawn_ends_the_report(meanwhile: bool) -> None:
+    """It is raised where the charts are used, or at once; the program waited for ever."""
+
+    def work() -> None:
+        raise PanicError
+
+    with pytest.raises(PanicError):
+        drawn_charts._future(work, meanwhile=meanwhile).result(timeout=5)

@@ -74,8 +74,10 @@ def _future(work: Callable[[], T], *, meanwhile: bool) -> Future[T]:
     def do() -> None:
         try:
             found.set_result(work())
-        except Exception as error:
+        except BaseException as error:  # a PanicException of vl-convert is no Exception
             found.set_exception(error)
+            if not meanwhile and not isinstance(error, Exception):
+                raise
 
     if meanwhile:
         Thread(target=do, daemon=True).start()
