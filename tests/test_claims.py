@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -237,6 +238,11 @@ def test_missing_evidence_is_no_verdict(lecture: Comparison) -> None:
     few = compare([record for record in samples.lecture() if record.architecture in ("vgg16", "resnet18")])
     assert answer("parallel_kernels", few).sentences == ("This run has not measured what it takes: MACs of GoogLeNet.",)
     assert "Gradient flow of VGG-16 and ResNet-18" in answer("gradient_flow", few).sentences[0]
+
+    for none in (0.0, math.inf, -1.0):
+        lost = answer("gradient_flow", lecture, plain_norm_56=none)
+        assert lost.verdict == "open"
+        assert lost.sentences == ("Its evidence could not be measured: a ratio is 0 or not finite.",)
 
     failed = samples.evidence()["squeeze"].model_copy(update={"numbers": {}, "reason": "RuntimeError: <b>no</b> | $"})
     trials = try_claims([CLAIMS["squeeze"]], {"squeeze": failed}, lecture, ENGLISH).trials

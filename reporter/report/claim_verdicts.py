@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -85,6 +86,11 @@ class Case:
         return self.language.number(self[name])
 
     def ratio(self, value: float) -> str:
+        """A ratio with two digits; raises MissingError where it is no positive number, as of gradients that are 0."""
+        if not 0 < value < math.inf:
+            _ = self.language._
+            reason = _("a ratio is 0 or not finite")
+            raise MissingError(_("Its evidence could not be measured: {reason}.").format(reason=reason))
         return units.ratio(self.language, value)
 
     @property
