@@ -15,10 +15,12 @@ import pytest
 import samples
 
 from reporter.charts import operator_shares, pair_bars, roofline
+from reporter.compare.rounds import Times
 from reporter.model import Reading, Record, Status
 from reporter.model.profiles import KernelLedger, OperatorTime
 from reporter.report.cards import cards
 from reporter.report.comparison import Comparison, compare
+from reporter.report.findings import key_findings
 from reporter.report.findings.key_findings import findings
 from reporter.report.headline_latency import how
 from reporter.report.language import Language, language
@@ -28,6 +30,7 @@ from reporter.report.page.run_environment import environment
 from reporter.report.sections import Terms
 from reporter.report.units import decimals
 from reporter.report.why import operator_names, operator_pairs, record_profiles, rooflines
+from reporter.stats.intervals import Ratio
 from reporter.tables import ceiling_shares, mode_operators, pair_table
 
 ENGLISH, RUSSIAN = language("en"), language("ru")
@@ -93,6 +96,21 @@ def test_a_sentence_is_computed_from_the_records(comparison: Comparison) -> None
         for line in findings(comparison, ENGLISH)
     )
     assert "max-пулинг" in operator_pairs.sentence(pair, RUSSIAN)
+
+
+def test_no_table_or_finding_has_a_ratio_of_1(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that takes 4 % longer takes 1.04 times as long; one that takes less time is no example."""
+    found = tuple(pair._replace(longer=1.04, macs=0.9996) for pair in operator_pairs.pairs(comparison))
+    monkeypatch.setattr(operator_pairs, "pairs", lambda _: found)
+    table = pair_table.make(comparison, ENGLISH)
+    assert table
+    at = {column.key: place for place, column in enumerate(table.columns)}
+    assert {(row[at["macs_ratio"]].text, row[at["time_ratio"]].text) for row in table.rows} == {("0.9996", "1.04")}
+    for ratio, expected in ((1.04, True), (0.97, False)):
+        monkeypatch.setattr(Times, "ratio", lambda *_, ratio=ratio: Ratio(ratio, ratio, ratio))
+        text = key_findings.not_time(comparison, ENGLISH)
+        assert (text is not None) == expected
+        assert not expected or "takes 1.04 times as long" in str(text)
 
 
 def test_equal_operators_give_no_sentence() -> None:

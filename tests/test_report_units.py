@@ -84,6 +84,12 @@ def test_half_is_rounded_up_as_in_the_charts() -> None:
     assert LANGUAGES[0].number(-2.0) == "−2"
 
 
+def test_a_ratio_of_values_that_differ_is_not_1() -> None:
+    wanted = {1.04: "1.04", 1.004: "1.004", 1.0496: "1.05", 0.9996: "0.9996", 0.96: "0.96", 1.06: "1.1", 13.2: "13"}
+    assert {value: units.unequal_ratio(LANGUAGES[0], value) for value in wanted} == wanted
+    assert units.unequal_ratio(LANGUAGES[0], 1.0) == "1.0"
+
+
 def test_a_correlation_is_1_only_where_it_is_exactly_1() -> None:
     wanted = {
         1.0: "1.00",

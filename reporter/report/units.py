@@ -153,6 +153,14 @@ def ratio(language: Language, value: float) -> str:
     return language.number(value, max(0, 1 - math.floor(math.log10(value))))
 
 
+def unequal_ratio(language: Language, value: float) -> str:
+    """The same of values that differ, with as many digits as show that it is not 1: `1.3`, `1.04` or `0.996`."""
+    apart = abs(value - 1)
+    if not 0 < apart < 0.05:
+        return ratio(language, value)
+    return language.number(value, -math.floor(math.log10(apart)))
+
+
 def plural_of(number: str) -> int:
     """The count that has the plural form of a printed number: a fraction has that of 2, as in `1.4 times`."""
     return int(number) if number.isdecimal() else 2

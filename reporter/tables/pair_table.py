@@ -34,7 +34,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     for key, title in columns.items():
         values = [pair.macs if key == "macs" else pair.longer for pair in pairs]
         column = Column(f"{key}_ratio", title, "×", "1", numeric=True)
-        rows.add(column, [Cell(units.ratio(language, value), value) for value in values])
+        rows.add(column, [Cell(units.unequal_ratio(language, value), value) for value in values])
     for number in range(operator_pairs.NAMED):
         _reason(rows, pairs, number)
     note = _(

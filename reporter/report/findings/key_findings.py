@@ -135,10 +135,15 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
     rows = [(r, r.value("macs"), r.value(key)) for r in records if r.readings[key].verdict.status == "ok"]
     measured = [(record, macs, time) for record, macs, time in rows if macs and time]
     times = comparison.times(comparison.machines[0], key)
-    if (pair := _farthest(measured, lambda few, many: times.differ(few.architecture, many.architecture))) is None:
+
+    def is_slower(few: Record, many: Record) -> bool:
+        names = few.architecture, many.architecture
+        return times.differ(*names) and times.ratio(*names).ratio > 1
+
+    if (pair := _farthest(measured, is_slower)) is None:
         return None
     few, many = pair
-    longer = units.ratio(language, times.ratio(few[0].architecture, many[0].architecture).ratio)
+    longer = units.unequal_ratio(language, times.ratio(few[0].architecture, many[0].architecture).ratio)
     message = language.ngettext(
         "Fewer MACs are not always faster: {few} has {fewer} % fewer MACs than {many} but takes {longer} times as long "
         "({how}).",
@@ -160,11 +165,11 @@ def not_time(comparison: Comparison, language: Language) -> str | None:
 
 
 def _farthest(
-    rows: Sequence[Priced], differ: Callable[[Record, Record], bool] = lambda few, many: True
+    rows: Sequence[Priced], is_slower: Callable[[Record, Record], bool] = lambda few, many: True
 ) -> tuple[Priced, Priced] | None:
     """The two that differ most in time for a MAC, of which the one with fewer MACs takes a tenth longer or more.
 
-    Their times must differ beyond the noise of the run.
+    Round by round it must take longer, too, beyond the noise of the run: `is_slower`.
     """
     dear = sorted(rows, key=lambda row: row[1] / row[2])
     pair, best = None, 1.0
@@ -173,7 +178,7 @@ def _farthest(
             gain = (many[1] / few[1]) * (few[2] / many[2])
             if gain <= best:
                 break
-            if few[1] < many[1] and few[2] > 1.1 * many[2] and differ(few[0], many[0]):
+            if few[1] < many[1] and few[2] > 1.1 * many[2] and is_slower(few[0], many[0]):
                 pair, best = (few, many), gain
                 break
     return pair
