@@ -84,6 +84,12 @@ def test_half_is_rounded_up_as_in_the_charts() -> None:
     assert LANGUAGES[0].number(-2.0) == "−2"
 
 
+def test_a_ratio_has_two_digits() -> None:
+    wanted = {1.34: "1.3", 13.4: "13", 99.6: "100", 995 / 4.9: "200", 255.0: "260", 1203.0: "1,200", 0.134: "0.13"}
+    assert {value: units.ratio(LANGUAGES[0], value) for value in wanted} == wanted
+    assert units.plural_of(units.ratio(LANGUAGES[1], 1203.0)) == 1200
+
+
 def test_a_ratio_of_values_that_differ_is_not_1() -> None:
     wanted = {1.04: "1.04", 1.004: "1.004", 1.0496: "1.05", 0.9996: "0.9996", 0.96: "0.96", 1.06: "1.1", 13.2: "13"}
     assert {value: units.unequal_ratio(LANGUAGES[0], value) for value in wanted} == wanted

@@ -149,8 +149,8 @@ def count(language: Language, value: float) -> str:
 
 
 def ratio(language: Language, value: float) -> str:
-    """How many times: two digits, `1.3` or `13`."""
-    return language.number(value, max(0, 1 - math.floor(math.log10(value))))
+    """How many times: two digits, `1.3`, `13` or `130`."""
+    return language.number(value, 1 - math.floor(math.log10(value)))
 
 
 def unequal_ratio(language: Language, value: float) -> str:
@@ -163,7 +163,8 @@ def unequal_ratio(language: Language, value: float) -> str:
 
 def plural_of(number: str) -> int:
     """The count that has the plural form of a printed number: a fraction has that of 2, as in `1.4 times`."""
-    return int(number) if number.isdecimal() else 2
+    digits = "".join(number.split())
+    return int(digits) if digits.isdecimal() else 2
 
 
 def fewer(language: Language, value: float, base: float) -> str:
