@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import samples
 
 from reporter import facts
 from reporter.report.comparison import compare
+from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.output import csv_tables
 from reporter.tables import ablation
@@ -52,6 +54,27 @@ def test_the_file_has_the_units_of_its_numbers() -> None:
 def test_a_run_without_any_pair_has_no_table() -> None:
     alone = [record for record in samples.lecture() if record.architecture in ("vgg16", "resnet50", "densenet121")]
     assert ablation.make(compare(alone), ENGLISH) is None
+
+
+@pytest.mark.parametrize(("key", "words"), [("latency_cpu", "all CPU threads"), ("latency_cuda", "GPU")])
+def test_a_run_without_times_of_one_thread_compares_those_it_has(key: str, words: str) -> None:
+    """In the table and in the key finding, by the latency that represents an architecture."""
+    rows = {row[0]: row for row in samples.ROWS}
+    records = []
+    for name, seconds in (("se_resnet50", 0.012), ("resnet50", 0.010)):
+        record = samples.record(rows[name])
+        exact = {each: reading for each, reading in record.readings.items() if not reading.timed}
+        time = samples.reading("latency_cpu", *samples.times(seconds, spread=0.001))
+        time = time.model_copy(update={"quantity": samples.quantity(key, key, "s", "latency")})
+        records.append(record.model_copy(update={"readings": {**exact, key: time}}))
+    table = ablation.make(compare(records), ENGLISH)
+    assert table is not None
+    at = [column.key for column in table.columns].index("time")
+    assert table.columns[at].title == f"Time ({words})"
+    [cell] = [row[at] for row in table.rows if row[1].value == "se_resnet50"]
+    assert cell.text.startswith("+20 [")
+    [finding] = [each for each in findings(compare(records), ENGLISH) if each.startswith("Squeeze-and-excitation")]
+    assert f"time ({words})" in finding.replace("\u00a0", " ")
 
 
 def test_times_of_two_machines_are_not_compared() -> None:

@@ -10,7 +10,7 @@ from reporter.model import Record
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_name
 from reporter.report.findings.pair_sentences import top1_gain
-from reporter.report.headline_latency import TIMES, how
+from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
 from reporter.report.table import Cell, Column, Table, Tabulation, mark, plain
 
@@ -23,6 +23,7 @@ LARGE = 9.95
 def make(comparison: Comparison, language: Language) -> Table | None:
     """None if no pair was measured; a pair that only a paper has is a row beside measured ones."""
     _ = language._
+    key, _records = timing(comparison)
     steps = facts.ablations()
     measured = {name: record for record in comparison.networks for name in [record.architecture]}
     pairs = [step for step in steps if step["points"] or {step["new"], step["old"]} <= set(measured)]
@@ -34,7 +35,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         Column("old", _("Without it")),
         Column("parameters", _("Parameters"), "%", "%", numeric=True),
         Column("macs", _("MACs"), "%", "%", numeric=True),
-        Column("time", _("Time ({how})").format(how=how(TIMES[0], language)), "%", "%", numeric=True, interval=True),
+        Column("time", _("Time ({how})").format(how=how(key, language)), "%", "%", numeric=True, interval=True),
         Column("top1", _("Top-1"), _("points"), "points", numeric=True),
         Column("source", _("Accuracy from")),
     )
@@ -81,10 +82,11 @@ def _count(new: float | None, old: float | None, language: Language) -> Cell:
 
 def _time(new: Record, old: Record, comparison: Comparison, language: Language) -> Cell:
     """The relative difference of two times with its interval, in percent; none of times of two machines."""
-    readings = [record.readings.get(TIMES[0]) for record in (new, old)]
+    key, _records = timing(comparison)
+    readings = [record.readings.get(key) for record in (new, old)]
     if new.machine != old.machine or any(reading is None or reading.value is None for reading in readings):
         return MISSING
-    found = comparison.times(new.machine, TIMES[0]).ratio(new.architecture, old.architecture)
+    found = comparison.times(new.machine, key).ratio(new.architecture, old.architecture)
     middle, low, high = (100 * (each - 1) for each in (found.ratio, found.low, found.high))
     ends = " – ".join(_text(end, 1, language) for end in _widened(low, high))
     signs = max((mark(reading) for reading in readings), key=len)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from reporter.model import Reading, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison, published
-from reporter.report.headline_latency import TIMES, how
+from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
 from reporter.report.published.published_figures import figures
 from reporter.stats.intervals import Ratio
@@ -43,7 +43,7 @@ def _changes(new: Record, old: Record, comparison: Comparison, language: Languag
 
 def _slower(new: Record, old: Record, comparison: Comparison, language: Language) -> list[str]:
     """The difference in time on the newest machine, or how large one could be that the run does not resolve."""
-    key = TIMES[0]
+    key, _records = timing(comparison)
     if new.machine != comparison.machines[0] or new.value(key) is None or old.value(key) is None:
         return []
     found = comparison.times(new.machine, key).ratio(new.architecture, old.architecture)
