@@ -13,6 +13,7 @@ from reporter.report.output import csv_tables
 from reporter.tables import ablation
 
 ENGLISH = language("en")
+KEY = "latency_cpu_1thread"
 
 
 def test_the_rows_are_the_pairs_with_their_changes() -> None:
@@ -86,6 +87,28 @@ def test_times_of_two_machines_are_not_compared() -> None:
     keys = [column.key for column in table.columns]
     [row] = [dict(zip(keys, row, strict=True)) for row in table.rows if row[1].value == "se_resnet50"]
     assert (row["parameters"].text, row["time"].text) == ("+9.9", "–")
+    assert not [note for note in table.notes if "round by round" in note]
+
+
+def test_a_difference_that_is_not_the_quotient_of_the_medians_is_explained() -> None:
+    """As in results/reference: of two networks with three and four rounds, three are compared."""
+    rows = {row[0]: row for row in samples.ROWS}
+    records = []
+    for name, levels in (("se_resnet50", (1.0, 1.1, 1.2)), ("resnet50", (1.0, 1.1, 1.2, 1.3, 1.3))):
+        record = samples.record(rows[name])
+        time = samples.reading(KEY, *(level * 0.01 for level in levels for _ in range(3)))
+        time = time.model_copy(update={"rounds": (3,) * len(levels)})
+        records.append(record.model_copy(update={"readings": record.readings | {KEY: time}}))
+    comparison = compare(records)
+    table = ablation.make(comparison, ENGLISH)
+    assert table is not None
+    [cell] = [row[5] for row in table.rows if row[1].value == "se_resnet50"]
+    new, old = (comparison.network(name) for name in ("se_resnet50", "resnet50"))
+    assert new is not None
+    assert old is not None
+    assert cell.value == pytest.approx(0, abs=1e-6)
+    assert (new.value(KEY) or 0) / (old.value(KEY) or 1) < 0.95
+    assert "Times are compared round by round; the quotient of the medians in other tables may differ." in table.notes
 
 
 def test_the_ends_of_an_interval_are_rounded_outward() -> None:

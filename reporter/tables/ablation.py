@@ -45,8 +45,11 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         else _measured(step, measured[step["new"]], measured[step["old"]], comparison, language)
         for step in pairs
     )
+    at = [column.key for column in columns].index("time")
+    paired = _("Times are compared round by round; the quotient of the medians in other tables may differ.")
     notes = (
         _("Changes in percent, of accuracy in points. An interval of time that includes 0 shows no difference."),
+        *((paired,) if any(row[at].value is not None for row in rows) else ()),
         _("Weights of torchvision may differ in their training recipe, too, which moves accuracy."),
     )
     return Table("ablation", _("Ablation: cost and gain of each component"), columns, rows, notes)
