@@ -28,9 +28,11 @@ from reporter.compare.environments import About, Import
 from reporter.compare.reference_rule import Place, ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceSide, ReferenceVerdict
 from reporter.documents.run_files import Summary
-from reporter.model import Reading
+from reporter.model import Origin, Reading
+from reporter.model.records import EAGER
 from reporter.model.settings import settings
 from reporter.nightly import reference_findings
+from reporter.report import build
 from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
@@ -39,6 +41,7 @@ from reporter.run.executors.local import LocalExecutor
 from reporter.run.paired import interleaving, pinned
 from reporter.run.paired.against import prepare as prepare_reference
 from reporter.run.preparation import prepare
+from reporter.store import record_files
 
 NAMES = tuple(f"network{number:02}" for number in range(18))
 ALEXNET = ("--architectures", "alexnet")
@@ -282,6 +285,29 @@ def test_acceptances_that_cannot_be_read_are_refused_before_anything_is_measured
     assert (process.returncode, process.stdout) == (2, ""), process.stderr
     assert "accepted.json: cannot be read" in process.stderr.splitlines()[-1]
     assert [path.name for path in tmp_path.iterdir()] == ["accepted.json"]
+
+
+def test_a_comparison_is_not_shown_beside_the_results_of_a_later_run(tmp_path: Path) -> None:
+    """As after a run that was interrupted: its records are stored, and the comparison is of the run before."""
+    record = next(each for each in samples.few() if each.mode == EAGER)
+    compared, later = ("2026-01-02T04:00:00+00:00", "2026-01-02T05:00:00+00:00")
+    found = document(reference_rule.verdicts(sides(np.random.default_rng(1))))
+    reference_file.save(tmp_path, found.model_copy(update={"started": compared}), "never", 0)
+    key, time = next((key, each) for key, each in record.readings.items() if each.samples)
+    origins = (Origin(run="2", started=later),)
+    round_after = time.model_copy(update={"rounds": (len(time.samples),), "origins": origins})
+    for changes, is_shown in (
+        ({}, True),
+        ({"started": later}, False),
+        ({"readings": record.readings | {key: round_after}}, False),
+    ):
+        record_files.save_all(tmp_path, [record.model_copy(update=changes)])
+        build.write(tmp_path)
+        assert ("against" in summary(tmp_path)) is is_shown
+        text = (tmp_path / "report.md").read_text()
+        assert ("Against the reference" in text) is is_shown
+        assert ("older than the newest results; compare again with" in text) is not is_shown
+    assert reference_file.load(tmp_path)
 
 
 @pytest.mark.slow
