@@ -28,7 +28,7 @@ from reporter.cli import heartbeat
 from reporter.cli.progress import Lines
 from reporter.compare.bisection import Effect, Found, FoundStep, SkippedVersionError, search
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
-from reporter.documents.reference_verdicts import ReferenceGap, SideName
+from reporter.documents.reference_verdicts import ReferenceGap, ReferenceLoss, SideName
 from reporter.host import files, interrupts
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import ReporterError
@@ -577,6 +577,58 @@ def test_a_slower_version_fails_as_a_slower_time(tmp_path: Path, monkeypatch: py
     refused = call(*command, "--fail-on", "exact")
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
     assert "--fail-on exact: a walk finds slower times only; use --fail-on timing or any" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("case", "code"),
+    [("fails", 3), ("loses a round", 3), ("is noisy", 3), ("is unsupported", 0), ("is unchanged", 0)],
+)
+def test_a_walk_without_a_step_names_the_times_that_do_not_show_this(
+    case: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the walk follows another time, and resumes after the comparison."""
+
+    def row(name: str, verdict: str, ratio: float) -> Any:
+        reason = "only a change of 9% or more would be found" if verdict == "noisy" else None
+        quantity, bounds = SimpleNamespace(key="latency_cpu"), {"low": None, "high": None, "decided": False}
+        return SimpleNamespace(
+            architecture=name, quantity=quantity, verdict=verdict, ratio=ratio, reason=reason, **bounds
+        )
+
+    rows = {("latency_cpu", "eager", "net"): row("net", "unchanged", 1.012)}
+    about = {"architecture": "other", "metric": "latency_cpu", "mode": "eager"}
+    found = ReferenceRun(rows=rows)
+    if case in ("fails", "is unsupported"):
+        found.gaps = [ReferenceGap(**about, reason="no kernel", failed=case == "fails", sides=("tonight",))]
+    else:
+        rows["latency_cpu", "eager", "other"] = row("other", "noisy" if case == "is noisy" else "unchanged", 1.008)
+    if case == "loses a round":
+        found.lost = [ReferenceLoss(**about, round=1, reason="killed by SIGSEGV")]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(version_environments, "between", lambda *_: NAMES[:2])
+    monkeypatch.setattr(version_walk.reference_run, "run", lambda *_: found)
+    monkeypatch.setattr(version_walk.Walk, "_environment", lambda *_: tmp_path)
+    command = ("ab", "--walk", "paced", "1.0..1.1", "--architectures", "alexnet", "--metrics", "latency_cpu_1thread")
+    plain, saved = version_walk.Walk.__post_init__, version_walk.Walk._save
+
+    def examined(self: version_walk.Walk) -> None:
+        plain(self)
+        self.examined = dict.fromkeys(NAMES)
+
+    def interrupted(self: version_walk.Walk) -> NoReturn:
+        saved(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(version_walk.Walk, "__post_init__", examined)
+    monkeypatch.setattr(interrupts, "leave", lambda: None)
+    monkeypatch.setattr(version_walk.Walk, "_save", interrupted)
+    assert call(*command).returncode == INTERRUPTED
+    done = call(*command, "--fail-on", "timing")
+    assert done.returncode == code, done.stderr
+    kind, more = ("No slowdown in the times with a verdict", "; 1 other time is noisy or failed")
+    kind, more = (kind, more) if code else ("No slowdown", "")
+    assert done.stdout.startswith(f"{kind} from paced 1.0 to 1.1 (net latency_cpu +1.2%){more}.\n")
+    assert ("- other latency_cpu: " in done.stdout) is (case != "is unchanged")
 
 
 def test_a_walk_makes_its_own_environments(tmp_path: Path) -> None:

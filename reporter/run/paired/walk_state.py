@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from reporter.compare.walk_result import VersionComparison
+from reporter.compare.walk_result import UnclearTime, VersionComparison
 from reporter.host import files, machine
 from reporter.run.paired import interleaving, pinned
 from reporter.run.request import Request
@@ -17,9 +17,13 @@ NAME = "walk.json"
 
 
 class WalkState(BaseModel):
-    """What a walk has done so far; `packages` has the versions of all packages in each environment."""
+    """What a walk has done so far; `packages` has the versions of all packages in each environment.
+
+    `unclear` has the times of the first comparison without a verdict.
+    """
 
     comparisons: list[VersionComparison] = []
+    unclear: list[UnclearTime] = []
     skipped: dict[str, str] = {}
     packages: dict[str, dict[str, str]] = {}
 
