@@ -343,6 +343,23 @@ def test_a_round_that_fails_is_no_pass(simulated: Simulated, tmp_path: Path, mon
     assert "раунд не удался: failed in tonight: killed by SIGSEGV" in str(section)
 
 
+def test_a_round_that_fails_has_its_number_in_all_modes(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers get the rounds of modes as later ones."""
+    plain = simulated.measure
+
+    def measure(sides: list[Any], jobs: tuple[Job, Job], seconds: float) -> list[Verdict]:
+        verdicts = plain(sides, jobs, seconds)
+        broken = [interleaving.NOT_TIMED, Verdict("failed", "killed by SIGSEGV")]
+        return broken if jobs[0].round == 1 + len(jobs[0].modes) else verdicts
+
+    monkeypatch.setattr(interleaving, "measure", measure)
+    work = request(tmp_path, architectures="alexnet", metrics=LATENCY.key, modes="channels_last")
+    found = Against(replace(work, modes=True)).measure(Quiet(sys.stderr))
+    assert [(lost.mode, lost.round) for lost in found.lost] == [("eager", 1), ("channels_last", 1)]
+
+
 def test_a_named_mode_that_is_not_available_here_is_a_gap(simulated: Simulated, tmp_path: Path) -> None:
     """Its engine is missing in the environment under test; as one that the reference lacks, it is no failure."""
     work = request(tmp_path, architectures="alexnet,resnet50", metrics=LATENCY.key, modes="channels_last")

@@ -293,4 +293,5 @@ def _lost(place: Place, reading: Reading) -> Iterator[ReferenceLoss]:
     """The rounds of a row that failed after others had succeeded."""
     key, mode, architecture = place
     for each in reading.lost:
-        yield ReferenceLoss(architecture=architecture, metric=key, mode=mode, round=each.number, reason=each.reason)
+        number = each.number if mode == EAGER else each.number - 1  # see _of_mode
+        yield ReferenceLoss(architecture=architecture, metric=key, mode=mode, round=number, reason=each.reason)
