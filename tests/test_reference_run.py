@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -109,6 +110,7 @@ class Simulated:
         self.before: Callable[[], None] = lambda: None
         self.slower: dict[str, float] = {}
         monkeypatch.setattr(paired_run, "sides", self.sides)
+        monkeypatch.setattr(against, "find_spec", lambda _: None)  # the torch of the sides is simulated, too
         monkeypatch.setattr(interleaving, "measure", self.measure)
         monkeypatch.setattr(interleaving, "alone", self.alone)
 
@@ -203,12 +205,33 @@ def test_a_reference_has_the_engines_of_the_modes(tmp_path: Path, monkeypatch: p
         made.append(needs)
         return Path("reference")
 
-    work = ReferenceRequest(asked, {}, {}, (Path(), Path()), (about("a"), about("b")))
+    here = about("b").model_copy(update={"imports": {}})
+    work = ReferenceRequest(asked, {}, {}, (Path(), Path()), (about("a"), here))
     monkeypatch.setattr(pinned, "environment", environment)
     monkeypatch.setattr(reference_run, "prepare", lambda *_, **__: work)
     for chosen in (options, settings({"architectures": "alexnet"})):
         against.prepare(chosen.model_copy(update={"against": "torch==1.0"}), asked, tmp_path, print)
     assert made == [("onnxruntime-gpu", "onnx"), ()]
+
+
+@pytest.mark.parametrize("package", ["torch", "torchvision"])
+def test_a_run_that_imports_another_torch_than_its_side_is_refused(
+    package: str, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with PYTHONPATH, which the sides do not inherit: the verdicts would be on another torch than the records."""
+    installed = {name: f"/b/{name}/__init__.py" for name in ("torch", "torchvision")}
+    imports = {name: Import(version="2.14.1", file=file) for name, file in installed.items()}
+    plain = about
+    monkeypatch.setitem(globals(), "about", lambda place: plain(place).model_copy(update={"imports": imports}))
+    monkeypatch.setattr(pinned, "environment", lambda *_: tmp_path)
+    monkeypatch.setattr(against, "find_spec", lambda name: SimpleNamespace(origin=installed[name]), raising=False)
+    options = {"architectures": "alexnet", "metrics": LATENCY.key, "device": "cpu", "against": "reference"}
+    asked = prepare(tmp_path, settings(options), LocalExecutor())
+    assert against.prepare(settings(options), asked, tmp_path, print)
+    installed[package] = f"/pythonpath/{package}/__init__.py"
+    line = f"--against: this run imports {package} from /pythonpath/{package}/__init__.py, the comparison"
+    with pytest.raises(ReporterError, match=re.escape(line)):
+        against.prepare(settings(options), asked, tmp_path, print)
 
 
 def test_a_known_slowdown_is_measured_until_its_growth_would_be_found(
