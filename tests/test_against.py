@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ from reporter.documents.reference_verdicts import AgainstReference, ReferenceCha
 from reporter.documents.run_files import Summary
 from reporter.model import Origin, Reading
 from reporter.model.records import EAGER
-from reporter.model.settings import settings
+from reporter.model.settings import FailOn, settings
 from reporter.nightly import reference_findings
 from reporter.report import build
 from reporter.report.between_runs import reference_section
@@ -401,6 +401,26 @@ def test_the_size_that_is_found_in_half_of_the_times_is_beside_the_largest() -> 
     alike = AgainstReference.model_construct(verdicts=verdicts[:10], **about)
     text = "no difference; a change of 2.5 % would have been found with a probability of 90 %."
     assert reference_section.headline(alike, language("en")) == text
+
+
+def test_an_interval_that_excludes_1_is_not_called_no_difference() -> None:
+    """A verdict on one of many rows takes more; the verdict itself and the exit code are those of an unchanged row."""
+    row = ReferenceVerdict(
+        architecture="tiny", metric="latency_cpu", mode="eager", verdict="unchanged", ratio=1.018, low=1.006,
+        high=1.03, detectable=0.025,
+    )  # fmt: skip
+    small = row.model_copy(update={"architecture": "small", "ratio": 1.004, "low": 1.001, "high": 1.007})
+    equal = row.model_copy(update={"architecture": "equal", "ratio": 1.01, "low": 0.998})
+    side = ReferenceSide(versions={"torch": "2.14.1"}, torch_file="/torch/__init__.py")
+    found = AgainstReference(reference=side, tonight=side, control=True, detectable=0.025, verdicts=(small, equal, row))
+    texts = [reference_section.described(each, language("en")).partition(": ")[2] for each in (row, small, equal)]
+    assert texts == ["not resolved", "no difference above 2.5 %", "no difference"]
+    lines = list(reference_section.lines(found, {}))
+    assert "1 not resolved; a change of 2.5 % would have been found" in lines[1]
+    assert lines[2:] == ["- tiny latency_cpu +1.8 % (+0.6 % … +3.0 %): not resolved"]
+    assert [found.passes(on) for on in get_args(FailOn)] == [True] * 5
+    text = reference_section.described(row, language("ru"))
+    assert text.endswith(": разница не установлена"), text
 
 
 @pytest.mark.parametrize(("code", "point"), [("en", "."), ("ru", ",")])
