@@ -40,7 +40,15 @@ from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.run import input_sizes, mode_plan, preparation
 from reporter.run.executors.local import LocalExecutor
-from reporter.run.paired import against, interleaving, paired_run, pinned, reference_move, reference_run
+from reporter.run.paired import (
+    against,
+    interleaving,
+    paired_run,
+    pinned,
+    reference_counts,
+    reference_move,
+    reference_run,
+)
 from reporter.run.paired.against import Against
 from reporter.run.paired.reference_run import ReferenceRequest
 from reporter.run.preparation import prepare
@@ -364,6 +372,33 @@ def test_a_round_that_fails_is_no_pass(simulated: Simulated, tmp_path: Path, mon
     assert "- alexnet: a round of Latency, CPU, 1 thread failed: failed in tonight: killed by SIGSEGV" in text
     section = reference_section.section(found, compare(few()), language("ru"))
     assert "раунд не удался: failed in tonight: killed by SIGSEGV" in str(section)
+
+
+def test_an_architecture_has_its_seconds_for_all_measurements(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the main job; more rounds are measured only if they fit, so that none is lost for the time alone."""
+    clock, limits, plain = [0.0], [], simulated.measure
+
+    def measure(sides: list[Any], jobs: tuple[Job, Job], seconds: float) -> list[Verdict]:
+        limits.append((jobs[0].architecture, seconds))
+        clock[0] += 10
+        return plain(sides, jobs, seconds)
+
+    def alone(side: Any, job: Job, seconds: float) -> Verdict:
+        limits.append((job.architecture, seconds))
+        clock[0] += 5
+        return Simulated.alone(simulated, side, job, seconds)
+
+    for module in (reference_run, paired_run, reference_counts):
+        monkeypatch.setattr(module, "monotonic", lambda: clock[0], raising=False)
+    monkeypatch.setattr(interleaving, "measure", measure)
+    monkeypatch.setattr(interleaving, "alone", alone)
+    for _ in range(2):  # the second one measures nothing
+        found = measured(request(tmp_path, architectures="resnet18", timeout=110))
+        row = found.rows[LATENCY.key, "eager", "resnet18"]
+        assert (row.rounds, row.decided, found.lost) == (5, False, []), "50 s are left, and more rounds may take 60 s"
+        assert [seconds for _, seconds in limits] == [110, 105, 100, 90, 80, 70, 60]
 
 
 def test_a_round_that_fails_has_its_number_in_all_modes(
