@@ -305,13 +305,45 @@ def test_a_walk_resumes_with_the_same_network_only(tmp_path: Path, monkeypatch: 
     """Not with one whose file was edited since."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
-    def place(definition: str) -> Path:
-        entry = SimpleNamespace(name="net", reference="net.py:NET", definition=definition)
-        request: Any = SimpleNamespace(architectures=[entry], metrics={}, conditions=Conditions(**PRESETS["quick"]))
-        return walk_state.place_of(request, "paced", NAMES)
+    assert walk_place("one") == walk_place("one")
+    assert walk_place("one") != walk_place("another")
 
-    assert place("one") == place("one")
-    assert place("one") != place("another")
+
+def walk_place(definition: str = "one", package: str = "paced", **devices: str) -> Path:
+    """The folder of a walk with one network."""
+    entry = SimpleNamespace(name="net", reference="net.py:NET", definition=definition)
+    conditions = Conditions(**PRESETS["quick"])
+    request: Any = SimpleNamespace(architectures=[entry], metrics={}, conditions=conditions, devices=devices)
+    return walk_state.place_of(request, package, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("package", "changed", "is_same"),
+    [
+        ("paced", "torch", False),
+        ("paced", "pace-table", False),
+        ("paced", "paced", True),
+        ("torch", "numpy", False),
+        ("torch", "torch", True),
+        ("torch", "pace-table", True),
+    ],
+)
+def test_a_walk_resumes_with_the_same_packages_only(
+    package: str, changed: str, is_same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With those that its environments import from this one; and on the same device."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    installed = {"torch": "2.14.1", "numpy": "2.1.0", "pace_table": "3.0", "paced": "1.0"}
+
+    def distributions(**_: object) -> list[Any]:
+        return [SimpleNamespace(name=name, version=version) for name, version in installed.items()]
+
+    monkeypatch.setattr(version_environments.metadata, "distributions", distributions)
+    before = walk_place(package=package, cuda="cuda:0")
+    assert before == walk_place(package=package, cuda="cuda:0")
+    assert before != walk_place(package=package, cuda="cuda:1")
+    installed[changed.replace("-", "_")] = "9.0"
+    assert (walk_place(package=package, cuda="cuda:0") == before) is is_same
 
 
 def test_what_pins_a_package_moves_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from reporter.compare.walk_result import UnclearTime, VersionComparison
 from reporter.host import files, machine
-from reporter.run.paired import interleaving, pinned
+from reporter.run.paired import interleaving, paired_run, pinned, version_environments
 from reporter.run.request import Request
 
 NAME = "walk.json"
@@ -37,7 +37,11 @@ def load(path: Path) -> WalkState:
 
 
 def place_of(request: Request, package: str, versions: Sequence[str]) -> Path:
-    """The folder of a walk: the same for the same command in the same environment on the same machine."""
+    """The folder of a walk: the same for the same command in the same environment on the same machine.
+
+    In another environment, or in one of which a package was changed, everything is measured again.
+    """
+    versions_here = {name: each for name, each in machine.versions().items() if name not in machine.PACKAGES}
     about = {
         "package": package,
         "versions": list(versions),
@@ -45,7 +49,9 @@ def place_of(request: Request, package: str, versions: Sequence[str]) -> Path:
         "metrics": sorted(request.metrics),
         "conditions": request.conditions.model_dump(mode="json"),
         "machine": machine.about()["machine"],
+        "devices": dict(request.devices),
         "here": str(interleaving.here()),
+        "versions_here": versions_here | version_environments.imported_here(package, paired_run.needs(request)),
     }
     digest = hashlib.sha256(files.dumps(about).encode()).hexdigest()[:16]
     return pinned.cache().parent / "walks" / digest
