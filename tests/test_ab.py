@@ -217,6 +217,23 @@ def test_the_headline_claims_no_more_than_was_resolved(found: Differences, line:
     assert ab_verdicts.document(found, (about(), about()), ("A", "B"))["headline"] == line
 
 
+def test_a_row_claims_no_more_than_its_noise() -> None:
+    """A change below the least that is reported shows nothing if its noise is larger, or unknown."""
+    quiet, loud = row("unchanged", 0.99, 1.01), replace(row("unchanged", 0.8, 1.3), floor=0.4)
+    unknown = replace(row("unchanged", None, None), ratio=1.004)
+    known, none = basis(0.05), basis(None)
+    for timing, words in (
+        (quiet, "no difference above 8.1%"),
+        (loud, "no difference above 40.0%"),
+        (unknown, "not resolved: too few rounds to estimate the noise; try --preset standard"),
+    ):
+        text = ab_verdicts.in_words(Differences(timings=(timing,), bases=(known,)), (about(), about()))
+        assert text.splitlines()[-1].endswith(f")  {words}"), text
+    line = f"Not resolved: {NAME} {LATENCY.title} +0.4% (no interval), too few rounds to estimate the noise; try "
+    assert ab_verdicts.headline(Differences(timings=(quiet, unknown), bases=(known,))).startswith(line)
+    assert "Not resolved" not in ab_verdicts.headline(Differences(timings=(unknown,), bases=(none,)))
+
+
 def test_versions_are_those_that_were_imported() -> None:
     a, b, capped = about(), about("9.9.9", "/b"), about(ONEDNN_MAX_CPU_ISA="SSE41")
     assert not ab_verdicts.document(Differences(), (a, b), "ab")["control"]

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -28,9 +28,11 @@ from reporter.compare.environments import About, Import
 from reporter.compare.reference_rule import Place, ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceSide, ReferenceVerdict
 from reporter.documents.run_files import Summary
-from reporter.model import Reading
-from reporter.model.settings import settings
+from reporter.model import Origin, Reading
+from reporter.model.records import EAGER
+from reporter.model.settings import FailOn, settings
 from reporter.nightly import reference_findings
+from reporter.report import build
 from reporter.report.between_runs import reference_section
 from reporter.report.comparison import compare
 from reporter.report.language import language
@@ -39,6 +41,7 @@ from reporter.run.executors.local import LocalExecutor
 from reporter.run.paired import interleaving, pinned
 from reporter.run.paired.against import prepare as prepare_reference
 from reporter.run.preparation import prepare
+from reporter.store import record_files
 
 NAMES = tuple(f"network{number:02}" for number in range(18))
 ALEXNET = ("--architectures", "alexnet")
@@ -284,6 +287,29 @@ def test_acceptances_that_cannot_be_read_are_refused_before_anything_is_measured
     assert [path.name for path in tmp_path.iterdir()] == ["accepted.json"]
 
 
+def test_a_comparison_is_not_shown_beside_the_results_of_a_later_run(tmp_path: Path) -> None:
+    """As after a run that was interrupted: its records are stored, and the comparison is of the run before."""
+    record = next(each for each in samples.few() if each.mode == EAGER)
+    compared, later = ("2026-01-02T04:00:00+00:00", "2026-01-02T05:00:00+00:00")
+    found = document(reference_rule.verdicts(sides(np.random.default_rng(1))))
+    reference_file.save(tmp_path, found.model_copy(update={"started": compared}), "never", 0)
+    key, time = next((key, each) for key, each in record.readings.items() if each.samples)
+    origins = (Origin(run="2", started=later),)
+    round_after = time.model_copy(update={"rounds": (len(time.samples),), "origins": origins})
+    for changes, is_shown in (
+        ({}, True),
+        ({"started": later}, False),
+        ({"readings": record.readings | {key: round_after}}, False),
+    ):
+        record_files.save_all(tmp_path, [record.model_copy(update=changes)])
+        build.write(tmp_path)
+        assert ("against" in summary(tmp_path)) is is_shown
+        text = (tmp_path / "report.md").read_text()
+        assert ("Against the reference" in text) is is_shown
+        assert ("older than the newest results; compare again with" in text) is not is_shown
+    assert reference_file.load(tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.timing
 def test_a_known_slowdown_is_red_again_when_it_grows(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -375,6 +401,26 @@ def test_the_size_that_is_found_in_half_of_the_times_is_beside_the_largest() -> 
     alike = AgainstReference.model_construct(verdicts=verdicts[:10], **about)
     text = "no difference; a change of 2.5 % would have been found with a probability of 90 %."
     assert reference_section.headline(alike, language("en")) == text
+
+
+def test_an_interval_that_excludes_1_is_not_called_no_difference() -> None:
+    """A verdict on one of many rows takes more; the verdict itself and the exit code are those of an unchanged row."""
+    row = ReferenceVerdict(
+        architecture="tiny", metric="latency_cpu", mode="eager", verdict="unchanged", ratio=1.018, low=1.006,
+        high=1.03, detectable=0.025,
+    )  # fmt: skip
+    small = row.model_copy(update={"architecture": "small", "ratio": 1.004, "low": 1.001, "high": 1.007})
+    equal = row.model_copy(update={"architecture": "equal", "ratio": 1.01, "low": 0.998})
+    side = ReferenceSide(versions={"torch": "2.14.1"}, torch_file="/torch/__init__.py")
+    found = AgainstReference(reference=side, tonight=side, control=True, detectable=0.025, verdicts=(small, equal, row))
+    texts = [reference_section.described(each, language("en")).partition(": ")[2] for each in (row, small, equal)]
+    assert texts == ["not resolved", "no difference above 2.5 %", "no difference"]
+    lines = list(reference_section.lines(found, {}))
+    assert "1 not resolved; a change of 2.5 % would have been found" in lines[1]
+    assert lines[2:] == ["- tiny latency_cpu +1.8 % (+0.6 % … +3.0 %): not resolved"]
+    assert [found.passes(on) for on in get_args(FailOn)] == [True] * 5
+    text = reference_section.described(row, language("ru"))
+    assert text.endswith(": разница не установлена"), text
 
 
 @pytest.mark.parametrize(("code", "point"), [("en", "."), ("ru", ",")])

@@ -185,6 +185,22 @@ def test_a_long_installation_prints_lines(tmp_path: Path, monkeypatch: pytest.Mo
     assert set(map(without_seconds, notes)) == {"still installing, after 0 s"}
 
 
+def test_an_installation_that_takes_too_long_ends_with_its_duration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with the interval of the lines; and as one that fails, for which a walk skips the version."""
+    monkeypatch.setattr(pinned, "NOTED", 0.01)
+    monkeypatch.setattr(pinned, "TIMEOUT", 0.05)
+    place = tmp_path / "made"
+    place.mkdir()
+    with pytest.raises(pinned.InstallationError) as raised:
+        pinned._call(["sleep", "60"], place, lambda _: None)
+    assert raised.value.why == "the installer was not done after 0 s"
+    assert not place.exists()
+    with pytest.raises(pinned.InstallationError, match="No such file"):
+        pinned._call([str(tmp_path / "no-installer")], place, lambda _: None)
+
+
 def test_a_job_that_waits_for_another_one_prints_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pinned, "WAITING", 0.01)
     notes: list[str] = []

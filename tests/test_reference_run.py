@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +40,15 @@ from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.run import input_sizes, mode_plan, preparation
 from reporter.run.executors.local import LocalExecutor
-from reporter.run.paired import against, interleaving, paired_run, pinned, reference_move, reference_run
+from reporter.run.paired import (
+    against,
+    interleaving,
+    paired_run,
+    pinned,
+    reference_counts,
+    reference_move,
+    reference_run,
+)
 from reporter.run.paired.against import Against
 from reporter.run.paired.reference_run import ReferenceRequest
 from reporter.run.preparation import prepare
@@ -109,6 +118,7 @@ class Simulated:
         self.before: Callable[[], None] = lambda: None
         self.slower: dict[str, float] = {}
         monkeypatch.setattr(paired_run, "sides", self.sides)
+        monkeypatch.setattr(against, "find_spec", lambda _: None)  # the torch of the sides is simulated, too
         monkeypatch.setattr(interleaving, "measure", self.measure)
         monkeypatch.setattr(interleaving, "alone", self.alone)
 
@@ -203,12 +213,33 @@ def test_a_reference_has_the_engines_of_the_modes(tmp_path: Path, monkeypatch: p
         made.append(needs)
         return Path("reference")
 
-    work = ReferenceRequest(asked, {}, {}, (Path(), Path()), (about("a"), about("b")))
+    here = about("b").model_copy(update={"imports": {}})
+    work = ReferenceRequest(asked, {}, {}, (Path(), Path()), (about("a"), here))
     monkeypatch.setattr(pinned, "environment", environment)
     monkeypatch.setattr(reference_run, "prepare", lambda *_, **__: work)
     for chosen in (options, settings({"architectures": "alexnet"})):
         against.prepare(chosen.model_copy(update={"against": "torch==1.0"}), asked, tmp_path, print)
     assert made == [("onnxruntime-gpu", "onnx"), ()]
+
+
+@pytest.mark.parametrize("package", ["torch", "torchvision"])
+def test_a_run_that_imports_another_torch_than_its_side_is_refused(
+    package: str, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with PYTHONPATH, which the sides do not inherit: the verdicts would be on another torch than the records."""
+    installed = {name: f"/b/{name}/__init__.py" for name in ("torch", "torchvision")}
+    imports = {name: Import(version="2.14.1", file=file) for name, file in installed.items()}
+    plain = about
+    monkeypatch.setitem(globals(), "about", lambda place: plain(place).model_copy(update={"imports": imports}))
+    monkeypatch.setattr(pinned, "environment", lambda *_: tmp_path)
+    monkeypatch.setattr(against, "find_spec", lambda name: SimpleNamespace(origin=installed[name]), raising=False)
+    options = {"architectures": "alexnet", "metrics": LATENCY.key, "device": "cpu", "against": "reference"}
+    asked = prepare(tmp_path, settings(options), LocalExecutor())
+    assert against.prepare(settings(options), asked, tmp_path, print)
+    installed[package] = f"/pythonpath/{package}/__init__.py"
+    line = f"--against: this run imports {package} from /pythonpath/{package}/__init__.py, the comparison"
+    with pytest.raises(ReporterError, match=re.escape(line)):
+        against.prepare(settings(options), asked, tmp_path, print)
 
 
 def test_a_known_slowdown_is_measured_until_its_growth_would_be_found(
@@ -341,6 +372,50 @@ def test_a_round_that_fails_is_no_pass(simulated: Simulated, tmp_path: Path, mon
     assert "- alexnet: a round of Latency, CPU, 1 thread failed: failed in tonight: killed by SIGSEGV" in text
     section = reference_section.section(found, compare(few()), language("ru"))
     assert "раунд не удался: failed in tonight: killed by SIGSEGV" in str(section)
+
+
+def test_an_architecture_has_its_seconds_for_all_measurements(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the main job; more rounds are measured only if they fit, so that none is lost for the time alone."""
+    clock, limits, plain = [0.0], [], simulated.measure
+
+    def measure(sides: list[Any], jobs: tuple[Job, Job], seconds: float) -> list[Verdict]:
+        limits.append((jobs[0].architecture, seconds))
+        clock[0] += 10
+        return plain(sides, jobs, seconds)
+
+    def alone(side: Any, job: Job, seconds: float) -> Verdict:
+        limits.append((job.architecture, seconds))
+        clock[0] += 5
+        return Simulated.alone(simulated, side, job, seconds)
+
+    for module in (reference_run, paired_run, reference_counts):
+        monkeypatch.setattr(module, "monotonic", lambda: clock[0], raising=False)
+    monkeypatch.setattr(interleaving, "measure", measure)
+    monkeypatch.setattr(interleaving, "alone", alone)
+    for _ in range(2):  # the second one measures nothing
+        found = measured(request(tmp_path, architectures="resnet18", timeout=110))
+        row = found.rows[LATENCY.key, "eager", "resnet18"]
+        assert (row.rounds, row.decided, found.lost) == (5, False, []), "50 s are left, and more rounds may take 60 s"
+        assert [seconds for _, seconds in limits] == [110, 105, 100, 90, 80, 70, 60]
+
+
+def test_a_round_that_fails_has_its_number_in_all_modes(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers get the rounds of modes as later ones."""
+    plain = simulated.measure
+
+    def measure(sides: list[Any], jobs: tuple[Job, Job], seconds: float) -> list[Verdict]:
+        verdicts = plain(sides, jobs, seconds)
+        broken = [interleaving.NOT_TIMED, Verdict("failed", "killed by SIGSEGV")]
+        return broken if jobs[0].round == 1 + len(jobs[0].modes) else verdicts
+
+    monkeypatch.setattr(interleaving, "measure", measure)
+    work = request(tmp_path, architectures="alexnet", metrics=LATENCY.key, modes="channels_last")
+    found = Against(replace(work, modes=True)).measure(Quiet(sys.stderr))
+    assert [(lost.mode, lost.round) for lost in found.lost] == [("eager", 1), ("channels_last", 1)]
 
 
 def test_a_named_mode_that_is_not_available_here_is_a_gap(simulated: Simulated, tmp_path: Path) -> None:

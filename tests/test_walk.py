@@ -28,7 +28,7 @@ from reporter.cli import heartbeat
 from reporter.cli.progress import Lines
 from reporter.compare.bisection import Effect, Found, FoundStep, SkippedVersionError, search
 from reporter.compare.walk_result import KernelStep, VersionComparison, VersionStep, WalkResult
-from reporter.documents.reference_verdicts import ReferenceGap, SideName
+from reporter.documents.reference_verdicts import ReferenceGap, ReferenceLoss, SideName
 from reporter.host import files, interrupts
 from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import ReporterError
@@ -305,13 +305,45 @@ def test_a_walk_resumes_with_the_same_network_only(tmp_path: Path, monkeypatch: 
     """Not with one whose file was edited since."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
-    def place(definition: str) -> Path:
-        entry = SimpleNamespace(name="net", reference="net.py:NET", definition=definition)
-        request: Any = SimpleNamespace(architectures=[entry], metrics={}, conditions=Conditions(**PRESETS["quick"]))
-        return walk_state.place_of(request, "paced", NAMES)
+    assert walk_place("one") == walk_place("one")
+    assert walk_place("one") != walk_place("another")
 
-    assert place("one") == place("one")
-    assert place("one") != place("another")
+
+def walk_place(definition: str = "one", package: str = "paced", **devices: str) -> Path:
+    """The folder of a walk with one network."""
+    entry = SimpleNamespace(name="net", reference="net.py:NET", definition=definition)
+    conditions = Conditions(**PRESETS["quick"])
+    request: Any = SimpleNamespace(architectures=[entry], metrics={}, conditions=conditions, devices=devices)
+    return walk_state.place_of(request, package, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("package", "changed", "is_same"),
+    [
+        ("paced", "torch", False),
+        ("paced", "pace-table", False),
+        ("paced", "paced", True),
+        ("torch", "numpy", False),
+        ("torch", "torch", True),
+        ("torch", "pace-table", True),
+    ],
+)
+def test_a_walk_resumes_with_the_same_packages_only(
+    package: str, changed: str, is_same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With those that its environments import from this one; and on the same device."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    installed = {"torch": "2.14.1", "numpy": "2.1.0", "pace_table": "3.0", "paced": "1.0"}
+
+    def distributions(**_: object) -> list[Any]:
+        return [SimpleNamespace(name=name, version=version) for name, version in installed.items()]
+
+    monkeypatch.setattr(version_environments.metadata, "distributions", distributions)
+    before = walk_place(package=package, cuda="cuda:0")
+    assert before == walk_place(package=package, cuda="cuda:0")
+    assert before != walk_place(package=package, cuda="cuda:1")
+    installed[changed.replace("-", "_")] = "9.0"
+    assert (walk_place(package=package, cuda="cuda:0") == before) is is_same
 
 
 def test_what_pins_a_package_moves_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -577,6 +609,58 @@ def test_a_slower_version_fails_as_a_slower_time(tmp_path: Path, monkeypatch: py
     refused = call(*command, "--fail-on", "exact")
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
     assert "--fail-on exact: a walk finds slower times only; use --fail-on timing or any" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("case", "code"),
+    [("fails", 3), ("loses a round", 3), ("is noisy", 3), ("is unsupported", 0), ("is unchanged", 0)],
+)
+def test_a_walk_without_a_step_names_the_times_that_do_not_show_this(
+    case: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the walk follows another time, and resumes after the comparison."""
+
+    def row(name: str, verdict: str, ratio: float) -> Any:
+        reason = "only a change of 9% or more would be found" if verdict == "noisy" else None
+        quantity, bounds = SimpleNamespace(key="latency_cpu"), {"low": None, "high": None, "decided": False}
+        return SimpleNamespace(
+            architecture=name, quantity=quantity, verdict=verdict, ratio=ratio, reason=reason, **bounds
+        )
+
+    rows = {("latency_cpu", "eager", "net"): row("net", "unchanged", 1.012)}
+    about = {"architecture": "other", "metric": "latency_cpu", "mode": "eager"}
+    found = ReferenceRun(rows=rows)
+    if case in ("fails", "is unsupported"):
+        found.gaps = [ReferenceGap(**about, reason="no kernel", failed=case == "fails", sides=("tonight",))]
+    else:
+        rows["latency_cpu", "eager", "other"] = row("other", "noisy" if case == "is noisy" else "unchanged", 1.008)
+    if case == "loses a round":
+        found.lost = [ReferenceLoss(**about, round=1, reason="killed by SIGSEGV")]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(version_environments, "between", lambda *_: NAMES[:2])
+    monkeypatch.setattr(version_walk.reference_run, "run", lambda *_: found)
+    monkeypatch.setattr(version_walk.Walk, "_environment", lambda *_: tmp_path)
+    command = ("ab", "--walk", "paced", "1.0..1.1", "--architectures", "alexnet", "--metrics", "latency_cpu_1thread")
+    plain, saved = version_walk.Walk.__post_init__, version_walk.Walk._save
+
+    def examined(self: version_walk.Walk) -> None:
+        plain(self)
+        self.examined = dict.fromkeys(NAMES)
+
+    def interrupted(self: version_walk.Walk) -> NoReturn:
+        saved(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(version_walk.Walk, "__post_init__", examined)
+    monkeypatch.setattr(interrupts, "leave", lambda: None)
+    monkeypatch.setattr(version_walk.Walk, "_save", interrupted)
+    assert call(*command).returncode == INTERRUPTED
+    done = call(*command, "--fail-on", "timing")
+    assert done.returncode == code, done.stderr
+    kind, more = ("No slowdown in the times with a verdict", "; 1 other time is noisy or failed")
+    kind, more = (kind, more) if code else ("No slowdown", "")
+    assert done.stdout.startswith(f"{kind} from paced 1.0 to 1.1 (net latency_cpu +1.2%){more}.\n")
+    assert ("- other latency_cpu: " in done.stdout) is (case != "is unchanged")
 
 
 def test_a_walk_makes_its_own_environments(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def _noise(rounds: Sequence[Sequence[Log]]) -> Noise | None:
 
 
 def _rows(column: PairedColumn, rows: int) -> Iterable[Timing]:
-    margins, floors = (_known(column.margins(alpha), len(column.networks)) for alpha in (INTERVAL, ALPHA / rows))
+    margins, floors = (_or_none(column.margins(alpha), len(column.networks)) for alpha in (INTERVAL, ALPHA / rows))
     for index, pair in enumerate(column.networks):
         change, margin, noise = float(column.changes[index]), margins[index], floors[index]
         floor = None if noise is None else max(math.log1p(MIN_EFFECT), noise)
@@ -137,7 +137,7 @@ def _rows(column: PairedColumn, rows: int) -> Iterable[Timing]:
         )
 
 
-def _known(values: Log | None, count: int) -> list[float | None]:
+def _or_none(values: Log | None, count: int) -> list[float | None]:
     """The values that are numbers, None for the others."""
     return [None] * count if values is None else [None if math.isnan(each) else each for each in values.tolist()]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -19,6 +19,7 @@ from reporter.documents.reference_verdicts import (
     ReferenceVerdict,
 )
 from reporter.host import files, machine
+from reporter.model import Record, ReporterError
 from reporter.model.readings import Model
 from reporter.model.settings import FailOn
 
@@ -96,6 +97,26 @@ def save(folder: Path, found: AgainstReference | None, fail_on: FailOn, code: in
 def load(folder: Path) -> AgainstReference | None:
     """Reads the comparison, None if there is no file; ReporterError if the file is not valid."""
     return stored_comparison.load(folder / NAME, ADAPTER, "--against")
+
+
+def load_for_report(folder: Path, records: Iterable[Record]) -> AgainstReference | None:
+    """Reads the comparison; ReporterError, too, if some of these records were measured after it.
+
+    This is so if the next run did not finish: the comparison is of the run before.
+    """
+    found = load(folder)
+    if found and found.started and found.started < _newest(records):
+        raise ReporterError(f"{folder / NAME}: older than the newest results; compare again with --against")
+    return found
+
+
+def _newest(records: Iterable[Record]) -> str:
+    """When the newest of these records or of their rounds was begun."""
+    found = ""
+    for record in records:
+        origins = (each.started for reading in record.readings.values() for each in reading.origins)
+        found = max(found, record.started, *origins)
+    return found
 
 
 def load_failure(folder: Path) -> ReferenceFailure | None:

@@ -65,7 +65,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
     except ReporterError as error:
         complaints, changed = [*complaints, str(error)], None
     try:
-        against = reference_file.load(folder)
+        against = reference_file.load_for_report(folder, comparison.records)
     except ReporterError as error:
         complaints, against = [*complaints, str(error)], None
     made: dict[str, str | bytes] = {"summary.json": files.lines(streamed(comparison, against), "failed", "records")}

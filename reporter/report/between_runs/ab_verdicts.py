@@ -10,7 +10,6 @@ from typing import Any
 from reporter.compare.differences import Basis, Differences, TimeVerdict, Timing
 from reporter.compare.document import Context, as_json
 from reporter.compare.environments import About, differing, is_control
-from reporter.compare.times import MIN_EFFECT
 from reporter.documents import AB
 from reporter.documents.comparisons import ComparedRun, StillFailing
 from reporter.host import printing
@@ -18,12 +17,8 @@ from reporter.model.settings import FailOn
 from reporter.report.between_runs import changes, kernel_lines
 from reporter.report.between_runs.grouping import described
 
-VERDICTS: dict[TimeVerdict, str] = {
-    "regressed": "B is slower",
-    "improved": "B is faster",
-    "unchanged": f"no difference above {MIN_EFFECT:.0%}",
-    "noisy": "not resolved",
-}
+UNRESOLVED = "not resolved"
+VERDICTS: dict[TimeVerdict, str] = {"regressed": "B is slower", "improved": "B is faster", "noisy": UNRESOLVED}
 FEW_ROUNDS = "too few rounds to estimate the noise; try --preset standard"
 CONTROL = "A/A control: both sides are the same environment."
 
@@ -93,6 +88,7 @@ def headline(found: Differences) -> str:
     """What changed, what is not resolved although its interval excludes 1, and what has no verdict."""
     unresolved = [row for row in found.with_verdict("noisy") if row.low and row.high and not row.low <= 1 <= row.high]
     without_verdict = [basis.quantity.title for basis in found.bases if basis.floor is None]
+    unresolved += [row for row in found.timings if row.floor is None and row.quantity.title not in without_verdict]
     parts = [changes.headline(found) + "."] if found.changed else []
     if unresolved:
         parts.append(f"Not resolved: {'; '.join(map(_unresolved, unresolved))}.")
@@ -108,8 +104,24 @@ def _noise(found: Differences) -> float:
 
 
 def _unresolved(row: Timing) -> str:
-    change = f"{row.architecture} {row.quantity.title} {_share(row.ratio)} ({_share(row.low)} … {_share(row.high)})"
-    return f"{change}, {row.reason}" if row.reason else change
+    change = f"{row.architecture} {row.quantity.title} {_share(row.ratio)} ({_bounds(row)})"
+    return f"{change}, {why}" if (why := _reason(row)) else change
+
+
+def _verdict(row: Timing) -> str:
+    """The verdict in words, with its reason; `unchanged` is a change below what noise reaches, if this is known."""
+    if row.verdict == "unchanged" and row.floor is not None:
+        return f"no difference above {row.floor:.1%}"
+    words = VERDICTS.get(row.verdict, UNRESOLVED)
+    return f"{words}: {why}" if (why := _reason(row)) else words
+
+
+def _reason(row: Timing) -> str | None:
+    return FEW_ROUNDS if row.verdict == "unchanged" and row.floor is None else row.reason
+
+
+def _bounds(row: Timing) -> str:
+    return f"{_share(row.low)} … {_share(row.high)}" if row.low and row.high else "no interval"
 
 
 def _imports(side: About) -> str:
@@ -137,9 +149,7 @@ def _basis(basis: Basis) -> str:
 def _table(rows: Sequence[Timing]) -> Iterator[str]:
     width = max(len(row.architecture) for row in rows)
     for row in sorted(rows, key=lambda row: -row.ratio):
-        bounds = f"{_share(row.low)} … {_share(row.high)}" if row.low and row.high else "no interval"
-        why = f": {row.reason}" if row.reason else ""
-        yield f"- {row.architecture:{width}}  {_share(row.ratio):>8}  ({bounds})  {VERDICTS[row.verdict]}{why}"
+        yield f"- {row.architecture:{width}}  {_share(row.ratio):>8}  ({_bounds(row)})  {_verdict(row)}"
 
 
 def _share(ratio: float | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from reporter.compare import noisy_times
+from reporter.compare.reference_rule import LEAST
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceVerdict
 from reporter.model.devices import device_in, is_accelerator
 from reporter.model.records import pair_name
@@ -41,7 +42,7 @@ def lines(found: AgainstReference, titles: dict[str, str]) -> Iterator[str]:
     yield f"against the reference: {headline(found, english)}"
     if found.too_noisy:
         yield f"against the reference: {advice(found, titles, english)}"
-    rows = [row for row in _ordered(found.verdicts) if row.verdict in ("slower", "noisy", "faster")]
+    rows = [row for row in _ordered(found.verdicts) if row.verdict != "unchanged" or _is_unresolved(row)]
     for row in rows[:MOST_LINES]:
         name, title = pair_name(row.architecture, row.mode), titles.get(row.metric, row.metric)
         yield f"- {name} {title} {described(row, english)}"
@@ -60,6 +61,7 @@ def headline(found: AgainstReference, tongue: Language) -> str:
         (len(known), _("{count} known to be slower since {date}")),
         (sum(row.verdict == "faster" for row in found.verdicts), _("{count} faster")),
         (sum(row.verdict == "noisy" for row in found.verdicts), _("{count} too noisy for a verdict")),
+        (sum(map(_is_unresolved, found.verdicts)), _("{count} not resolved")),
         (sum(map(noisy_times.hides_growth, found.verdicts)), _("{count} too noisy to show growth")),
         (sum(row.kernels is None for row in found.changed), _("counts that differ: {count}")),
         (len({pair_name(row.architecture, row.mode) for row in found.changed if row.kernels}), _(KERNELS)),
@@ -104,7 +106,7 @@ def described(row: ReferenceVerdict, tongue: Language) -> str:
     words = {
         "slower": _("slower"),
         "faster": _("faster"),
-        "unchanged": _("no difference"),
+        "unchanged": _unchanged(row, tongue),
         "noisy": _("too noisy for a verdict"),
     }
     text = f"{_signed(row.ratio, tongue)} ({_interval(row, tongue)}): {words[row.verdict]}"
@@ -114,6 +116,24 @@ def described(row: ReferenceVerdict, tongue: Language) -> str:
         text += ", " + _("too noisy to show whether it grew") if noisy_times.hides_growth(row) else ""
         text += f": {row.known.reason}" if row.known.reason else ""
     return f"{text}: {tongue.translate(row.reason)}" if row.reason else text
+
+
+def _unchanged(row: ReferenceVerdict, tongue: Language) -> str:
+    """No difference if the interval includes 1; else what was shown."""
+    _ = tongue._
+    if not _excludes_1(row) or row.detectable is None:
+        return _("no difference")
+    size = _percent(row.detectable, tongue)
+    return _("not resolved") if _is_unresolved(row) else _("no difference above {size}").format(size=size)
+
+
+def _is_unresolved(row: ReferenceVerdict) -> bool:
+    """Whether a change is neither a verdict nor excluded: that of many rows takes more than an interval without 1."""
+    return row.verdict == "unchanged" and _excludes_1(row) and abs(row.ratio - 1) > LEAST
+
+
+def _excludes_1(row: ReferenceVerdict) -> bool:
+    return row.low is not None and row.high is not None and not row.low <= 1 <= row.high
 
 
 def _sides(found: AgainstReference, tongue: Language) -> str:

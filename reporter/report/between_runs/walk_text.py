@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from reporter.compare.walk_result import HALF, KernelStep, VersionComparison, VersionStep, WalkResult
 from reporter.host import printing
+from reporter.model.plurals import counted
 
 MOST_KERNELS = 10
 
@@ -14,6 +15,9 @@ def in_words(found: WalkResult) -> str:
     """All of it, the result first."""
     lines = [headline(found), *(_step(found.step) if found.step else ())]
     lines += ["", f"Comparisons ({len(found.comparisons)}):", *map(_comparison, found.comparisons)]
+    if found.unclear:
+        lines += ["", f"Noisy, failed or unsupported in the first comparison ({len(found.unclear)}):"]
+        lines += [f"- {' '.join(each.place)}: {each.status}: {each.reason}" for each in found.unclear]
     if found.skipped:
         lines += ["", "Skipped:", *(f"- {version}: {why}" for version, why in found.skipped.items())]
     return printing.text(lines)
@@ -25,8 +29,11 @@ def headline(found: WalkResult) -> str:
     row = f"{whole.architecture} {whole.metric}"
     if found.step is None:
         why = f": {whole.reason}" if whole.verdict == "noisy" and whole.reason else ""
-        kind = "Too noisy for a verdict" if whole.verdict == "noisy" else "No slowdown"
-        return f"{kind} from {found.package} {found.first} to {found.last} ({row} {_share(whole.ratio)}){why}."
+        others = len({each.place for each in found.unclear if each.status != "unsupported"} - {whole.place})
+        kind = "No slowdown in the times with a verdict" if others else "No slowdown"
+        kind = "Too noisy for a verdict" if whole.verdict == "noisy" else kind
+        more = f"; {counted(others, 'other time')} {'is' if others == 1 else 'are'} noisy or failed" if others else ""
+        return f"{kind} from {found.package} {found.first} to {found.last} ({row} {_share(whole.ratio)}){why}{more}."
     step = found.step
     doubt = "" if step.confirmed else "; comparing both with each other did not confirm it"
     return (

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from reporter.compare import reference_file
+from reporter.compare.environments import About
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceGap, SideName
 from reporter.metrics.operators import KERNELS
-from reporter.model import Quantity
+from reporter.model import Quantity, ReporterError
 from reporter.model.settings import Settings
 from reporter.run import mode_plan
 from reporter.run.paired import pinned, reference_run
@@ -82,4 +85,16 @@ def prepare(chosen: Settings, request: Request, out: Path, note: Callable[[str],
     modes = "modes" in chosen.model_fields_set
     environment = pinned.environment(chosen.against, out, note, reference_run.packages(request, modes))
     work = reference_run.prepare(request, environment, modes=modes)
+    _check_imports(work.examined[1])
     return Against(replace(work, journal=request.folder / reference_file.PARTIAL, kernels=True))
+
+
+def _check_imports(tonight: About) -> None:
+    """ReporterError if this run imports another torch than its side of the comparison, which ignores PYTHONPATH."""
+    for name in ("torch", "torchvision"):
+        found, loaded = find_spec(name), tonight.imports.get(name)
+        if found and found.origin and loaded and os.path.realpath(found.origin) != loaded.file:
+            raise ReporterError(
+                f"--against: this run imports {name} from {found.origin}, the comparison, which ignores PYTHONPATH, "
+                f"from {loaded.file}; install {name} in this environment and unset PYTHONPATH"
+            )

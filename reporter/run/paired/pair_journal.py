@@ -7,6 +7,7 @@ where: the measurements of another command, environment or machine are not used.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class PairJournal:
         self.path = path
         self._header = {"digest": hashlib.sha256(files.dumps(about or {}).encode()).hexdigest()}
         self._entries = {} if fresh or path is None else self._loaded(path)
+        self._spent: dict[str, float] = defaultdict(float)
         if path and not self._entries:
             with files.writing(path):
                 path.unlink(missing_ok=True)
@@ -51,8 +53,11 @@ class PairJournal:
     def __contains__(self, job: Job) -> bool:
         return name_of(job) in self._entries
 
-    def __getitem__(self, job: Job) -> MeasuredPair:
-        return self._entries[name_of(job)]
+    def replay(self, job: Job) -> MeasuredPair:
+        """What the interrupted run has measured, whose seconds count as spent."""
+        found = self._entries[name_of(job)]
+        self._spent[job.architecture] += found.seconds
+        return found
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -62,8 +67,13 @@ class PairJournal:
         """How long the interrupted run has measured."""
         return sum(entry.seconds for entry in self._entries.values())
 
+    def spent(self, architecture: str) -> float:
+        """The seconds of the measurements of an architecture that were added or replayed so far."""
+        return self._spent[architecture]
+
     def add(self, job: Job, readings: Sequence[Sequence[Reading]], origin: Origin, seconds: float) -> None:
         """Keeps a measurement of this run, unless it failed."""
+        self._spent[job.architecture] += seconds
         if self.path and all(side and all(reading.measured for reading in side) for side in readings):
             first, second = map(list, readings)
             entry = MeasuredPair(job=name_of(job), origin=origin, seconds=seconds, readings=(first, second))

@@ -216,22 +216,23 @@ class InstallationError(ReporterError):
 
 
 def _call(command: Sequence[str], place: Path, note: Note) -> None:
-    """Runs an installer; ReporterError with its last line if it fails, and nothing is left."""
+    """Runs an installer; InstallationError with its last line if it fails or takes too long, and nothing is left."""
     try:
-        code, errors = _noted(command, place, note)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        code, errors = _noted(command, note)
+    except OSError as error:  # TimeoutError is one
         shutil.rmtree(place, ignore_errors=True)
-        raise ReporterError(
-            f"--against: the reference environment cannot be made: {legible(str(error))[:300]}"
-        ) from None
+        raise InstallationError(legible(str(error))[:300]) from None
     if code:
         shutil.rmtree(place, ignore_errors=True)
         lines = [line.strip() for line in errors.splitlines() if line.strip()] or ["no message"]
         raise InstallationError(legible(next((line for line in reversed(lines) if "rror" in line), lines[-1]))[:300])
 
 
-def _noted(command: Sequence[str], place: Path, note: Note) -> tuple[int, str]:
-    """The exit code of a process and what it printed to standard error; a line while it runs, every NOTED seconds."""
+def _noted(command: Sequence[str], note: Note) -> tuple[int, str]:
+    """The exit code of a process and what it printed to standard error; a line while it runs, every NOTED seconds.
+
+    TimeoutError if it is not done after TIMEOUT seconds.
+    """
     start = monotonic()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         try:
@@ -242,7 +243,7 @@ def _noted(command: Sequence[str], place: Path, note: Note) -> tuple[int, str]:
                 except subprocess.TimeoutExpired:
                     seconds = monotonic() - start
                     if seconds > TIMEOUT:
-                        raise
+                        raise TimeoutError(f"the installer was not done after {duration(seconds)}") from None
                     note(f"still installing, after {duration(seconds)}")
         finally:
             process.kill()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from time import monotonic
 
 from reporter.compare.environments import About
 from reporter.compare.matching import is_exact
@@ -19,6 +21,7 @@ from reporter.run.request import Request
 NOT_COUNTED = "macs_fvcore"
 """Needs a package that a reference does not have."""
 SECONDS = 300.0
+"""The most that a job may take on one side."""
 
 
 def is_counted(metric: Metric) -> bool:
@@ -42,13 +45,16 @@ def plan(request: Request, metrics: Mapping[str, Metric]) -> list[Job]:
     ]
 
 
-def count(job: Job, sides: Sequence[Side], quantities: Sequence[Quantity]) -> list[list[Reading]]:
-    """The readings of both sides; what is missing has the reason."""
-    return [_counted(side, job, quantities) for side in sides]
+def count(
+    job: Job, sides: Sequence[Side], quantities: Sequence[Quantity], seconds: float = math.inf
+) -> list[list[Reading]]:
+    """The readings of both sides, which together may take so many seconds; what is missing has the reason."""
+    deadline = monotonic() + seconds
+    return [_counted(side, job, quantities, deadline - monotonic()) for side in sides]
 
 
-def _counted(side: Side, job: Job, quantities: Sequence[Quantity]) -> list[Reading]:
-    verdict = interleaving.alone(side, job, SECONDS)
+def _counted(side: Side, job: Job, quantities: Sequence[Quantity], seconds: float) -> list[Reading]:
+    verdict = interleaving.alone(side, job, min(SECONDS, max(0.0, seconds)))
     there = {reading.quantity.key for reading in side.readings}
     missing = [quantity for quantity in quantities if quantity.key not in there]
     ended = verdict.status == "ok"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -113,6 +114,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     start, found = monotonic() - journal.seconds, ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
     looks, open_jobs = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work))
+    half = (work.request.timeout or math.inf) / 2  # the rounds up to a look take at most as long as all before
     done = [job for job in work.exact_values.shown if job not in journal]
     costs, number = paired_run.costs_of(work.request, books), 0
     for place, look in enumerate(looks):
@@ -126,7 +128,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
         done, number = [*done, *planned(look)], look
         found.taken, found.gaps = _sorted(work, books)
         _decide(found, work)
-        open_jobs = [job for job in open_jobs if _is_open(job, work, found)]
+        open_jobs = [job for job in open_jobs if _is_open(job, work, found) and journal.spent(job.architecture) <= half]
         if not open_jobs:
             break
     progress.plan(done, 1, costs.total)
@@ -187,17 +189,16 @@ def _round(
     """One round in fresh processes on both sides; the first one also counts. What is in the journal is not repeated."""
     counts = [] if any(job.round for job in jobs) else work.exact_values.jobs
     for job in (job for job in counts if job in journal):
-        reference_counts.add(job, journal[job].readings, books, work.request, work.examined)
+        reference_counts.add(job, journal.replay(job).readings, books, work.request, work.examined)
     for job in (_of_mode(job) for job in jobs if _of_mode(job) in journal):
-        taken = [side[0] for side in journal[job].readings]
-        origin = journal[job].origin
-        paired_run.add_round(job, taken, origin, books, request=work.request, abouts=work.examined, names=NAMES)
+        kept = journal.replay(job)
+        taken = [side[0] for side in kept.readings]
+        paired_run.add_round(job, taken, kept.origin, books, request=work.request, abouts=work.examined, names=NAMES)
     counts = [job for job in counts if job not in journal]
     jobs = [job for job in jobs if _of_mode(job) not in journal]
     if not counts and not jobs:
         return
-    opened = monotonic()
-    keep = work.request.keep_env
+    opened, limit, keep = monotonic(), work.request.timeout or math.inf, work.request.keep_env
     with paired_run.sides(work.environments, work.needs, work.options, shared=work.shared, keep=keep) as both:
         for side, before in zip(both, work.examined, strict=True):
             paired_run.unchanged(side, before)
@@ -207,7 +208,8 @@ def _round(
             shown = job in work.exact_values.shown
             if shown:
                 progress.job_started(job)
-            found = reference_counts.count(job, both, work.exact_values.quantities(job))
+            left = limit - journal.spent(job.architecture)
+            found = reference_counts.count(job, both, work.exact_values.quantities(job), left)
             journal.add(job, found, origin, monotonic() - start)
             reference_counts.add(job, found, books, work.request, work.examined)
             if shown:
@@ -216,8 +218,8 @@ def _round(
         for job in jobs:
             start = monotonic()
             progress.job_started(job)
-            of_mode = _of_mode(job)
-            measured = paired_run.measure_pair(of_mode, both, books, work.request, 0.0, journal=journal, names=NAMES)
+            of_mode, spent = _of_mode(job), journal.spent(job.architecture)
+            measured = paired_run.measure_pair(of_mode, both, books, work.request, spent, journal=journal, names=NAMES)
             seconds = monotonic() - start
             costs.learn(job, seconds, failed=not (measured and all(reading.measured for reading in measured)))
             if measured:
@@ -293,4 +295,5 @@ def _lost(place: Place, reading: Reading) -> Iterator[ReferenceLoss]:
     """The rounds of a row that failed after others had succeeded."""
     key, mode, architecture = place
     for each in reading.lost:
-        yield ReferenceLoss(architecture=architecture, metric=key, mode=mode, round=each.number, reason=each.reason)
+        number = each.number if mode == EAGER else each.number - 1  # see _of_mode
+        yield ReferenceLoss(architecture=architecture, metric=key, mode=mode, round=number, reason=each.reason)

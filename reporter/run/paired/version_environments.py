@@ -96,6 +96,14 @@ def _bounds(requirement: str, name: str) -> bool:
     return found is not None and normalized(found[1]) == name and "extra ==" not in requirement
 
 
+def imported_here(package: str, needs: Sequence[str] = ()) -> dict[str, str]:
+    """The versions of packages that all environments have from this one, or import from it, with `needs` besides."""
+    own = normalized(package)
+    found = {normalized(each.name or ""): each.version for each in metadata.distributions()}
+    names = map(normalized, (*pinned.NEEDED, *needs)) if own in PAIR else found
+    return {name: found[name] for name in sorted(names) if name in found and name != own}
+
+
 @dataclass(frozen=True)
 class VersionEnvironments:
     """The environments of the versions of a package below a folder; `needs` are packages that both sides import."""

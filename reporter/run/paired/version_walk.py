@@ -19,7 +19,7 @@ from reporter.compare.bisection import Effect, SkippedVersionError
 from reporter.compare.changed_calls import changed_calls
 from reporter.compare.environments import About
 from reporter.compare.reference_rule import ReferenceTime
-from reporter.compare.walk_result import HALF, KernelStep, VersionComparison, VersionStep, WalkResult
+from reporter.compare.walk_result import HALF, KernelStep, VersionComparison, VersionStep, WalkResult, unclear_times
 from reporter.host import files
 from reporter.host.job import Job
 from reporter.model import ReporterError
@@ -85,6 +85,7 @@ class Walk:
                 comparisons=tuple(self.state.comparisons),
                 skipped=self.state.skipped,
                 step=self._step(found.step) if found.step else None,
+                unclear=tuple(self.state.unclear),
             )
             shutil.rmtree(self.environments.folder, ignore_errors=True)
             return result
@@ -135,6 +136,8 @@ class Walk:
             high=row.high,
             reason=(None if confirms else self._half(row)) or row.reason,
         )
+        if not self.state.comparisons:
+            self.state.unclear = list(unclear_times(found.rows.values(), found.gaps, found.lost))
         self.state.comparisons.append(made)
         self._save()
         return made

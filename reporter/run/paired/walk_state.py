@@ -8,18 +8,22 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from reporter.compare.walk_result import VersionComparison
+from reporter.compare.walk_result import UnclearTime, VersionComparison
 from reporter.host import files, machine
-from reporter.run.paired import interleaving, pinned
+from reporter.run.paired import interleaving, paired_run, pinned, version_environments
 from reporter.run.request import Request
 
 NAME = "walk.json"
 
 
 class WalkState(BaseModel):
-    """What a walk has done so far; `packages` has the versions of all packages in each environment."""
+    """What a walk has done so far; `packages` has the versions of all packages in each environment.
+
+    `unclear` has the times of the first comparison without a verdict.
+    """
 
     comparisons: list[VersionComparison] = []
+    unclear: list[UnclearTime] = []
     skipped: dict[str, str] = {}
     packages: dict[str, dict[str, str]] = {}
 
@@ -33,7 +37,11 @@ def load(path: Path) -> WalkState:
 
 
 def place_of(request: Request, package: str, versions: Sequence[str]) -> Path:
-    """The folder of a walk: the same for the same command in the same environment on the same machine."""
+    """The folder of a walk: the same for the same command in the same environment on the same machine.
+
+    In another environment, or in one of which a package was changed, everything is measured again.
+    """
+    versions_here = {name: each for name, each in machine.versions().items() if name not in machine.PACKAGES}
     about = {
         "package": package,
         "versions": list(versions),
@@ -41,7 +49,9 @@ def place_of(request: Request, package: str, versions: Sequence[str]) -> Path:
         "metrics": sorted(request.metrics),
         "conditions": request.conditions.model_dump(mode="json"),
         "machine": machine.about()["machine"],
+        "devices": dict(request.devices),
         "here": str(interleaving.here()),
+        "versions_here": versions_here | version_environments.imported_here(package, paired_run.needs(request)),
     }
     digest = hashlib.sha256(files.dumps(about).encode()).hexdigest()[:16]
     return pinned.cache().parent / "walks" / digest
