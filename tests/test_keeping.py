@@ -6,7 +6,8 @@ import json
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from commands import call
@@ -16,15 +17,17 @@ from simulated import METRICS, Simulated, slot
 from reporter.cli.progress import Lines
 from reporter.compare.folders import compare
 from reporter.host.job import Job
-from reporter.model import Reading, Record, Verdict
+from reporter.model import Engine, Reading, Record, Verdict, absent
 from reporter.model.origins import Origin
 from reporter.model.settings import Settings
 from reporter.registry.selection import catalog_entries
 from reporter.report import build
-from reporter.run import experiment
+from reporter.run import budget, experiment
 from reporter.run.budget import LEFT_OUT
+from reporter.run.budget_schedule import BudgetSchedule
+from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.joined_rounds import joined
-from reporter.run.ledger import CUT_OFF, Ledger
+from reporter.run.ledger import CUT_OFF, NOT_ASKED, Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.paired import paired_run
 from reporter.run.request import Outcome, Request
@@ -388,3 +391,87 @@ def test_a_round_of_two_environments_counts_on_both_sides_or_on_neither() -> Non
         assert [reading.samples for reading in both] == [reading.samples for reading in earlier]
         assert [reading.loss for reading in both] == ["1 of 2 rounds lost (it was killed)"] * 2
     assert paired_run.together([None, None], [now, failed], 0, origin) == [now, failed]
+
+
+@pytest.mark.parametrize(
+    ("spent", "reason"), [(0.0, "not done after 300 s"), (299.7, "the 300 s for this architecture were over")]
+)
+def test_a_timeout_names_the_limit_and_not_what_was_left_of_it(spent: float, reason: str, tmp_path: Path) -> None:
+    request = Request(tmp_path, [own()], {KEY: METRICS[KEY]}, {"cpu": "cpu"}, CONDITIONS, timeout=300.0)
+    ledger = Ledger(own(), request)
+    ledger.spend("counting", spent, usual=True)
+    job = Job(architecture="small", metrics=(KEY,), device="cpu", process="timing cpu", conditions=CONDITIONS)
+    measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    costs = Costs({}, USUAL_SPEED, lambda _: ledger.record)
+    measurement.finish(Verdict("timeout", f"not done after {300 - spent:.0f} s"), costs)
+    reading = record(tmp_path).readings[KEY]
+    assert (reading.status, reading.reason) == ("timeout", reason)
+
+
+def closing(request: Request, ledger: Ledger) -> str:
+    """What the last line of a budget lists where no job waits."""
+    output = StringIO()
+    plan = SimpleNamespace(waiting=[], seconds=60.0, left=0.0)
+    budget.close(request, cast(BudgetSchedule, plan), {"small": ledger}, Lines(output))
+    return output.getvalue().rpartition("; ")[2].strip()
+
+
+def test_what_was_cut_off_is_that_of_the_metrics_asked_for(tmp_path: Path) -> None:
+    def request(key: str) -> Request:
+        return Request(tmp_path, [own()], {key: METRICS[key]}, {"cpu": "cpu"}, CONDITIONS)
+
+    cut = Ledger(own(), request("size"))
+    job = Job(architecture="small", metrics=("size",), device="cpu", process="counting", conditions=CONDITIONS)
+    cut.leave_out(job, CUT_OFF)
+    assert closing(request("size"), cut) == "left out: what was under way of small"
+    assert closing(request(KEY), Ledger(own(), request(KEY))) == "nothing was left out but further rounds"
+
+
+def test_what_was_not_tried_has_the_present_reason(tmp_path: Path) -> None:
+    """An engine that is installed, left out by a budget and removed again; its times, and what is measured once."""
+
+    def found(device: str, reason: str = "") -> set[str | None]:
+        engines = {"swift": Engine("swift", "Swift", print, devices=(device,))}
+        metrics, about = {KEY: METRICS[KEY]}, slot("here").about
+        request = Request(
+            tmp_path, [own()], metrics, {"cpu": "cpu"}, CONDITIONS, about=about, modes=("swift",), engines=engines
+        )
+        ledger = Ledger(own(), request)
+        for job in experiment.plan(request, {"small": ledger}) if reason else ():
+            ledger.leave_out(job, reason)
+        [path] = tmp_path.glob("records/*/*.json")
+        readings = {each.mode: each for each in record_files.load_modes(path)}["swift"].readings
+        assert len(readings) == 5
+        return {each.reason for each in readings.values()}
+
+    refused = {"Swift runs on cuda"}
+    assert found("cuda") == refused
+    assert found("cpu", LEFT_OUT) == {LEFT_OUT}
+    assert found("cuda") == refused
+
+
+def test_a_device_that_was_not_asked_for_has_the_present_reason(tmp_path: Path) -> None:
+    """After a budget left it out, and before."""
+    keys = (KEY, "latency_cuda")
+    reasons = []
+    for devices, reason in (({"cuda": "cuda:0"}, ""), ({"cpu": "cpu"}, LEFT_OUT), ({"cuda": "cuda:0"}, "")):
+        metrics = {key: METRICS[key] for key in keys}
+        request = Request(tmp_path, [own()], metrics, devices, CONDITIONS, about=slot("here").about)
+        ledger = Ledger(own(), request)
+        for job in experiment.plan(request, {"small": ledger}) if reason else ():
+            ledger.leave_out(job, reason)
+        reasons.append(record(tmp_path).readings[KEY].reason)
+    assert reasons == [NOT_ASKED, LEFT_OUT, NOT_ASKED]
+
+
+def test_what_a_worker_found_unsupported_keeps_its_reason(tmp_path: Path) -> None:
+    """Of a count, which depends on no settings, where a budget leaves out the rest of its job."""
+    request = Request(tmp_path, [own()], {"size": METRICS["size"]}, {"cpu": "cpu"}, CONDITIONS)
+    ledger = Ledger(own(), request)
+    job = Job(architecture="small", metrics=("size",), device="cpu", process="counting", conditions=CONDITIONS)
+    [packed] = absent([METRICS["size"].quantities[0]], "unsupported", "its weights are packed")
+    ledger.keep(packed, job, Lines(StringIO()), "")
+    ledger.leave_out(job, LEFT_OUT)
+    first, *others = (record(tmp_path).readings[each.key].reason for each in METRICS["size"].quantities)
+    assert (first, set(others)) == ("its weights are packed", {LEFT_OUT})

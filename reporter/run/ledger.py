@@ -85,29 +85,34 @@ class Ledger:
         return tuple(r for (machine, _), r in self.request.ceilings.items() if machine == self.record.machine)
 
     def needs(self, metric: Metric, number: int, mode: str = EAGER) -> bool:
-        """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen."""
+        """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen.
+
+        A time in a mode and its speedup are saved one after the other, so that an interrupted run may lack the second.
+        """
         if metric.device not in ("none", *self.devices):
             return False
-        return number >= min(self._done(metric, quantity.key, mode) for quantity in metric.quantities)
+        both = metric.quantities if mode == EAGER else (*metric.quantities, *quantities(metric, 1))
+        return number >= min(self._done(metric, quantity.key, mode) for quantity in both)
 
     def is_measured(self, mode: str, key: str) -> bool:
         """Whether there is a value."""
         reading = self._of(mode).readings.get(key)
         return reading is not None and reading.measured
 
+    def has_valid(self, metric: Metric, key: str, mode: str) -> bool:
+        """Whether there is a value that was measured under the present conditions; with --fresh, none counts."""
+        return self.is_measured(mode, key) and self._done(metric, key, mode) > 0
+
     def leave_out(self, job: Job, reason: str) -> None:
-        """Says why the readings of a job are not there; those that are stay."""
+        """Says why the readings of a job are not there; those that are stay, also the reasons of what was tried."""
         missing: dict[str, list[Quantity]] = {}
-        for mode, _, quantity in wanted(job, self.request.metrics):
+        for mode, metric, quantity in wanted(job, self.request.metrics):
             reading = self._of(mode).readings.get(quantity.key)
-            if reading is None or reading.status == "skipped":
+            untried = reading is None or (metric.device != "none" and not was_tried(reading))
+            if untried or (reading and reading.status == "skipped"):
                 missing.setdefault(mode, []).append(quantity)
         for mode, lacking in missing.items():
             self._save({each.quantity.key: each for each in absent(lacking, "skipped", reason)}, mode)
-
-    def has(self, reason: str) -> bool:
-        """Whether a reading is missing for that reason."""
-        return any(reading.reason == reason for record in self.records.values() for reading in record.readings.values())
 
     def spend(self, job: str, seconds: float, usual: bool) -> None:
         """Counts the time that a job took; not a usual one is of one in which torch was loaded, or that was lost."""
@@ -129,27 +134,37 @@ class Ledger:
         )
 
     def crashed(self, mode: str, device: str) -> bool:
-        """Whether no round of a mode has prepared it and checked its outputs on a device because the worker crashed."""
+        """Whether the worker crashed before it had prepared a mode and checked its outputs, and no round did since."""
         kind, readings = device_type(device), self._of(mode).readings
         found = (of_device(readings.get(quantity.key), kind) for quantity in ONCE)
         return any(reading and reading.lost for reading in found)
 
     def keep(
-        self, reading: Reading, job: Job, progress: Progress, started: str, mode: str = EAGER, *, crashed: bool = False
+        self,
+        reading: Reading,
+        job: Job,
+        progress: Progress,
+        started: str,
+        mode: str = EAGER,
+        *,
+        crashed: bool = False,
+        stays: bool = False,
     ) -> None:
         """Takes a reading in and saves it; a later round of a time, begun at `started`, joins the earlier ones.
 
-        One that failed takes nothing from them: the reading notes that it was lost; so does a first one that `crashed`.
+        One that failed takes nothing from them: the reading notes that it was lost; so does a first one that `crashed`,
+        and one that is measured again and `stays`.
         """
         reading = self._without_calls(reading, progress, mode)
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
         if key in OF_MACHINE | OF_GPU and reading.status in SHARED:
             self.request.ceilings.setdefault((self.record.machine, key), reading)
         once = reading.quantity in ONCE and not job.is_eager
-        before = self._of(mode).readings.get(key) if job.round and not once else None
+        kind, stored = device_type(job.device), self._of(mode).readings.get(key)
+        before = (of_device(stored, kind) if once else stored) if stays or (job.round and not once) else None
         if not reading.measured and (crashed or (before and before.measured)):
             lost = LostRound(number=job.round, status=reading.status, reason=reading.reason or "", origin=origin)
-            if before:
+            if before and not once:
                 lost_round = f"round {job.round + 1} was lost ({reading.status}: {lost.reason})"
                 progress.note(f"note: {pair_name(job.architecture, mode)} {key}: {lost_round}")
             reading = with_loss(before or reading, lost)
@@ -159,8 +174,7 @@ class Ledger:
             reading = joined(before, reading) if before and joins else reading
         kept = self._of_its_images(reading)
         if once:
-            kind = device_type(job.device)
-            kept = with_device(self._of(mode).readings.get(key), kept, kind)
+            kept = with_device(stored, kept, kind)
             self.checked |= {(mode, kind)} if key == OUTPUT_ERROR.key else set()
         self._save({key: kept}, mode)
         last = job.round + 1 == job.conditions.rounds
@@ -281,4 +295,4 @@ class Ledger:
     def _is_without(self, key: str, status: Status, reason: str, mode: str = EAGER) -> bool:
         """Whether a reading is missing, or was left out, never tried, for a reason that is no longer the right one."""
         reading = self._of(mode).readings.get(key)
-        return reading is None or (not was_tried(reading) and reading.status == status and reading.reason != reason)
+        return reading is None or (not was_tried(reading) and (reading.status, reading.reason) != (status, reason))

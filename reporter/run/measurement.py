@@ -7,7 +7,7 @@ from time import monotonic
 
 from reporter.host.job import Job, wanted
 from reporter.model import Quantity, Reading, Verdict, absent
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.modes import OUTPUT_ERROR, unchecked
 from reporter.model.records import EAGER
 from reporter.run import output_errors
 from reporter.run.costs import Costs, stored_as
@@ -34,6 +34,8 @@ class Measurement:
         self.limit: float | None = None
         """Seconds after which its worker is ended."""
         self._cut = False
+        self._shared: float | None = None
+        """The seconds of the architecture, where earlier jobs took some of them."""
         self._missing = {
             (mode, quantity.key): (metric.name, quantity)
             for mode, metric, quantity in wanted(self.job, ledger.request.metrics)
@@ -56,6 +58,7 @@ class Measurement:
         left = None if timeout is None else timeout - self.ledger.spent
         if left is not None and left <= 0:
             self._give_up(Verdict("timeout", f"not begun: the {timeout:.0f} s for this architecture were over"))
+        self._shared = timeout if self.ledger.spent else None
         self._cut = budget is not None and (left is None or budget < left)
         self.limit = budget if self._cut else left
 
@@ -71,7 +74,7 @@ class Measurement:
         """Takes in a reading, at once, which mode or metric the worker is about to run, or how long it was busy.
 
         Of a reading that was delivered before, only one that `replaces` an earlier one of the same worker counts; of
-        the output errors of an engine, the largest one, with those at the points of its curve.
+        the output errors of an engine, the largest one of the job, with those of settings that it does not measure.
         """
         if "running" in message:
             self._mode = message["running"]
@@ -92,12 +95,16 @@ class Measurement:
         reading = Reading.model_validate(message["reading"])
         mode = message.get("mode", EAGER)
         place = mode, reading.quantity.key
-        self._missing.pop(place, None)
+        name, _ = self._missing.pop(place, ("", None))
         if place not in self._delivered or message.get("replaces"):
+            before = self._error_before(*place)
             self._delivered.add(place)
-            of_curve = self._error_of_curve(*place)
-            if of_curve is None or output_errors.is_larger(reading, of_curve):
-                self.ledger.keep(reading, self.job, self.progress, self._started, mode)
+            if before is None or output_errors.is_larger(reading, before):
+                stays = self._takes_nothing(name, reading, mode)
+                self.ledger.keep(reading, self.job, self.progress, self._started, mode, stays=stays)
+            elif before.lost:  # the round that was lost is made up for
+                found = before.model_copy(update={"lost": ()})
+                self.ledger.keep(found, self.job, self.progress, self._started, mode)
         self._started = moment()
 
     def interrupt(self) -> None:
@@ -130,6 +137,8 @@ class Measurement:
         seconds, failed = monotonic() - self._start_time, verdict.status != "ok"
         if self._cut and verdict.status == "timeout":
             verdict = Verdict("skipped", CUT_OFF)
+        elif self._shared is not None and verdict.status == "timeout":
+            verdict = Verdict("timeout", f"the {self._shared:.0f} s for this architecture were over")
         self._give_up(verdict if failed else Verdict("failed", "the worker ended without this reading"))
         self.ledger.spend(stored_as(self.job), seconds, usual=not (opens or failed))
         self.progress.job_finished(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
@@ -142,18 +151,53 @@ class Measurement:
     def _give_up(self, verdict: Verdict) -> None:
         missing = dict(self._missing)
         if verdict.status == "skipped":  # the time was up, and what an earlier run measured is kept
-            missing = {} if self.job.round else {p: a for p, a in missing.items() if not self.ledger.is_measured(*p)}
+            missing = {} if self.job.round else {p: a for p, a in missing.items() if not self._is_kept(p, *a)}
         self._store(missing, verdict)
 
-    def _error_of_curve(self, mode: str, key: str) -> Reading | None:
+    def _takes_nothing(self, name: str, reading: Reading, mode: str) -> bool:
+        """Whether a reading of a worker failed of which rounds are known; what is measured once is replaced."""
+        if not name or reading.measured or output_errors.is_once(self.job, reading.quantity):
+            return False
+        return self.ledger.request.metrics[name].timed and self._is_known(name, reading.quantity, mode)
+
+    def _is_kept(self, place: Place, name: str, quantity: Quantity) -> bool:
+        """Whether a reading is kept if the time is up before it."""
+        return self.ledger.is_measured(*place) or self._is_known(name, quantity, place[0])
+
+    def _is_known(self, name: str, quantity: Quantity, mode: str) -> bool:
+        """Whether a reading was taken before under the same conditions, so that no failure takes its place."""
+        if output_errors.is_once(self.job, quantity):
+            return output_errors.has_once(self.ledger, self.job, mode, quantity)
+        if self.job.round:
+            return self.ledger.is_measured(mode, quantity.key)
+        return self.ledger.has_valid(self.ledger.request.metrics[name], quantity.key, mode)
+
+    def _error_before(self, mode: str, key: str) -> Reading | None:
         """The output error that stays unless a larger one is found, if the key is that of the output error."""
-        return output_errors.of_curve(self.ledger, mode, self.job.device) if key == OUTPUT_ERROR.key else None
+        if key != OUTPUT_ERROR.key:
+            return None
+        if (mode, key) in self._delivered:  # by this job; its worker may be another one by now
+            return output_errors.found(self.ledger, mode, self.job.device)
+        return output_errors.kept(self.ledger, self.job, mode)
 
     def _store(self, missing: Mapping[Place, tuple[str, Quantity]], verdict: Verdict) -> None:
-        """Stores a verdict as the status of what is missing and has no fallback."""
-        for place, (_, quantity) in missing.items():
-            fallback = self._fallbacks.get(quantity.key)
-            lost = [fallback] if fallback else absent([quantity], verdict.status, verdict.reason or "")
-            for reading in [] if self._error_of_curve(*place) else lost:
-                self.ledger.keep(reading, self.job, self.progress, self._started, place[0], crashed=self._crashed)
+        """Stores a verdict as the status of what is missing and has no fallback.
+
+        What was measured before under the same conditions stays; of a time, and of a mode whose worker crashed, with
+        the note that a round was lost.
+        """
+        for place, (name, quantity) in missing.items():
+            mode, once = place[0], output_errors.is_once(self.job, quantity)
+            known = self._is_known(name, quantity, mode)
+            if once and quantity == OUTPUT_ERROR:
+                lost = [unchecked(verdict)]
+            elif (fallback := self._fallbacks.get(quantity.key)) and not known:
+                lost = [fallback]
+            else:
+                lost = list(absent([quantity], verdict.status, verdict.reason or ""))
+            noted = self._crashed if once else self.ledger.request.metrics[name].timed
+            for reading in lost if noted or not known else []:
+                self.ledger.keep(
+                    reading, self.job, self.progress, self._started, mode, crashed=self._crashed, stays=known
+                )
             del self._missing[place]
