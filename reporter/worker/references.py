@@ -92,6 +92,12 @@ def described(reference: str) -> dict[str, Any]:
     return described
 
 
+def instance(architecture: Architecture) -> nn.Module | None:
+    """The module instance that the models of an architecture are copies of; None where a function builds them."""
+    made = architecture.build.args[0] if isinstance(architecture.build, partial) and architecture.build.args else None
+    return made.args[0] if isinstance(made, partial) and made.func is copied else None
+
+
 def _build(function: Callable[..., Any], classes: int) -> nn.Module:
     """Calls a function with the number of classes, or gives what it builds another head where other ones are asked."""
     if parameter := _takes(function):
