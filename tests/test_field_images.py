@@ -56,6 +56,8 @@ def brightness(images: Tensor) -> Tensor:
     [
         ("Train", "Test"), ("training", "validation"), ("TRAIN", "valid"), ("train", "dev"), ("Training", "Testing"),
         ("training_set", "test_set"), ("seg_train", "seg_test"), ("train2017", "val2017"), ("images-train", "eval"),
+        ("birds_of_2024_train", "birds_of_2024_test"), ("imagenet_train", "imagenet_val"),
+        ("BirdsTrain", "birds-val images"),
     ],
 )  # fmt: skip
 def test_the_two_parts_under_their_usual_names(tmp_path: Path, train: str, held_out: str) -> None:
@@ -249,6 +251,18 @@ def test_a_damaged_image_whose_name_is_not_utf_8_is_named_with_an_escape(tmp_pat
     assert files.dumps(top1.model_dump(mode="json")).encode()
 
 
+@pytest.mark.parametrize(
+    "names",
+    ["class_1 class_2", "0 1", "n01440764 n01443537", "grade_3 grade_4", "stage 2|stage 3",
+     "freight_train express_train", "toy_train toy_test toy_car", "images_0 fox", "sample_猫 sample_犬", "A B"],
+)  # fmt: skip
+def test_names_of_classes_with_numbers_and_usual_words(tmp_path: Path, names: str) -> None:
+    classes = names.split("|") if "|" in names else names.split()
+    fill(tmp_path, classes=dict.fromkeys(classes, 60))
+    train, held_out = parts(tmp_path)
+    assert (train.classes, held_out) == (sorted(classes), None)
+
+
 def few(folder: Path) -> None:
     fill(folder, 2)
 
@@ -315,9 +329,53 @@ def flat_train(folder: Path) -> None:
     fill(folder / "val"), fill(folder, classes={"Training": 60})
 
 
+def shards(folder: Path) -> None:
+    fill(folder, classes={f"images_{number:03}": 60 for number in range(1, 13)})
+    (folder / "labels.csv").write_text("000.png,effusion\n")
+
+
+def folds(folder: Path) -> None:
+    fill(folder / "fold1"), fill(folder / "fold2")
+
+
+def pieces_in_part(folder: Path) -> None:
+    fill(folder / "train", classes={"images": 60}), fill(folder / "val", classes={"images": 60})
+    (folder / "train" / "labels").mkdir(), (folder / "val" / "labels").mkdir()
+
+
+def sample(folder: Path) -> None:
+    fill(folder, classes={"train": 60, "sample": 190})
+
+
+def flat_pair(folder: Path) -> None:
+    fill(folder / "signs_train"), fill(folder, classes={"signs_test": 60})
+
+
+def flat_pairs(folder: Path) -> None:
+    fill(folder, classes={"trainA": 60, "testA": 60, "trainB": 190, "testB": 190})
+
+
+def pairs(folder: Path) -> None:
+    for name in ("fold1_train", "fold1_test", "part2_train", "part2_test"):
+        fill(folder / name)
+
+
+def parts_in_classes(folder: Path) -> None:
+    for name in LEVELS:
+        fill(folder / name, classes={"train": 60, "test": 190})
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (shards, "images_001/, images_002/ and 10 more folders contain images, but no folder for each class; wanted: "),
+        (folds, "set: fold1/ and fold2/ are named like pieces of a data set, not like classes; wanted: train/CLASS"),
+        (pieces_in_part, "set/train: images/ contains images, but no folder for each class; wanted: train/CLASS"),
+        (sample, "sample/ and train/ contain images, but no folder for each class; wanted: train/CLASS"),
+        (flat_pair, "set: signs_test/ has no folder for each class; wanted: train/CLASS"),
+        (flat_pairs, "set: trainA/, trainB/ and 2 more folders contain images, but no folder for each class; wanted: "),
+        (pairs, "set: fold1_train/ and part2_train/ may both be the same part; remove one of them"),
+        (parts_in_classes, "set: dark/ contains test/ and train/; wanted: train/CLASS"),
         (flat, "train/ and test/ contain images, but no folder for each class; wanted: train/CLASS"),
         (flat_alone, "train/ contains images, but no folder for each class; wanted: train/CLASS"),
         (flat_held_out, "set: test/ has no folder for each class; wanted: train/CLASS"),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from commands import QUICK, call
-from networks import CONDITIONS, own
+from networks import CONDITIONS, own, subject
 from simulated import METRICS, Simulated, readings, slot
 from torch import nn
 
@@ -19,6 +19,7 @@ from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.host.questions import ListGpus
 from reporter.model import ReporterError, Verdict
+from reporter.model.fields import AS_SET
 from reporter.model.settings import settings
 from reporter.run import experiment, roster, trials
 from reporter.run.executors.local import LocalExecutor
@@ -27,6 +28,8 @@ from reporter.run.request import Request
 from reporter.run.slots import Event, Executor, Message
 from reporter.store import record_files
 from reporter.worker import references
+from reporter.worker.entry import measure
+from reporter.worker.learning.training_steps import learner
 from reporter.worker.trial import _other_images, trial
 
 CRASHED, TIMEOUT = Verdict("failed", "the worker crashed (SIGABRT)"), Verdict("timeout", "not done after 5 s")
@@ -198,6 +201,24 @@ def test_a_network_that_is_built_already_is_copied(nets: Path) -> None:
     assert torch.equal(first.head.weight, second.head.weight)
     assert first.head.weight is not second.head.weight
     assert (entry.build(7).head.out_features, entry.build(0).head.out_features) == (7, 4)
+
+
+def test_a_network_that_is_built_already_has_the_weights_that_its_code_sets(nets: Path) -> None:
+    """They are not random, and how long a copy takes is not how long it takes to build the network."""
+    copies = subject(references.load(f"{nets}:model"), image_size=32, steps=1, seeds=1, weights="auto")
+    found = {
+        name: {r.quantity.key: r for r in measure(METRICS[name], copies)}
+        for name in ("finetune", "scratch", "cold_start")
+    }
+    detail = found["finetune"]["finetune_top1"].detail
+    assert (detail["weights"], detail["weights_reason"]) == (AS_SET, None)
+    refused = found["scratch"]["scratch_top1"], found["cold_start"]["build_seconds"]
+    assert [each.status for each in refused] == ["unsupported"] * 2
+    assert all(str(each.reason).startswith("a module instance ") for each in refused)
+    assert found["cold_start"]["first_call_seconds"].measured
+    of_class = subject(references.load(f"{nets}:NoArguments"), image_size=32, steps=1, seeds=1)
+    assert learner(of_class, 10, 0)[1]["weights"] == "random"
+    assert all(reading.measured for reading in measure(METRICS["cold_start"], of_class))
 
 
 def test_a_class_without_arguments_is_taken(nets: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from commands import ROOT, run
+from forked import execute
 from networks import CONDITIONS, own, small, subject
 from torch import Tensor, nn
 
@@ -190,6 +192,28 @@ def test_process_memory_is_that_of_the_libraries_and_the_growth() -> None:
     assert whole.detail["libraries"] > 100 * 2**20, "torch alone takes more"
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="resident peaks are read from /proc")
+def test_process_memory_includes_what_the_file_of_an_own_network_loads(tmp_path: Path) -> None:
+    """But not the weights of a module instance, because those of its copy are measured."""
+    path = tmp_path / "heavy_file.py"
+    more, weights = "LIBRARY = bytearray(range(256)) * 2**17\n", "instance = nn.Linear(2**12, 2**11)\n"
+    path.write_text(f"from torch import nn\n{more}{weights}heavy_net = lambda classes: nn.Linear(3, classes)\n")
+    for name in ("heavy_net", "instance"):
+        grown = int(execute(OF_FILE, f"{path}:{name}").stdout)
+        assert grown == pytest.approx(2**25 + 2**25 * (name == "heavy_net"), abs=2**24)
+
+
+OF_FILE = """
+import sys
+from reporter.host.job import Job
+from reporter.model.settings import PRESETS, Conditions
+from reporter.worker import entry, loaded_libraries
+from reporter.worker.device import named
+conditions = Conditions(**PRESETS["quick"])
+job = Job(architecture="own", metrics=(), device="cpu", conditions=conditions, process="x", reference=sys.argv[1])
+found = entry._subject(job, entry.timing.sample, named)
+print(loaded_libraries.resident(found.architecture.name) - loaded_libraries.BASE)
+"""
 FRESH = """
 import sys
 import torch, torchvision
@@ -209,6 +233,23 @@ def test_process_memory_is_that_of_a_process_of_the_user(name: str, tmp_path: Pa
     done = subprocess.run([sys.executable, "-c", FRESH, name], capture_output=True, text=True, check=True, cwd=ROOT)
     run("--out", tmp_path, "--architectures", name, "--metrics", "rss_process_bytes", "--device", "cpu")
     (record,) = record_files.load_all(tmp_path)[0]
+    assert record.value("rss_process_bytes") == pytest.approx(int(done.stdout), rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="resident peaks are read from /proc")
+def test_process_memory_of_an_own_network_includes_the_library_that_its_file_imports(tmp_path: Path) -> None:
+    (tmp_path / "own_net.py").write_text(
+        "import timm\nfrom torchvision.models import mobilenet_v3_large\n\nTABLE = bytearray(range(256)) * 2**19\n\n\n"
+        "def build(classes):\n    return mobilenet_v3_large(num_classes=classes)\n"
+    )
+    builds = "torchvision.models.get_model(sys.argv[1], weights=None)"
+    script = f"import own_net\n{FRESH.replace(builds, 'own_net.build(1000)')}"
+    paths = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=paths)
+    metrics = ("--metrics", "rss_process_bytes", "--device", "cpu")
+    run("--out", tmp_path / "out", "--architecture", f"{tmp_path}/own_net.py:build", *metrics)
+    (record,) = record_files.load_all(tmp_path / "out")[0]
     assert record.value("rss_process_bytes") == pytest.approx(int(done.stdout), rel=0.05)
 
 

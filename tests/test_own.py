@@ -76,6 +76,18 @@ def test_what_a_reference_names(nets: Path) -> None:
     assert entries["Net"].build(10)[1].out_features == 10
 
 
+@pytest.mark.parametrize(
+    "parameter",
+    ["classes", "num_classes", "n_classes", "nclasses", "nb_classes", "numClasses", "nclass", "num_class",
+     "number_of_classes", "class_count", "num_labels", "n", "out_features", "classes, /", "*, n_class"],
+)  # fmt: skip
+def test_the_names_of_a_parameter_for_the_number_of_classes(nets: Path, parameter: str) -> None:
+    name = parameter.strip("*, /")
+    nets.write_text(NETS.format(more="") + f"\n\ndef other({parameter}):\n    return build({name})\n")
+    entry = references.load(f"{nets}:other")
+    assert (entry.classes, entry.build(10)[1].out_features) == (1000, 10)
+
+
 def test_a_module_is_named_as_python_imports_it(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = nets.parent / "mine"
     package.mkdir()
@@ -173,6 +185,10 @@ BAD = {
     "odd.py:number": "'number' is neither an Architecture nor a function",
     "odd.py:text": "it gives 'no network', which is no torch.nn.Module",
     "odd.py:two": "its function wants a, b; it may want the number of classes, and no more",
+    "odd.py:width": "its function wants width; give it a default, or name the parameter num_classes",
+    "odd.py:Depth": "its function wants in_channels; give it a default, or name the parameter num_classes",
+    "odd.py:names": "its function wants class_names; give it a default, or name the parameter num_classes",
+    "odd.py:both": "its function wants depth; it may want the number of classes, and no more",
     "odd.py:fails": "KeyError: 'width'",
     "odd.py:resnet50": "the name 'resnet50' is taken",
     "odd.py:vit_b_16": "the name 'vit_b_16' is taken",
@@ -185,7 +201,9 @@ FILES = {
     "raises.py": "1 / 0\n",
     "leaves.py": "raise SystemExit(3)\n",
     "crashes.py": "import os\nos.abort()\n",
-    "odd.py": "number = 3\ntext = lambda: 'no network'\ntwo = lambda a, b: a\nfails = lambda n: {}['width']\n"
+    "odd.py": "number = 3\ntext = lambda: 'no network'\ntwo = lambda a, b: a\n"
+    "fails = lambda classes: {}['width']\nwidth = lambda width: width\nnames = lambda class_names: class_names\n"
+    "both = lambda depth, num_classes=10: depth\nclass Depth:\n    def __init__(self, in_channels): pass\n"
     "resnet50 = vit_b_16 = text\n",
     "strange.py": "from reporter.model import Architecture\nNET = Architecture('x', 'Y', 'long ago', '', print)\n",
     "strange2.py": "from reporter.model import Architecture\nNET = Architecture('', 'Y', 2026, '', print)\n",

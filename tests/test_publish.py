@@ -396,6 +396,15 @@ def test_a_response_that_is_torn_or_not_http_is_one_line(response: bytes) -> Non
             github(f"http://127.0.0.1:{server.server_address[1]}").comment(7, "x", "x")
 
 
+@pytest.mark.parametrize("content", [b'{"message": "moved"}', b"null", b"7", b"[null]", b'"text"'])
+def test_json_that_is_no_list_of_comments_is_one_line(content: bytes) -> None:
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(content), content)
+    with socketserver.TCPServer(("127.0.0.1", 0), answering(response)) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(ReporterError, match=r"^the response to GET issues/7/comments is not a list of objects"):
+            github(f"http://127.0.0.1:{server.server_address[1]}").comment(7, "x", "x")
+
+
 @pytest.mark.parametrize("place", ["http://127.0.0.1:port", "http://127.0.0.1/api v3"])
 def test_an_address_that_is_none_is_one_line(place: str) -> None:
     with pytest.raises(ReporterError, match=r"^GitHub cannot be reached: \S+.*$"):

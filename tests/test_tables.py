@@ -10,6 +10,7 @@ from commands import ROOT
 
 from reporter.charts import bars
 from reporter.model import Reading, Record
+from reporter.model.fields import AS_SET
 from reporter.report.choosing.choice import choice
 from reporter.report.comparison import compare
 from reporter.report.drawing.drawn_charts import draw
@@ -206,6 +207,11 @@ def test_the_note_on_weights_names_the_networks_of_each_start() -> None:
     note = overview.weights_note(compare(records), ENGLISH)
     assert f"ImageNet weights for {first} and {third}, from random weights for {second}" in note
     assert overview.weights_note(compare(records[:1]), ENGLISH) != note
+    records[0] = changed(records[0], samples.reading("finetune_top1", 0.9, weights=AS_SET))
+    assert overview.weights_note(compare(records), ENGLISH) == (
+        f"Training started from weights that the code of the network sets ({first}), ImageNet weights ({third}) and "
+        f"random weights ({second}): not one ranking."
+    )
 
 
 def measured(record: Record) -> Record:

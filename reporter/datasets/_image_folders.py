@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ HELD_OUT = ("val", "valid", "validation", "dev", "test", "testing", "tst", "eval
 """What people call the held-out part; of several, the first is taken."""
 FILLERS = {"set", "data", "dataset", "image", "images", "img", "imgs", "split", "seg"}
 """Words that do not change what a folder is: training_set, seg_train, images-val."""
+SHARDS = {"part", "parts", "fold", "batch", "shard", "chunk", "subset", "archive", "sample", "samples", "unlabeled"}
+"""Other words that are no classes, alone, with numbers or with fillers: part_1, fold2, sample_images."""
 SYSTEM = {"__macosx", "@eadir", "#recycle", "@recycle", "$recycle.bin", "system volume information", "lost+found"}
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".webp",
             ".gif", ".avif", ".jp2")  # fmt: skip
@@ -32,12 +34,12 @@ def parts(root: Path) -> tuple[ImageSplit, ImageSplit | None]:
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: there is no such folder; {LAYOUT}")
     folders = _folders(root)
-    train, held_out = (_named(root, folders, names) for names in (TRAIN, HELD_OUT))
+    words = _part_words(folders)
+    train, held_out = (_named(root, words, names) for names in (TRAIN, HELD_OUT))
     if train is None and held_out is None:
-        _check_classes(root, folders)
         return _part(root), None
     if train is None or held_out is None:
-        if bare := [path for path in folders if _word(path.name) in (HELD_OUT if train else TRAIN)]:
+        if bare := [path for path in folders if words[path] in (HELD_OUT if train else TRAIN)]:
             verb = "has" if len(bare) == 1 else "have"
             raise ValueError(f"{root}: {_joined(bare)} {verb} no folder for each class; {LAYOUT}")
         there, missing = (train, "val/ nor test/") if train else (held_out, "train/ nor training/")
@@ -54,17 +56,25 @@ def parts(root: Path) -> tuple[ImageSplit, ImageSplit | None]:
 
 def count_classes(root: Path) -> int:
     """The number of class folders: the same in both parts, see `parts`."""
-    train = _named(root, _folders(root), TRAIN)
+    train = _named(root, _part_words(_folders(root)), TRAIN)
     return len(_folders(train or root))
 
 
-def _check_classes(root: Path, folders: Iterable[Path]) -> None:
-    """ValueError where all folders with images are named like parts, so that they are no classes."""
+def _check_classes(root: Path, folders: list[Path]) -> None:
+    """ValueError where all folders with images are named like parts or pieces of a data set, not like classes.
+
+    A single folder that has folders of its own may be that of the classes.
+    """
+    words = _part_words(folders)
     filled = [path for path in folders if any(True for _ in _images(path))]
-    if filled and all(_word(path.name) in (*TRAIN, *HELD_OUT) for path in filled):
-        filled.sort(key=lambda path: _word(path.name) in HELD_OUT)
+    if not filled or not all(words[path] or _is_piece(path.name) for path in filled):
+        return
+    filled.sort(key=lambda path: words[path] in HELD_OUT)
+    if not any(_folders(path) for path in filled):
         verb = "contains" if len(filled) == 1 else "contain"
         raise ValueError(f"{root}: {_joined(filled)} {verb} images, but no folder for each class; {LAYOUT}")
+    if len(filled) > 1:
+        raise ValueError(f"{root}: {_joined(filled)} are named like pieces of a data set, not like classes; {LAYOUT}")
 
 
 def _part(folder: Path) -> ImageSplit:
@@ -73,11 +83,15 @@ def _part(folder: Path) -> ImageSplit:
     if not classes:
         loose = any(_is_image(path) for path in folder.iterdir())
         raise ValueError(f"{folder}: {'images, but no' if loose else 'no'} folder for each class; {LAYOUT}")
+    _check_classes(folder, classes)
     if len(classes) == 1:
         raise ValueError(f"{folder}: one class only: {classes[0].name}; is {folder} a level too high?")
     for each in classes:
-        if _named(each, inner := _folders(each), TRAIN):
+        words = _part_words(inner := _folders(each))
+        if _named(each, words, TRAIN):
             raise ValueError(f"{folder}: {each.name}/ contains {_joined(inner)}; is {folder} a level too high?")
+        if all(set(names) & set(words.values()) for names in (TRAIN, HELD_OUT)):
+            raise ValueError(f"{folder}: {each.name}/ contains {_joined(inner)}; {LAYOUT}")
     images = [sorted(_images(each)) for each in classes]
     for each, found in zip(classes, images, strict=True):
         if not found:
@@ -86,9 +100,9 @@ def _part(folder: Path) -> ImageSplit:
     return ImageSplit([path for found in images for path in found], labels, [each.name for each in classes])
 
 
-def _named(root: Path, folders: Iterable[Path], names: tuple[str, ...]) -> Path | None:
+def _named(root: Path, words: Mapping[Path, str], names: tuple[str, ...]) -> Path | None:
     """The folder with folders of its own with one of some names, the first of them; ValueError where two have it."""
-    named = [(names.index(word), path) for path in folders if (word := _word(path.name)) in names and _folders(path)]
+    named = [(names.index(word), path) for path, word in words.items() if word in names and _folders(path)]
     first = min((rank for rank, _ in named), default=0)
     chosen = [path for rank, path in named if rank == first or names is TRAIN]
     if len(chosen) > 1:
@@ -96,14 +110,38 @@ def _named(root: Path, folders: Iterable[Path], names: tuple[str, ...]) -> Path 
     return chosen[0] if chosen else None
 
 
-def _joined(folders: Iterable[Path]) -> str:
-    return " and ".join(f"{path.name}/" for path in folders)
+def _joined(folders: list[Path]) -> str:
+    """The names of folders, of many only the first two."""
+    names = [f"{path.name}/" for path in folders]
+    return " and ".join(names) if len(names) < 4 else f"{names[0]}, {names[1]} and {len(names) - 2} more folders"
 
 
-def _word(name: str) -> str:
-    """What is left of a folder's name without case, numbers and fillers; empty where that is not one word."""
-    words = [word for word in re.findall(r"[a-z]+", name.lower()) if word not in FILLERS]
-    return words[0] if len(words) == 1 else ""
+def _part_words(folders: Iterable[Path]) -> dict[Path, str]:
+    """The word for a part in the name of each folder, empty where there is none.
+
+    Beside fillers and numbers it is the only word, or the one by which the names of both parts differ: birds_train and
+    birds_test.
+    """
+    found: dict[Path, tuple[str, tuple[str, ...]]] = {}
+    for path in folders:
+        words = [word for word in _words(path.name) if word not in FILLERS]
+        parts = [word for word in words if word in (*TRAIN, *HELD_OUT)]
+        rest = tuple(word for word in words if word not in parts)
+        found[path] = parts[0] if len(parts) == 1 else "", rest
+    both = {rest for word, rest in found.values() if word in TRAIN}
+    both &= {rest for word, rest in found.values() if word in HELD_OUT}
+    return {path: word if not rest or rest in both else "" for path, (word, rest) in found.items()}
+
+
+def _is_piece(name: str) -> bool:
+    """Whether a name consists of fillers and numbers: images_001, part_2, fold3; not 001."""
+    words = set(_words(name))
+    return bool(words) and words <= FILLERS | SHARDS
+
+
+def _words(name: str) -> list[str]:
+    """The words of a folder's name in lower case, without numbers."""
+    return re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
 
 
 def _folders(folder: Path) -> list[Path]:

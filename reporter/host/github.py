@@ -71,6 +71,8 @@ class GitHub:
         joint = "&" if "?" in path else "?"
         for page in range(1, MOST_PAGES + 1):
             found = self._call("GET", f"{path}{joint}per_page={PAGE}&page={page}", None)
+            if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+                raise ReporterError(f"the response to GET {path} is not a list of objects; check GITHUB_API_URL")
             yield from found
             if len(found) < PAGE:
                 return

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from reporter.model import Metric, Quantity, Reading, ReporterError
+from reporter.model import Metric, Quantity, Reading, ReporterError, absent
 from reporter.model.modes import FIRST_CALL
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ BUILD = Quantity(
     centre="mean",
 )
 
+ALREADY_BUILT = "a module instance is built while its file is imported; name a function that builds it"
+
 
 def measure(subject: Subject) -> Iterator[Reading]:
     """Builds the network, which the other times of the process use, and calls it once on one image.
@@ -35,6 +37,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
     import torch
 
     from reporter.worker.outputs import has_nan
+    from reporter.worker.references import instance
 
     start = perf_counter()
     network = subject.network
@@ -46,7 +49,10 @@ def measure(subject: Subject) -> Iterator[Reading]:
     answered = perf_counter()
     if has_nan(answer):
         raise ReporterError("the output contains NaN")
-    yield Reading(quantity=BUILD, samples=(built - start,), rounds=(1,))
+    if instance(subject.architecture):
+        yield from absent((BUILD,), "unsupported", ALREADY_BUILT)
+    else:
+        yield Reading(quantity=BUILD, samples=(built - start,), rounds=(1,))
     yield Reading(quantity=FIRST_CALL, samples=(answered - called,), rounds=(1,))
 
 

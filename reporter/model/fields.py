@@ -27,6 +27,8 @@ CURVES_SHARE = 0.5
 """The share of the sampling time of other times that each point of a curve gets."""
 KEEPING = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647"
 """The environment variables with which glibc keeps freed memory, as a process that is timed does."""
+AS_SET = "weights as its code sets them"
+"""The initial weights of a module instance, as a record has them."""
 GRADIENT_RATIOS = ("gradient_ratio", "gradient_ratio_trained")
 """Ratios of norms, which are not negative: they are combined on logarithms."""
 UNITS = {

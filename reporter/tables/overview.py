@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reporter.model import Record
 from reporter.model.devices import ACCELERATORS
+from reporter.model.fields import AS_SET
 from reporter.report import accelerator_notes, units
 from reporter.report.comparison import Comparison, accuracy, whole_front
 from reporter.report.headline_latency import how, timing
@@ -221,10 +222,13 @@ def weights_note(comparison: Comparison, language: Language) -> str:
     ]
     scratch = list(dict.fromkeys(name for name, weights in tuned if weights == "random"))
     own = list(dict.fromkeys(name for name, weights in tuned if weights.startswith(OWN)))
-    ready = list(dict.fromkeys(name for name, weights in tuned if weights != "random" and name not in own))
-    if own:
+    as_set = list(dict.fromkeys(name for name, weights in tuned if weights == AS_SET))
+    others = (name for name, weights in tuned if weights not in ("random", AS_SET))
+    ready = list(dict.fromkeys(name for name in others if name not in own))
+    if own or as_set:
         starts = {
             _("a user's checkpoint ({names})"): own,
+            _("weights that the code of the network sets ({names})"): as_set,
             _("ImageNet weights ({names})"): ready,
             _("random weights ({names})"): scratch,
         }

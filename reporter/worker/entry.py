@@ -26,7 +26,7 @@ from reporter.model.fields import plain
 from reporter.model.modes import ONCE
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import conditions_of
-from reporter.worker import device, precision, references, torch_state, trial
+from reporter.worker import device, loaded_libraries, precision, references, torch_state, trial
 from reporter.worker.latency import timing
 from reporter.worker.latency.curve_points import measure_curve
 from reporter.worker.latency.rotation import Rotation, rotate
@@ -139,7 +139,8 @@ def _subject(job: Job, sample: timing.Sampler, named: Named) -> Subject:
     """What is measured; its device is the current one before anything is built."""
     place = named(job.device)
     place.select()
-    subject = Subject(find(job.reference or job.architecture), place, job.conditions, job.round, sample)
+    entry = loaded_libraries.load_own(job.reference) if job.reference else find(job.architecture)
+    subject = Subject(entry, place, job.conditions, job.round, sample)
     subject.ceilings, subject.metrics = job.ceilings, job.metrics
     return subject
 

@@ -7,9 +7,11 @@ itself shares the code of libraries with the fork server, which also has importe
 from __future__ import annotations
 
 import torchvision  # noqa: F401  with torch
+from torch.nn.parameter import is_lazy
 
 from reporter.architectures.timm import PREFIX
 from reporter.host import process_memory
+from reporter.model import Architecture
 
 BASE = process_memory.resident()
 _more: dict[str, int] = {}
@@ -21,6 +23,21 @@ def load_timm() -> None:
     import timm  # noqa: F401
 
     _more[PREFIX] = process_memory.resident() - before
+
+
+def load_own(reference: str) -> Architecture:
+    """Imports the code of the user's own network, and notes by how much the memory of this process grows.
+
+    The weights of a module instance are left out: those of the model that is a copy of it are measured.
+    """
+    from reporter.worker import references
+
+    before = process_memory.resident()
+    entry = references.load(reference)
+    made = references.instance(entry)
+    weights = sum(each.nbytes for each in made.state_dict().values() if not is_lazy(each)) if made else 0
+    _more[entry.name] = max(0, process_memory.resident() - before - weights)
+    return entry
 
 
 def resident(architecture: str) -> int:

@@ -34,6 +34,12 @@ FAMILY = "Own"
 AS_BUILT = "as many classes as its function gives it"
 NUMBERS = ("classes", "num_classes")
 """The names of a parameter that takes the number of classes, also where it has a default."""
+OTHERWISE = frozenset(
+    "activation args block blocks cfg channel channels checkpoint conf config depth device dilation dropout growth height "
+    "hidden hparams image in input inputs kernel layer layers names norm options opt opts params path pretrained rate "
+    "resolution scale size stage stages stride variant version weights width".split()
+)
+"""Words in the name of a parameter that does not take the number of classes."""
 
 
 def load(reference: str) -> Architecture:
@@ -87,11 +93,17 @@ def described(reference: str) -> dict[str, Any]:
     return described
 
 
+def instance(architecture: Architecture) -> nn.Module | None:
+    """The module instance that the models of an architecture are copies of; None where a function builds them."""
+    made = architecture.build.args[0] if isinstance(architecture.build, partial) and architecture.build.args else None
+    return made.args[0] if isinstance(made, partial) and made.func is copied else None
+
+
 def _build(function: Callable[..., Any], classes: int) -> nn.Module:
     """Calls a function with the number of classes, or gives what it builds another head where other ones are asked."""
     if parameter := _takes(function):
-        named = parameter in NUMBERS
-        made: nn.Module = function(**{parameter: classes}) if named else function(classes)
+        by_place = inspect.signature(function).parameters[parameter].kind is inspect.Parameter.POSITIONAL_ONLY
+        made: nn.Module = function(classes) if by_place else function(**{parameter: classes})
         return made
     made = function()
     if not classes:
@@ -100,7 +112,10 @@ def _build(function: Callable[..., Any], classes: int) -> nn.Module:
 
 
 def _takes(function: Callable[..., Any]) -> str:
-    """The parameter of a function that takes the number of classes; empty where none does."""
+    """The parameter of a function that takes the number of classes; empty where none does.
+
+    ReporterError where a parameter without a default takes something else.
+    """
     parameters = inspect.signature(function).parameters
     named = next((name for name in NUMBERS if name in parameters), "")
     wanting = [
@@ -108,9 +123,14 @@ def _takes(function: Callable[..., Any]) -> str:
         for name, each in parameters.items()
         if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
     ]
-    if len([name for name in wanting if name != named]) > (0 if named else 1):
+    if not named and len(wanting) == 1:
+        (name,) = wanting
+        if OTHERWISE & set(name.lower().split("_")):
+            raise ReporterError(f"its function wants {name}; give it a default, or name the parameter num_classes")
+        return name
+    if set(wanting) - {named}:
         raise ReporterError(f"its function wants {', '.join(wanting)}; it may want the number of classes, and no more")
-    return named or "".join(wanting)
+    return named
 
 
 def _module(place: str) -> ModuleType:

@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 
 from reporter.model import FinetuningMethod, UnsupportedError
 from reporter.model.attempts import one_line
+from reporter.model.fields import AS_SET
 from reporter.model.image_sizes import square
 from reporter.model.settings import Conditions
 from reporter.registry.selection import DATA_ROOT, dataset
@@ -28,6 +29,7 @@ from reporter.worker.input_format import form
 from reporter.worker.learning.finetuning import Images, Recipe, batches, loss_of
 from reporter.worker.learning.images import SkippedImages
 from reporter.worker.learning.relative_gradients import WEIGHTED
+from reporter.worker.references import instance
 from reporter.worker.subject import Subject
 from reporter.worker.weights.auxiliary_heads import drop_auxiliary
 from reporter.worker.weights.checkpoints import freeze, head, load_but_head, own_weights
@@ -122,8 +124,10 @@ def learner(
     """A network with a head for `classes`, from trained weights where they are asked for and available.
 
     It is trained on images of `side` pixels, by default `image_size`. For a probe all but the head is frozen, and there
-    are no auxiliary heads.
+    are no auxiliary heads. UnsupportedError where a module instance is to be trained from random weights.
     """
+    if mode == "scratch" and instance(subject.architecture):
+        raise UnsupportedError("a module instance has the weights that its code sets; name a function that builds it")
     torch.manual_seed(seed)
     network = subject.fresh(classes)
     about: dict[str, Any] = {"weights": "random", "weights_reason": None}
@@ -225,6 +229,8 @@ def _load_weights(network: nn.Module, subject: Subject, classes: int) -> dict[st
             about["weights"] += f", prefix {removed} removed"
             about["checkpoint"] |= {"prefix_removed": removed}
         return {**about, "weights_reason": None}
+    if conditions.weights != "pretrained" and instance(subject.architecture):
+        return {"weights": AS_SET, "weights_reason": None}
     if conditions.weights == "random":
         return {"weights": "random", "weights_reason": "asked for"}
     weights, reason = _pretrain(network, subject, classes)
