@@ -45,8 +45,7 @@ def scores_and_heads(
     if not found:
         wanted = "N x classes" if classes is None else f"N x {classes}"
         raise UnsupportedError(f"the network returns {describe(output)}; none is {wanted}: return the class scores")
-    ordered = isinstance(output, tuple | list) and not hasattr(output, "_fields")
-    chosen = _chosen(found, ordered)
+    chosen = _chosen(found, is_ordered(output))
     if chosen is None:
         chosen = _computed_last([tensor for _, tensor in found], calls)
     if chosen is None:
@@ -67,8 +66,19 @@ def describe(output: Any) -> str:
     kind = type(output).__name__
     if not listed:
         return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind} without a tensor"
-    named = "items" if isinstance(output, tuple | list) and not hasattr(output, "_fields") else "keys"
+    named = "items" if is_ordered(output) else "keys"
     return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind} with the {named} {', '.join(listed[:8])}"
+
+
+def is_ordered(output: Any) -> bool:
+    """Whether it is a tuple or a list, whose parts have no names."""
+    return isinstance(output, tuple | list) and not hasattr(output, "_fields")
+
+
+def is_ambiguous(output: Any, classes: int | None = None) -> bool:
+    """Whether it is a tuple or a list with several tensors that may be the class scores."""
+    found = [name for name, tensor in tensors(output) if _as_scores(tensor, classes) is not None]
+    return is_ordered(output) and len(found) > 1
 
 
 def has_nan(output: Any) -> bool:

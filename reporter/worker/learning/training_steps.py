@@ -28,8 +28,9 @@ from reporter.worker.input_format import form
 from reporter.worker.learning.finetuning import Images, Recipe, batches, loss_of
 from reporter.worker.learning.images import SkippedImages
 from reporter.worker.learning.relative_gradients import WEIGHTED
+from reporter.worker.outputs import is_ambiguous
 from reporter.worker.subject import Subject
-from reporter.worker.weights.auxiliary_heads import drop_auxiliary
+from reporter.worker.weights.auxiliary_heads import drop_auxiliary, reordered
 from reporter.worker.weights.checkpoints import freeze, head, load_but_head, own_weights
 
 Used = list[tuple[str, Tensor]]
@@ -45,8 +46,11 @@ def exercise(subject: Subject, device: str | torch.device, copies: bool = False)
     """
     conditions = subject.conditions
     network = subject.take(device, copies)
-    if not subject.trains_with_new_seed(conditions.image_size):  # takes less time than the search for auxiliary heads
+    output = subject.training_output(conditions.image_size)
+    if output is None:  # without a search for auxiliary heads, which takes longer, where none is needed
         network, _ = _fit(subject, network)
+    elif is_ambiguous(output[0], subject.classes):
+        network = reordered(network, subject.training_order)
     images = subject.input(conditions.batch_size, device, square(conditions.image_size))
     labels = torch.arange(conditions.batch_size, device=device) % subject.classes
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
@@ -124,8 +128,9 @@ def learner(
     It is trained on images of `side` pixels, by default `image_size`. For a probe all but the head is frozen, and there
     are no auxiliary heads.
     """
+    order = subject.training_order
     torch.manual_seed(seed)
-    network = subject.fresh(classes)
+    network = reordered(subject.fresh(classes), order)
     about: dict[str, Any] = {"weights": "random", "weights_reason": None}
     if mode != "scratch":
         about = _load_weights(network, subject, classes)
@@ -141,8 +146,9 @@ def learner(
 
 def initial_gradients(subject: Subject, train: Images, classes: int, seed: int) -> Used:
     """The weights of a new network with their gradients, random weights before the first step."""
+    order = subject.training_order
     torch.manual_seed(seed)
-    network = subject.fresh(classes).to(subject.device)
+    network = reordered(subject.fresh(classes), order).to(subject.device)
     drop_auxiliary(network, subject.heads)
     return weight_gradients(network, train, subject.conditions.batch_size, seed, classes)
 
