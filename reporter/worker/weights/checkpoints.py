@@ -19,6 +19,7 @@ from reporter.model import Architecture
 from reporter.model.attempts import attempt, one_line
 from reporter.worker.counts.building import built, on_meta
 from reporter.worker.weights.state_dicts import Fit, fit, parts, unwrapped
+from reporter.worker.weights.unplaced_tensors import unplaced
 
 DIGITS = 12
 """So many digits of a SHA-256 are shown to people; the record has all 64."""
@@ -74,6 +75,8 @@ def load_but_head(network: nn.Module, state: Mapping[str, Tensor], head: set[str
 def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str], heads: Collection[str] = ()) -> Fit:
     """The tensors of a state dict by the network's names; ValueError, with the first that is missing, where one is.
 
+    ValueError, too, where the state dict is that of a deeper network, see `unplaced`.
+
     Auxiliary heads, by name, may be missing, and the counts of batches, which files from before torch 0.4.1 lack. Where
     one is missing, a part of the state dict is taken, if it is the only one that lacks none.
     """
@@ -98,6 +101,9 @@ def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str], head
         differ = "differs" if len(missing) == 1 else "differ"
         differing = f"{len(missing)} of {len(own)} tensors {differ}, {missing[0]} first"
         raise ValueError(f"the checkpoint does not fit: {differing} ({_difference(missing[0], own, found.names)})")
+    if more := unplaced(network, own, found.names, head, heads):
+        counted = "1 tensor of the file has" if len(more) == 1 else f"{len(more)} tensors of the file have"
+        raise ValueError(f"the checkpoint does not fit: {counted} no place in the network, {more[0]} first")
     return found
 
 
