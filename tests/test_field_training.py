@@ -308,12 +308,12 @@ def test_an_auxiliary_head_is_dropped_only_where_images_are_too_small_for_it(ker
         def __init__(self, classes: int) -> None:
             super().__init__()
             self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Linear(8, classes)
-            self.aux = nn.Conv2d(8, classes, kernel)
+            self.aux = nn.Sequential(nn.Conv2d(8, classes, kernel), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
         def forward(self, images: Tensor) -> Any:
             maps = self.stem(images * float(images.isfinite().all()))
             scores = self.head(maps.mean((2, 3)))
-            return (scores, self.aux(maps).mean((2, 3))) if self.training else scores
+            return (scores, self.aux(maps)) if self.training else scores
 
     made, numbers = subject(own(build=Side), weights="random", image_size=16), []
     assert made.heads == ("aux",)

@@ -23,7 +23,7 @@ from reporter.worker.device import Device, named
 from reporter.worker.input_format import Form, form
 from reporter.worker.latency import timing
 from reporter.worker.latency.timing import Sampler
-from reporter.worker.weights.auxiliary_heads import auxiliary_heads, order, trained_on_same_values
+from reporter.worker.weights.auxiliary_heads import auxiliary_heads, drop_auxiliary, order, trained_on_same_values
 from reporter.worker.weights.classifier_heads import scores
 
 Result = TypeVar("Result")
@@ -171,19 +171,25 @@ class Subject:
         """The number of threads that it is measured with on the CPU."""
         return self.conditions.threads or usable_threads()
 
-    def trains(self, size: int) -> bool:
-        """Whether images of a side go through the network while it trains, auxiliary heads included."""
+    def training_error(self, size: int, heads: bool = True) -> str | None:
+        """Why no image of a side goes through the network while it trains, with or without its auxiliary heads.
+
+        None where they do.
+        """
         kept = {"devices": [self.device], "device_type": self.device.type} if self.place.runtime else {"devices": []}
         with torch.random.fork_rng(**kept):  # the seed of a training stays in force
-            return self.training_output(size) is not None
+            return self._trained(size, heads)[1].reason
 
     def training_output(self, size: int) -> tuple[Any] | None:
         """What the network returns for two images of a side while it trains; None where they do not go through.
 
         Random numbers that are drawn afterwards are others.
         """
-        found, _ = attempt(partial(self.counted, partial(self._infer, square(size), training=True)))
+        found, _ = self._trained(size)
         return found[0] if found else None
+
+    def _trained(self, size: int, heads: bool = True) -> tuple[Counted[tuple[Any]] | None, Verdict]:
+        return attempt(partial(self.counted, partial(self._infer, square(size), training=True, heads=heads)))
 
     def build(self, like: nn.Module | None = None) -> nn.Module:
         """A new network on the CPU, evaluating; its weights are those of `like` if one is given, else random."""
@@ -223,8 +229,11 @@ class Subject:
         return scores(self.on(device), self.input(1, device)).shape[-1]
 
     @torch.no_grad()
-    def _infer(self, size: ImageSize, device: str, training: bool = False) -> tuple[Any]:
-        return (self._made(device).train(training)(self.input(2, device, size)),)
+    def _infer(self, size: ImageSize, device: str, training: bool = False, heads: bool = True) -> tuple[Any]:
+        network = self._made(device)
+        if not heads:
+            drop_auxiliary(network, self.heads)
+        return (network.train(training)(self.input(2, device, size)),)
 
     def _made(self, device: str | torch.device, like: nn.Module | None = None) -> nn.Module:
         with torch.inference_mode(False):
