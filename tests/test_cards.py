@@ -135,6 +135,14 @@ def test_layers_are_written_down_as_one_builds_them() -> None:
     assert call(nn.MaxPool2d(3, 2)) == "MaxPool2d(3×3, stride=2)"
     assert call(nn.AdaptiveAvgPool2d(1)) == "AdaptiveAvgPool2d(1×1)"
     assert call(nn.Linear(3, 4)) == "Linear"
+    assert call(nn.LPPool2d(2, 3)) == "LPPool2d(3×3, stride=3)"
+    assert call(nn.LPPool2d(2, (3, 1), stride=(1, 1))) == "LPPool2d(3×1)"
+    assert call(nn.AdaptiveAvgPool2d((None, 7))) == "AdaptiveAvgPool2d(None×7)"
+    other = nn.ReLU()
+    other.kernel_size, other.stride, other.output_size = "same", 0.5, nn.Parameter()  # type: ignore[assignment]
+    assert call(other) == "ReLU"
+    other.kernel_size = 3
+    assert call(other) == "ReLU(3×3)"
     small = subject(own())
     rows = layers(visits(small.meta, small.input(1, "meta")))
     assert [(row["kind"], row["output"]) for row in rows][:2] == [

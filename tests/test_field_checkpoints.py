@@ -16,7 +16,7 @@ import pytest
 import torch
 from commands import call
 from networks import own, small, subject
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file, save_model
 from test_output_check import Described
 from torch import Tensor, nn
 
@@ -130,6 +130,36 @@ def test_safetensors_are_read_with_any_torch(tmp_path: Path, monkeypatch: pytest
     save_file(state, tmp_path / name)
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("read by torch.load"))
     assert torch.equal(started(tmp_path / name, own())[0][0][0].weight, state["0.0.weight"])
+
+
+class Tied(nn.Module):
+    """Two layers with one weight."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.stem, self.a, self.b = nn.Conv2d(3, 8, 1), nn.Linear(8, 8), nn.Linear(8, 8)
+        self.b.weight, self.head = self.a.weight, nn.Linear(8, classes)
+
+    def forward(self, images: Tensor) -> Any:
+        return self.head(self.b(self.a(self.stem(images).mean((2, 3)))))
+
+
+@pytest.mark.parametrize("prefix", ["", "model."])
+@pytest.mark.parametrize("left", ["a", "b"])
+def test_a_tied_weight_is_in_the_file_once(tmp_path: Path, left: str, prefix: str) -> None:
+    source, entry = Tied(4), own(build=Tied)
+    save_model(source, str(tmp_path / "mine.safetensors"))
+    state = load_file(tmp_path / "mine.safetensors")
+    assert len(state) == len(source.state_dict()) - 1
+    state = {name: tensor for name, tensor in source.state_dict().items() if name != f"{left}.weight"}
+    save_file({**prefixed(prefix)(state), "loss.weight": torch.ones(4)}, tmp_path / "other.safetensors")
+    for name in ("mine.safetensors", "other.safetensors"):
+        network = started(tmp_path / name, entry)[0]
+        assert torch.equal(network.get_submodule(left).weight, source.a.weight)
+    save_file({name: state[name] for name in state if not name.endswith("a.weight") and not name.endswith("b.weight")},
+              tmp_path / "neither.safetensors")  # fmt: skip
+    with pytest.raises(ValueError, match=r"2 of 8 tensors differ, a\.weight first"):
+        started(tmp_path / "neither.safetensors", entry)
 
 
 class Compiled(nn.Module):

@@ -308,12 +308,12 @@ def test_an_auxiliary_head_is_dropped_only_where_images_are_too_small_for_it(ker
         def __init__(self, classes: int) -> None:
             super().__init__()
             self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Linear(8, classes)
-            self.aux = nn.Conv2d(8, classes, kernel)
+            self.aux = nn.Sequential(nn.Conv2d(8, classes, kernel), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
         def forward(self, images: Tensor) -> Any:
             maps = self.stem(images * float(images.isfinite().all()))
             scores = self.head(maps.mean((2, 3)))
-            return (scores, self.aux(maps).mean((2, 3))) if self.training else scores
+            return (scores, self.aux(maps)) if self.training else scores
 
     made, numbers = subject(own(build=Side), weights="random", image_size=16), []
     assert made.heads == ("aux",)
@@ -449,3 +449,35 @@ def test_half_precision_trains() -> None:
 )
 def test_a_reason_is_one_line_without_control_characters(text: str, line: str) -> None:
     assert one_line(text) == line
+
+
+class Squeezed(nn.Module):
+    """Returns N x classes for a batch, and a tensor of one dimension for one image."""
+
+    def __init__(self, classes: int, named: bool = False) -> None:
+        super().__init__()
+        self.stem, self.fc, self.named = nn.Conv2d(3, 8, 1), nn.Linear(8, classes), named
+
+    def forward(self, images: Tensor) -> Any:
+        pooled = self.stem(images).relu().mean((2, 3), keepdim=True).squeeze()
+        return {"features": pooled, "logits": self.fc(pooled)} if self.named else self.fc(pooled)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_squeezed_scores_of_one_image_are_recognized(tmp_path: Path, named: bool) -> None:
+    """Where the number of classes is known, where it is to be found, and where a mode is checked."""
+    assert outputs.scores(torch.randn(7), 7).shape == (1, 7)
+    assert outputs.scores((torch.randn(5), SCORES), 4).shape == (5, 4)
+    for output in (torch.randn(1), torch.randn(()), torch.arange(7), torch.randn(6)):
+        with pytest.raises(ReporterError, match="none is N x 7"):
+            outputs.scores(output, 7)
+    entry = own(build=lambda _: Squeezed(7, named), classes=0)
+    assert subject(entry, image_size=32).classes == 7
+    network: Any = with_classes(Squeezed(7, named), 4, 32)
+    assert network.fc.out_features == 4
+    preparation = ModePreparation(subject(entry, image_size=32), tmp_path)
+    with torch.inference_mode():
+        assert preparation._reference.scores.shape[1] == 7
+    trained = measure(METRICS["finetune"], subject(own(build=lambda classes: Squeezed(classes, named)),
+                                                   **{**SHORT, "test_images": 33}))  # fmt: skip
+    assert trained[0].status == "ok"

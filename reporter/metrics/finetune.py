@@ -185,10 +185,9 @@ class SeedRuns:
         return network, Recipe.of(subject.architecture, steps, subject.conditions.batch_size, seed, **kind), about
 
     def _add_ratio(self, network: nn.Module, train: Images, seed: int) -> None:
-        from reporter.worker.learning.training_steps import gradient_ratio
-        from reporter.worker.weights.auxiliary_heads import drop_auxiliary
+        from reporter.worker.learning.training_steps import drop_heads, gradient_ratio
 
-        drop_auxiliary(network, self.subject.heads)
+        drop_heads(self.subject, network, self.side)
         batch = self.subject.conditions.batch_size
         ratio, self.ratio_verdict = attempt(partial(gradient_ratio, network, train, batch, seed, self.classes))
         self.ratios += [] if ratio is None else [ratio]

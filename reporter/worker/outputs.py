@@ -40,13 +40,16 @@ def scores(output: Any, classes: int | None = None, calls: Sequence[LinearCall] 
 def scores_and_heads(
     output: Any, classes: int | None = None, calls: Sequence[LinearCall] = ()
 ) -> tuple[Tensor, list[Tensor]]:
-    """The class scores, and the other tensors of the same shape: the scores of auxiliary heads, if there are any."""
-    found = [(name, flat) for name, tensor in tensors(output) if (flat := _as_scores(tensor, classes)) is not None]
+    """The class scores, and the other tensors of the same shape: the scores of auxiliary heads, if there are any.
+
+    Where no tensor is N x classes, one of a single dimension has the scores of one image: `squeeze()` removes the
+    dimension of a batch of one, too.
+    """
+    found = _candidates(output, classes)
     if not found:
         wanted = "N x classes" if classes is None else f"N x {classes}"
         raise UnsupportedError(f"the network returns {describe(output)}; none is {wanted}: return the class scores")
-    ordered = isinstance(output, tuple | list) and not hasattr(output, "_fields")
-    chosen = _chosen(found, ordered)
+    chosen = _chosen(found, is_ordered(output))
     if chosen is None:
         chosen = _computed_last([tensor for _, tensor in found], calls)
     if chosen is None:
@@ -67,8 +70,18 @@ def describe(output: Any) -> str:
     kind = type(output).__name__
     if not listed:
         return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind} without a tensor"
-    named = "items" if isinstance(output, tuple | list) and not hasattr(output, "_fields") else "keys"
+    named = "items" if is_ordered(output) else "keys"
     return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind} with the {named} {', '.join(listed[:8])}"
+
+
+def is_ordered(output: Any) -> bool:
+    """Whether it is a tuple or a list, whose parts have no names."""
+    return isinstance(output, tuple | list) and not hasattr(output, "_fields")
+
+
+def is_ambiguous(output: Any, classes: int | None = None) -> bool:
+    """Whether it is a tuple or a list with several tensors that may be the class scores."""
+    return is_ordered(output) and len(_candidates(output, classes)) > 1
 
 
 def has_nan(output: Any) -> bool:
@@ -89,6 +102,17 @@ def _parts(output: Any) -> list[tuple[Any, Any]]:
     if is_dataclass(output):
         return [(each.name, getattr(output, each.name, None)) for each in fields(output)]
     return list(vars(output).items()) if hasattr(output, "__dict__") else []
+
+
+def _candidates(output: Any, classes: int | None) -> list[tuple[str, Tensor]]:
+    """The tensors that may be the class scores, N x classes or 1 x classes, with their names."""
+    whole = [*tensors(output)]
+    single = [(name, tensor[None]) for name, tensor in whole if tensor.dim() == 1 and len(tensor) > 1]
+    return _of_shape(whole, classes) or _of_shape(single, classes)
+
+
+def _of_shape(named: Sequence[tuple[str, Tensor]], classes: int | None) -> list[tuple[str, Tensor]]:
+    return [(name, flat) for name, tensor in named if (flat := _as_scores(tensor, classes)) is not None]
 
 
 def _as_scores(tensor: Tensor, classes: int | None) -> Tensor | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import cycle
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from reporter.worker.device import Device, named
 from reporter.worker.input_format import Form, form
 from reporter.worker.latency import timing
 from reporter.worker.latency.timing import Sampler
-from reporter.worker.weights.auxiliary_heads import auxiliary_heads, trained_on_same_values
+from reporter.worker.weights.auxiliary_heads import auxiliary_heads, drop_auxiliary, order, trained_on_same_values
 from reporter.worker.weights.classifier_heads import scores
 
 Result = TypeVar("Result")
@@ -119,6 +119,12 @@ class Subject:
         return auxiliary_heads(self.meta, unread, learning)
 
     @cached_property
+    def training_order(self) -> tuple[int, ...]:
+        """The order of what training returns with the class scores before those of auxiliary heads; see `order`."""
+        found, _ = attempt(partial(self.counted, self._order)) if self.heads else (None, None)
+        return found[0] if found else ()
+
+    @cached_property
     def classes(self) -> int:
         """How many classes it is measured with: as many as the architecture says, or as it has."""
         return self.architecture.classes or self.counted(self._count_classes)[0]
@@ -165,16 +171,25 @@ class Subject:
         """The number of threads that it is measured with on the CPU."""
         return self.conditions.threads or usable_threads()
 
-    def trains(self, size: int) -> bool:
-        """Whether images of a side go through the network while it trains, auxiliary heads included."""
+    def training_error(self, size: int, heads: bool = True) -> str | None:
+        """Why no image of a side goes through the network while it trains, with or without its auxiliary heads.
+
+        None where they do.
+        """
         kept = {"devices": [self.device], "device_type": self.device.type} if self.place.runtime else {"devices": []}
         with torch.random.fork_rng(**kept):  # the seed of a training stays in force
-            return self.trains_with_new_seed(size)
+            return self._trained(size, heads)[1].reason
 
-    def trains_with_new_seed(self, size: int) -> bool:
-        """The same; random numbers that are drawn afterwards are others."""
-        infer = partial(self._infer, square(size), training=True)
-        return attempt(partial(self.counted, infer))[1].status == "ok"
+    def training_output(self, size: int) -> tuple[Any] | None:
+        """What the network returns for two images of a side while it trains; None where they do not go through.
+
+        Random numbers that are drawn afterwards are others.
+        """
+        found, _ = self._trained(size)
+        return found[0] if found else None
+
+    def _trained(self, size: int, heads: bool = True) -> tuple[Counted[tuple[Any]] | None, Verdict]:
+        return attempt(partial(self.counted, partial(self._infer, square(size), training=True, heads=heads)))
 
     def build(self, like: nn.Module | None = None) -> nn.Module:
         """A new network on the CPU, evaluating; its weights are those of `like` if one is given, else random."""
@@ -205,12 +220,20 @@ class Subject:
     def _count_training(self, device: str) -> Counts:
         return count(trained_on_same_values(self._made(device)), self.input(2, device))
 
+    def _order(self, device: str) -> tuple[int, ...]:
+        network = self._made(device).train()
+        with torch.enable_grad():
+            return order(network(self.input(2, device)), network, self.heads)
+
     def _count_classes(self, device: str) -> int:
         return scores(self.on(device), self.input(1, device)).shape[-1]
 
     @torch.no_grad()
-    def _infer(self, size: ImageSize, device: str, training: bool = False) -> tuple[object]:
-        return (self._made(device).train(training)(self.input(2, device, size)),)
+    def _infer(self, size: ImageSize, device: str, training: bool = False, heads: bool = True) -> tuple[Any]:
+        network = self._made(device)
+        if not heads:
+            drop_auxiliary(network, self.heads)
+        return (network.train(training)(self.input(2, device, size)),)
 
     def _made(self, device: str | torch.device, like: nn.Module | None = None) -> nn.Module:
         with torch.inference_mode(False):

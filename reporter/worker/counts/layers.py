@@ -139,13 +139,17 @@ def class_name(module: nn.Module) -> str:
 
 
 def geometry(module: nn.Module) -> dict[str, str | int]:
-    """Kernel (of an adaptive pooling: output), stride and groups of a layer, as far as they say something."""
+    """Kernel (of an adaptive pooling: output), stride and groups of a layer, as far as they say something.
+
+    A stride of None is that of the kernel, as in nn.LPPool2d.
+    """
     found: dict[str, str | int] = {}
-    kernel, output = getattr(module, "kernel_size", None), getattr(module, "output_size", None)
+    kernel, output = _pair(getattr(module, "kernel_size", None)), _pair(getattr(module, "output_size", None))
     if size := kernel or output:
-        found["kernel"] = shape_text(_pair(size))
-    if kernel and (stride := _pair(getattr(module, "stride", 1))[0]) != 1:
-        found["stride"] = stride
+        found["kernel"] = shape_text(size)
+    stride = getattr(module, "stride", 1)
+    if kernel and (strides := kernel if stride is None else _pair(stride)) and strides[0] != 1:
+        found["stride"] = strides[0]
     if isinstance(groups := getattr(module, "groups", 1), int) and groups > 1:
         found["groups"] = groups
     return found
@@ -156,8 +160,12 @@ def shape_text(shape: Shape) -> str:
     return "×".join(map(str, shape))
 
 
-def _pair(value: int | Shape) -> Shape:
-    return (value, value) if isinstance(value, int) else tuple(value)
+def _pair(value: Any) -> Shape:
+    """A size in two directions or as many as it has; empty where it is no size."""
+    if isinstance(value, int):
+        return (value, value) if value else ()
+    is_size = isinstance(value, tuple | list) and all(each is None or isinstance(each, int) for each in value)
+    return tuple(value) if is_size else ()
 
 
 def _shape(output: Any) -> Shape:

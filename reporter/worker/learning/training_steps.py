@@ -29,13 +29,15 @@ from reporter.worker.input_format import form
 from reporter.worker.learning.finetuning import Images, Recipe, batches, loss_of
 from reporter.worker.learning.images import SkippedImages
 from reporter.worker.learning.relative_gradients import WEIGHTED
+from reporter.worker.outputs import is_ambiguous
 from reporter.worker.references import instance
 from reporter.worker.subject import Subject
-from reporter.worker.weights.auxiliary_heads import drop_auxiliary
+from reporter.worker.weights.auxiliary_heads import drop_auxiliary, reordered
 from reporter.worker.weights.checkpoints import freeze, head, load_but_head, own_weights
 
 Used = list[tuple[str, Tensor]]
 """The weights of layers in the order of their use, by the layer's name."""
+TOO_SMALL = "images of {size} px are too small for the auxiliary head"
 SIDE_STEP = 16
 """Networks that do not take the images of a data set get images that are larger by a multiple of this, in pixels."""
 
@@ -47,8 +49,11 @@ def exercise(subject: Subject, device: str | torch.device, copies: bool = False)
     """
     conditions = subject.conditions
     network = subject.take(device, copies)
-    if not subject.trains_with_new_seed(conditions.image_size):  # takes less time than the search for auxiliary heads
-        network, _ = _fit(subject, network)
+    output = subject.training_output(conditions.image_size)
+    if output is None:  # without a search for auxiliary heads, which takes longer, where none is needed
+        _fit(subject, network)
+    elif is_ambiguous(output[0], subject.classes):
+        network = reordered(network, subject.training_order)
     images = subject.input(conditions.batch_size, device, square(conditions.image_size))
     labels = torch.arange(conditions.batch_size, device=device) % subject.classes
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
@@ -128,26 +133,28 @@ def learner(
     """
     if mode == "scratch" and instance(subject.architecture):
         raise UnsupportedError("a module instance has the weights that its code sets; name a function that builds it")
+    order = subject.training_order
     torch.manual_seed(seed)
-    network = subject.fresh(classes)
+    network = reordered(subject.fresh(classes), order)
     about: dict[str, Any] = {"weights": "random", "weights_reason": None}
     if mode != "scratch":
         about = _load_weights(network, subject, classes)
-    if mode == "probe" and subject.heads:
-        drop_auxiliary(network, subject.heads)
-        about |= {"auxiliary_dropped": "a linear probe trains the head alone"}
     if mode == "probe":
+        drop_auxiliary(network, subject.heads)  # it evaluates while it is trained
+        about |= {"auxiliary_dropped": "a linear probe trains the head alone" if subject.heads else None}
         freeze(network, head(subject.architecture, classes))
+    else:
+        about |= {"auxiliary_dropped": _fit(subject, network, side)}
     precision.fix()  # a head is found by building the model again
-    network, dropped = _fit(subject, network.to(subject.device), side)
-    return network, {"auxiliary_dropped": dropped, **about}
+    return network.to(subject.device), about
 
 
 def initial_gradients(subject: Subject, train: Images, classes: int, seed: int) -> Used:
     """The weights of a new network with their gradients, random weights before the first step."""
+    order = subject.training_order
     torch.manual_seed(seed)
-    network = subject.fresh(classes).to(subject.device)
-    drop_auxiliary(network, subject.heads)
+    network = reordered(subject.fresh(classes), order).to(subject.device)
+    drop_heads(subject, network, subject.conditions.image_size)
     return weight_gradients(network, train, subject.conditions.batch_size, seed, classes)
 
 
@@ -210,13 +217,26 @@ def _ends(used: Used) -> tuple[Tensor, Tensor]:
     return first.grad, reached[-1]
 
 
-def _fit(subject: Subject, network: nn.Module, side: int | None = None) -> tuple[nn.Module, str | None]:
-    """Drops auxiliary heads that the images of the training are too small for, with the reason."""
-    size, heads = side or subject.conditions.image_size, subject.heads
-    if not heads or subject.trains(size):
-        return network, None
-    drop_auxiliary(network, heads)
-    return network, f"images of {size} px are too small for the auxiliary head"
+def drop_heads(subject: Subject, network: nn.Module, size: int) -> None:
+    """Takes the auxiliary heads off a network, unless it does not train without them on images of `size` pixels.
+
+    UnsupportedError where it does not train with them either, because the images are too small for them.
+    """
+    if not subject.heads:
+        return
+    if (without := subject.training_error(size, heads=False)) is None:
+        drop_auxiliary(network, subject.heads)
+    elif subject.training_error(size) not in (None, without):
+        raise UnsupportedError(f"{TOO_SMALL.format(size=size)}, without which the network does not train")
+
+
+def _fit(subject: Subject, network: nn.Module, side: int | None = None) -> str | None:
+    """Drops auxiliary heads that the images of the training are too small for; returns the reason where it does."""
+    size = side or subject.conditions.image_size
+    if not subject.heads or subject.training_error(size) is None:
+        return None
+    drop_heads(subject, network, size)
+    return TOO_SMALL.format(size=size)
 
 
 def _load_weights(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
+
+from reporter.worker.outputs import is_ordered, tensors
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 """Modules that contain others and are never called, as is a plain nn.Module."""
@@ -49,6 +52,48 @@ def modules(network: nn.Module, heads: Iterable[str]) -> list[nn.Module]:
     """The modules of these names; scripted models have no `get_submodule`."""
     named = dict(network.named_modules(remove_duplicate=False))
     return [named[name] for name in heads]
+
+
+def order(output: Any, network: nn.Module, heads: Iterable[str]) -> tuple[int, ...]:
+    """The positions in a tuple or list that a network returned in training, those that depend on no head first.
+
+    Empty where they are first already, or where the output is no tuple or list. Which parts depend on a head is read
+    from the graph of the backward pass, which meta tensors have too.
+    """
+    if not is_ordered(output):
+        return ()
+    weights = {id(weight) for head in modules(network, heads) for weight in head.parameters()}
+    dependent = [any(_depends(tensor, weights) for _, tensor in tensors(part)) for part in output]
+    found = sorted(range(len(output)), key=lambda place: dependent[place])
+    return () if found == [*range(len(output))] else tuple(found)
+
+
+def reordered(network: nn.Module, order: Sequence[int]) -> nn.Module:
+    """The network, which in training returns its tuple or list in another order from now on."""
+    if order:
+        network.register_forward_hook(partial(_in_order, tuple(order)))
+    return network
+
+
+def _in_order(order: Sequence[int], network: nn.Module, _: object, output: Any) -> Any:
+    """A forward hook; what is of another length, as without the heads, stays as it is."""
+    if not network.training or not is_ordered(output) or len(output) != len(order):
+        return output
+    return tuple(output[place] for place in order)
+
+
+def _depends(tensor: Tensor, weights: Collection[int]) -> bool:
+    """Whether any of the weights, by identity, is in the graph that computed a tensor."""
+    waiting, met = [tensor.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in met:
+            continue
+        met.add(node)
+        if id(getattr(node, "variable", None)) in weights:
+            return True
+        waiting += [source for source, _ in node.next_functions]
+    return False
 
 
 def _heads(module: nn.Module, prefix: str, idle: set[int], trained: set[int]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import struct
 import warnings
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from reporter.model import Architecture
 from reporter.model.attempts import attempt, one_line
 from reporter.worker.counts.building import built, on_meta
 from reporter.worker.weights.state_dicts import Fit, fit, parts, unwrapped
+from reporter.worker.weights.unplaced_tensors import unplaced
 
 DIGITS = 12
 """So many digits of a SHA-256 are shown to people; the record has all 64."""
@@ -74,8 +76,11 @@ def load_but_head(network: nn.Module, state: Mapping[str, Tensor], head: set[str
 def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str], heads: Collection[str] = ()) -> Fit:
     """The tensors of a state dict by the network's names; ValueError, with the first that is missing, where one is.
 
-    Auxiliary heads, by name, may be missing, and the counts of batches, which files from before torch 0.4.1 lack. Where
-    one is missing, a part of the state dict is taken, if it is the only one that lacks none.
+    ValueError, too, where the state dict is that of a deeper network, see `unplaced`.
+
+    Auxiliary heads, by name, may be missing, the counts of batches, which files from before torch 0.4.1 lack, and all
+    names of a tied weight but one, as in files of `safetensors.torch.save_model`. Where another is missing, a part of
+    the state dict is taken, if it is the only one that lacks none.
     """
     own = _tensors(network)
     names = {OLD_DENSE.sub(r"\1\2", name): tensor for name, tensor in state.items()}
@@ -83,21 +88,25 @@ def fitted(network: nn.Module, state: Mapping[str, Tensor], head: set[str], head
     auxiliary = tuple(f"{name}." for name in heads)
     needed = [name for name in own if not name.startswith(auxiliary) and not name.endswith("num_batches_tracked")]
     needed = [name for name in needed if name not in head]
+    tied = _tied(network)
 
-    def lacking(fit: Fit) -> list[str]:
-        return [name for name in needed if name not in fit.tensors]
+    def lacking(there: Mapping[str, Tensor]) -> list[str]:
+        return [name for name in needed if tied[name].isdisjoint(there)]
 
-    if lacking(found):
-        named = [part for part in parts(own, names) if all(name in part.names for name in needed)]
-        whole = [part for part in named if not lacking(part)]
+    if lacking(found.tensors):
+        named = [part for part in parts(own, names) if not lacking(part.names)]
+        whole = [part for part in named if not lacking(part.tensors)]
         if len(whole) > 1:
             prefixes = ", ".join(part.removed for part in whole)
             raise ValueError(f"several parts of the checkpoint fit, with the prefixes {prefixes}; save one of them")
         found = next(iter((*whole, *named)), found)
-    if missing := lacking(found):
+    if missing := lacking(found.tensors):
         differ = "differs" if len(missing) == 1 else "differ"
         differing = f"{len(missing)} of {len(own)} tensors {differ}, {missing[0]} first"
         raise ValueError(f"the checkpoint does not fit: {differing} ({_difference(missing[0], own, found.names)})")
+    if more := unplaced(network, own, found.names, head, heads):
+        counted = "1 tensor of the file has" if len(more) == 1 else f"{len(more)} tensors of the file have"
+        raise ValueError(f"the checkpoint does not fit: {counted} no place in the network, {more[0]} first")
     return found
 
 
@@ -151,6 +160,14 @@ def freeze(network: nn.Module, head: set[str]) -> None:
 def _tensors(network: nn.Module) -> dict[str, Tensor]:
     """The tensors of a state dict, without what else modules store in it (`get_extra_state`)."""
     return {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
+
+
+def _tied(network: nn.Module) -> dict[str, set[str]]:
+    """For each name in a state dict all names of the same tensor: tied weights have several."""
+    named, found = network.state_dict(keep_vars=True), defaultdict[int, set[str]](set)
+    for name, tensor in named.items():
+        found[id(tensor)].add(name)
+    return {name: found[id(tensor)] for name, tensor in named.items()}
 
 
 def _source(path: Path) -> str:

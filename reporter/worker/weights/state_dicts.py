@@ -43,7 +43,7 @@ def unwrapped(loaded: Any) -> tuple[Mapping[str, Tensor], str] | None:
 
 def fit(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Fit:
     """The tensors of a state dict under the names of a network, prefixes of wrappers removed where that fits more."""
-    plain = {_plain(name): name for name in own}
+    plain = {plain_name(name): name for name in own}
     best = Fit({}, "", state)
     for names, targets in _renamings(list(state), {name: name for name in own}, plain):
         found = _fit(own, state, names, targets)
@@ -54,10 +54,10 @@ def fit(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Fit:
 
 def parts(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Iterator[Fit]:
     """The tensors of each part of a state dict that fit a network, whatever is beside the part: a loss, an average."""
-    plain = {_plain(name): name for name in own}
+    plain = {plain_name(name): name for name in own}
     named: dict[str, dict[str, str]] = {}
     for old in state:
-        path = _plain(old).split(".")
+        path = plain_name(old).split(".")
         for place in range(1, len(path)):
             named.setdefault(".".join(path[:place]), {})[old] = ".".join(path[place:])
     for names in named.values():
@@ -88,17 +88,22 @@ def _renamings(
     """Old names with new ones, and the network's names: as they are, without wrappers, without a common prefix."""
     yield {name: name for name in names}, own
     names = [name for name in names if name != COUNTER]
-    short = {name: _plain(name) for name in names}
+    short = {name: plain_name(name) for name in names}
     yield short, plain
     while short and len({new.split(".")[0] for new in short.values()}) == 1 and all("." in n for n in short.values()):
         short = {old: new.split(".", 1)[1] for old, new in short.items()}
         yield short, plain
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A tensor's name without the parts that wrappers add; the last part is its own."""
-    *path, last = name.split(".")
-    return ".".join([*(part for part in path if part not in WRAPPERS), last])
+    path, _, last = name.rpartition(".")
+    return f"{plain}.{last}" if (plain := without_wrappers(path)) else last
+
+
+def without_wrappers(module: str) -> str:
+    """A module's name without the parts that wrappers add."""
+    return ".".join(part for part in module.split(".") if part not in WRAPPERS)
 
 
 def _wrappers(name: str) -> str:
