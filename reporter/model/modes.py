@@ -218,13 +218,13 @@ def output_decisions(record: Record, eager: Record | None = None) -> dict[str, O
 
 def _verdict(record: Record, reading: Reading, eager: Reading | None, device: str) -> OutputVerdict:
     """The verdict on one device, with the output error of eager there; without a name, on the only device."""
-    if not (_exceeds(reading) if reading.measured else TIMED in reading.detail or _is_timed(record, device)):
+    if not (exceeds(reading) if reading.measured else TIMED in reading.detail or _is_timed(record, device)):
         return "within"
     if record.mode == EAGER or not was_compared(reading):
         return "unchecked"
     is_fp32 = not set(record.mode.split("+")) & set(PRECISIONS)
     is_lost = eager is not None and eager.status == "failed" and was_compared(eager)
-    disproved = eager is not None and (is_lost or (reading.measured and _exceeds(eager)))
+    disproved = eager is not None and (is_lost or (reading.measured and exceeds(eager)))
     return "unchecked" if is_fp32 and disproved else "wrong"
 
 
@@ -239,7 +239,7 @@ def _is_timed(record: Record, device: str) -> bool:
     return any(not device or device_in(key) in ("", device) for key in times)
 
 
-def _exceeds(reading: Reading) -> bool:
+def exceeds(error: Reading) -> bool:
     """Whether an output error is above its limit."""
-    limit = reading.detail.get("limit")
-    return reading.value is not None and isinstance(limit, int | float) and reading.value > limit
+    limit = error.detail.get("limit")
+    return error.value is not None and isinstance(limit, int | float) and error.value > limit

@@ -71,7 +71,7 @@ class Measurement:
         """Takes in a reading, at once, which mode or metric the worker is about to run, or how long it was busy.
 
         Of a reading that was delivered before, only one that `replaces` an earlier one of the same worker counts; of
-        the output errors of an engine, the largest one, with those at the points of its curve.
+        the output errors of an engine, the largest one of the job, with those of settings that it does not measure.
         """
         if "running" in message:
             self._mode = message["running"]
@@ -94,9 +94,9 @@ class Measurement:
         place = mode, reading.quantity.key
         self._missing.pop(place, None)
         if place not in self._delivered or message.get("replaces"):
+            before = self._error_before(*place)
             self._delivered.add(place)
-            of_curve = self._error_of_curve(*place)
-            if of_curve is None or output_errors.is_larger(reading, of_curve):
+            if before is None or output_errors.is_larger(reading, before):
                 self.ledger.keep(reading, self.job, self.progress, self._started, mode)
         self._started = moment()
 
@@ -145,15 +145,19 @@ class Measurement:
             missing = {} if self.job.round else {p: a for p, a in missing.items() if not self.ledger.is_measured(*p)}
         self._store(missing, verdict)
 
-    def _error_of_curve(self, mode: str, key: str) -> Reading | None:
+    def _error_before(self, mode: str, key: str) -> Reading | None:
         """The output error that stays unless a larger one is found, if the key is that of the output error."""
-        return output_errors.of_curve(self.ledger, mode, self.job.device) if key == OUTPUT_ERROR.key else None
+        if key != OUTPUT_ERROR.key:
+            return None
+        if (mode, key) in self._delivered:  # by this job; its worker may be another one by now
+            return output_errors.found(self.ledger, mode, self.job.device)
+        return output_errors.kept(self.ledger, self.job, mode)
 
     def _store(self, missing: Mapping[Place, tuple[str, Quantity]], verdict: Verdict) -> None:
         """Stores a verdict as the status of what is missing and has no fallback."""
         for place, (_, quantity) in missing.items():
             fallback = self._fallbacks.get(quantity.key)
             lost = [fallback] if fallback else absent([quantity], verdict.status, verdict.reason or "")
-            for reading in [] if self._error_of_curve(*place) else lost:
+            for reading in [] if self._error_before(*place) else lost:
                 self.ledger.keep(reading, self.job, self.progress, self._started, place[0], crashed=self._crashed)
             del self._missing[place]

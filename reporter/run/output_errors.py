@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from reporter.host.job import Job
 from reporter.model import Reading
 from reporter.model.device_readings import of_device, was_tried
-from reporter.model.devices import device_type
-from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR
+from reporter.model.devices import device_in, device_type
+from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR, exceeds, was_compared
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
+from reporter.run.curve_plan import BATCHES
 from reporter.run.ledger import Ledger
 
 COMPARED = ("ok", "failed")
@@ -19,21 +22,31 @@ COMPARED = ("ok", "failed")
 
 def stored(ledger: Ledger, mode: str, device: str) -> Reading | None:
     """The output error of a mode on a device; with --fresh, only one of this run."""
-    kind = device_type(device)
-    if mode not in ledger.records or (ledger.request.fresh and (mode, kind) not in ledger.checked):
-        return None
-    found = ledger.records[mode].readings.get(OUTPUT_ERROR.key)
-    return of_device(found, kind) if found and was_tried(found) else None
+    return found(ledger, mode, device) if _is_of_run(ledger, mode, device) else None
+
+
+def found(ledger: Ledger, mode: str, device: str) -> Reading | None:
+    """The output error of a mode on a device, of whatever run."""
+    error = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
+    return of_device(error, device_type(device)) if error and was_tried(error) else None
+
+
+def _is_of_run(ledger: Ledger, mode: str, device: str) -> bool:
+    """Whether an output error counts: with --fresh, only one of this run."""
+    return not ledger.request.fresh or (mode, device_type(device)) in ledger.checked
 
 
 def is_larger(now: Reading, before: Reading) -> bool:
     """Whether an output error takes the place of another one: it is larger, or its outputs cannot be compared.
 
-    Of one whose check is repeated, any that is above its limit does, as it may be that of a point of a curve.
+    Of one whose check is repeated, any that is above its limit does, as it may be that of a point of a curve. One whose
+    check failed takes the place of one within its limit only.
     """
     if not before.measured:
         return is_repeated(before) and now.reason is not None
-    return now.samples > before.samples if now.measured else now.status == "failed" and not is_repeated(now)
+    if not was_compared(now):
+        return not exceeds(before)
+    return not now.measured or now.samples > before.samples
 
 
 def is_repeated(error: Reading) -> bool:
@@ -60,19 +73,38 @@ def conditions(ledger: Ledger, mode: str) -> dict[str, Any]:
     return own | conditions_of(mode, ledger.request.engines)
 
 
-def of_curve(ledger: Ledger, mode: str, device: str) -> Reading | None:
-    """The output error of an engine of which a curve has measured points under the same conditions.
+def kept(ledger: Ledger, job: Job, mode: str) -> Reading | None:
+    """The output error of an engine that stays unless a job finds a larger one, under the same conditions.
 
-    These points are not measured again, so that what the engine prepared for their batches is not checked again.
+    It may be that of a setting whose times the job does not measure, or of a point of a curve: what the engine prepared
+    for these is not checked again.
     """
-    now, found = conditions(ledger, mode), stored(ledger, mode, device)
-    if "engine" not in now or not found or found.status not in COMPARED or is_repeated(found):
+    now, error = conditions(ledger, mode), found(ledger, mode, job.device)
+    if "engine" not in now or not error or error.status not in COMPARED or is_repeated(error):
         return None
+    has_points = _is_of_run(ledger, mode, job.device) and _has_points(ledger, mode, job.device, now)
+    stays = has_points or _has_other_times(ledger, job, mode, now)
+    return error if stays and same_conditions(error.settings, now) else None
+
+
+def _has_points(ledger: Ledger, mode: str, device: str, now: Mapping[str, Any]) -> bool:
+    """Whether a curve of a mode has measured points under these conditions."""
     place = mode, device_type(device)
-    has_points = any(
-        point.measured
-        and (point.mode, point.device) == place
-        and all(point.settings.get(key) == value for key, value in now.items())
+    return any(
+        point.measured and (point.mode, point.device) == place and now.items() <= point.settings.items()
         for point in ledger.record.curves.batch
     )
-    return found if has_points and same_conditions(found.settings, now) else None
+
+
+def _has_other_times(ledger: Ledger, job: Job, mode: str, now: Mapping[str, Any]) -> bool:
+    """Whether a mode has times under these conditions that a job does not measure again; those of curves are points."""
+    again = {each.key for name in job.metrics for each in ledger.request.metrics[name].quantities}
+    return any(
+        reading.timed
+        and not reading.quantity.is_ratio
+        and key not in again
+        and device_in(key) == device_type(job.device)
+        and BATCHES not in reading.settings
+        and now.items() <= reading.settings.items()
+        for key, reading in ledger.records[mode].readings.items()
+    )

@@ -1,0 +1,145 @@
+"""Output errors and times that later jobs, repetitions and crashes of a mode leave as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from networks import CONDITIONS, own
+from simulated import METRICS, Simulated, Slot
+
+from reporter.cli.progress import Lines
+from reporter.host.job import Job
+from reporter.model import Engine, Reading, Record, absent
+from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR, output_verdict
+from reporter.run import experiment
+from reporter.run.ledger import Ledger
+from reporter.run.measurement import Measurement
+from reporter.run.request import Outcome, Request
+from reporter.run.slots import Event
+from reporter.store import record_files
+
+MODE = "torchscript"
+SINGLE, ONE_THREAD, BATCH = "latency_cpu", "latency_cpu_1thread", "throughput_cpu"
+HERE = Slot("", "", {"machine": "here", "machine_facts": {}, "environment": {"torch": "2"}})
+Said = list[Any]
+"""The messages of a worker, and how it ended."""
+Answer = Callable[[Job, Said], Said]
+LIMIT = 0.1
+
+
+@dataclass
+class Answering(Simulated):
+    """Workers of modes whose messages are changed."""
+
+    answer: Answer = lambda _, said: said
+
+    def listen(self) -> Event:
+        begins = not self._to_say
+        event = super().listen()
+        job = self.done[-1].job if self.done else None
+        if begins and event and job and job.modes:
+            said = self.answer(job, [event[1], *(each for _, each in self._to_say)])
+            self._to_say = [(event[0], each) for each in said]
+            return self._to_say.pop(0)
+        return event
+
+
+def asked(folder: Path, keys: Sequence[str], rounds: int = 1, **more: Any) -> Request:
+    metrics, conditions = {key: METRICS[key] for key in keys}, CONDITIONS.model_copy(update={"rounds": rounds})
+    return Request(
+        folder, [own()], metrics, {"cpu": "cpu", "any": "cpu"}, conditions, about=HERE.about,
+        **{"modes": (MODE,), **more},
+    )  # fmt: skip
+
+
+def run(request: Request, answer: Answer) -> tuple[Outcome, list[Job], Record]:
+    """What a run was, its jobs in modes, and the record of the mode."""
+    executor = Answering([HERE], answer=answer)
+    outcome = experiment.run(request, executor, Lines(StringIO()))
+    [path] = request.folder.glob("records/*/*.json")
+    records = {each.mode: each for each in record_files.load_modes(path)}
+    return outcome, [each.job for each in executor.done if each.job.modes], records[MODE]
+
+
+def error(value: float | str, settings: Any = None) -> Reading:
+    """An output error as a worker sends it; of a text, the reason why there is none."""
+    if isinstance(value, str):
+        [lost] = absent([OUTPUT_ERROR], "oom" if value == "oom" else "failed", value)
+        return lost.model_copy(
+            update={"settings": settings or {}, "detail": {CHECK_FAILED: True} if value == "busy" else {}}
+        )
+    reason = "above its limit" if value > LIMIT else None
+    return Reading(
+        quantity=OUTPUT_ERROR, samples=(value,), settings=settings or {}, detail={"limit": LIMIT}, reason=reason
+    )
+
+
+def checked(*values: float | str) -> Answer:
+    """A worker with these output errors, each of which takes the place of the one before."""
+
+    def answer(job: Job, said: Said) -> Said:
+        found = [each for each in said if not is_error(each)]
+        [settings, *_] = [each["reading"].get("settings") for each in said if is_error(each)] or [None]
+        sent = [
+            {"reading": error(value, settings).model_dump(mode="json"), "mode": MODE, "replaces": bool(number)}
+            for number, value in enumerate(values if settings is not None else ())
+        ]
+        return [*sent, *found]
+
+    return answer
+
+
+def is_error(message: Any) -> bool:
+    return "reading" in message and message["reading"]["quantity"]["key"] == OUTPUT_ERROR.key
+
+
+@pytest.mark.parametrize(
+    ("first", "keys", "second", "more", "stored"),
+    [
+        ((0.01, 0.5), (SINGLE, BATCH, ONE_THREAD), 0.02, {}, 0.5),
+        ((0.01, 0.5), (ONE_THREAD,), 0.02, {}, 0.5),
+        ((0.01, "the outputs contain NaN"), (SINGLE, BATCH, ONE_THREAD), 0.02, {}, "the outputs contain NaN"),
+        ((0.01, 0.5), (SINGLE, BATCH, ONE_THREAD), 0.7, {}, 0.7),
+        ((0.01, 0.5), (SINGLE, BATCH, ONE_THREAD), "busy", {}, 0.5),
+        ((0.01, 0.02), (SINGLE, BATCH, ONE_THREAD), "busy", {}, "busy"),
+        ((0.01, 0.5), (SINGLE, BATCH), 0.02, {"fresh": True}, 0.02),
+        ((0.01, 0.5), (SINGLE,), 0.02, {"fresh": True}, 0.5),
+    ],
+    ids=["added", "alone", "NaN", "larger", "check failed", "check failed, within", "fresh", "fresh, one of them"],
+)
+def test_the_output_error_of_a_setting_stays_with_its_times(
+    first: tuple[Any, ...], keys: tuple[str, ...], second: Any, *, more: dict[str, Any], stored: Any, tmp_path: Path
+) -> None:
+    """A job that adds a metric, or measures one of several again, checks its own settings only."""
+    run(asked(tmp_path, (SINGLE, BATCH)), checked(*first))
+    *_, record = run(asked(tmp_path, keys, **more), checked(second))
+    kept = record.readings[OUTPUT_ERROR.key]
+    assert (kept.reason if isinstance(stored, str) else kept.value) == stored
+    assert output_verdict(record) == {0.02: "within", "busy": "unchecked"}.get(stored, "wrong")
+    assert record.readings[BATCH].measured
+
+
+def test_the_output_error_of_another_version_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(asked(tmp_path, (SINGLE, BATCH)), checked(0.01, 0.5))
+    monkeypatch.setattr(Engine, "version", lambda self, precision="fp32": {"torch": "3"})
+    *_, record = run(asked(tmp_path, (SINGLE,)), checked(0.02))
+    assert record.readings[OUTPUT_ERROR.key].value == 0.02
+
+
+def test_a_worker_that_is_started_again_replaces_no_larger_output_error(tmp_path: Path) -> None:
+    """It measures what the first one had not, and its largest error is of these settings."""
+    request = asked(tmp_path, (SINGLE, ONE_THREAD, BATCH))
+    ledger = Ledger(own(), request)
+    [job] = [each for each in experiment.plan(request, {"small": ledger}) if each.modes]
+    measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+    found = []
+    for value, replaces in ((0.01, False), (0.5, True), (0.02, False), (0.2, True), (0.7, True)):
+        sent = {"reading": error(value).model_dump(mode="json"), "mode": MODE, "replaces": replaces}
+        measurement.receive(sent)
+        found.append(ledger.records[MODE].readings[OUTPUT_ERROR.key].value)
+    assert found == [0.01, 0.5, 0.5, 0.5, 0.7]
