@@ -14,10 +14,10 @@ from simulated import METRICS, Simulated, Slot
 
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
-from reporter.model import Engine, Reading, Record, absent
-from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR, output_verdict
+from reporter.model import Engine, Reading, Record, Verdict, absent
+from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, output_verdict
 from reporter.run import experiment
-from reporter.run.ledger import Ledger
+from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
 from reporter.run.slots import Event
@@ -63,7 +63,7 @@ def run(request: Request, answer: Answer) -> tuple[Outcome, list[Job], Record]:
     outcome = experiment.run(request, executor, Lines(StringIO()))
     [path] = request.folder.glob("records/*/*.json")
     records = {each.mode: each for each in record_files.load_modes(path)}
-    return outcome, [each.job for each in executor.done if each.job.modes], records[MODE]
+    return outcome, [each.job for each in executor.done if each.job.modes], records[request.modes[0]]
 
 
 def error(value: float | str, settings: Any = None) -> Reading:
@@ -86,7 +86,7 @@ def checked(*values: float | str) -> Answer:
         found = [each for each in said if not is_error(each)]
         [settings, *_] = [each["reading"].get("settings") for each in said if is_error(each)] or [None]
         sent = [
-            {"reading": error(value, settings).model_dump(mode="json"), "mode": MODE, "replaces": bool(number)}
+            {"reading": error(value, settings).model_dump(mode="json"), "mode": job.modes[0], "replaces": bool(number)}
             for number, value in enumerate(values if settings is not None else ())
         ]
         return [*sent, *found]
@@ -143,3 +143,99 @@ def test_a_worker_that_is_started_again_replaces_no_larger_output_error(tmp_path
         measurement.receive(sent)
         found.append(ledger.records[MODE].readings[OUTPUT_ERROR.key].value)
     assert found == [0.01, 0.5, 0.5, 0.5, 0.7]
+
+
+CRASH, KILLED = Verdict("failed", "the worker crashed (SIGSEGV)"), Verdict("oom", "the worker was killed (SIGKILL)")
+LATE, ENDED = Verdict("timeout", "not done after 5 s"), Verdict("ok", None)
+ENDS = pytest.mark.parametrize("end", [CRASH, KILLED, LATE, ENDED, None], ids=["crash", "killed", "late", "ok", "over"])
+"""How a worker ends before its first reading; None: it is not started, as the time of its architecture is over."""
+
+WITHIN = checked(0.02)
+
+
+def ending(end: Verdict | None, *, number: int | None = None, after: Answer = WITHIN) -> Answer:
+    """A worker that ends in a round, or in all of them, after it announced the mode."""
+
+    def answer(job: Job, said: Said) -> Said:
+        return [{"running": job.modes[0]}, end] if number in (None, job.round) else after(job, said)
+
+    return answer
+
+
+@ENDS
+@pytest.mark.parametrize("value", [0.01, 0.5, "the outputs contain NaN"], ids=["within", "wrong", "NaN"])
+@pytest.mark.parametrize("mode", [MODE, "channels_last"])
+def test_a_job_that_ends_early_keeps_the_check_of_other_times(
+    mode: str, value: float | str, end: Verdict | None, tmp_path: Path
+) -> None:
+    """Where it adds a metric to a mode."""
+    *_, before = run(asked(tmp_path, (SINGLE,), modes=(mode,)), checked(value))
+    limit = {} if end else {"timeout": 0.0}
+    outcome, _, record = run(asked(tmp_path, (SINGLE, BATCH), modes=(mode,), **limit), ending(end))
+    for key in (SINGLE, *(each.key for each in ONCE)):
+        assert record.readings[key].samples == before.readings[key].samples, key
+        assert record.readings[key].reason == before.readings[key].reason, key
+    assert record.readings[BATCH].status == {None: "timeout", ENDED: "failed"}.get(end, end and end.status)
+    assert output_verdict(record) == output_verdict(before) == ("within" if value == 0.01 else "wrong")
+    assert outcome.failed
+    *_, record = run(asked(tmp_path, (SINGLE, BATCH), modes=(mode,)), checked(value))
+    assert record.readings[BATCH].measured
+    assert not any(each.lost for each in record.readings.values())
+
+
+@pytest.mark.parametrize(("value", "stored"), [(0.02, 0.02), (0.005, 0.01)])
+def test_after_a_crash_a_mode_that_was_checked_before_is_checked_again(
+    value: float, stored: float, tmp_path: Path
+) -> None:
+    run(asked(tmp_path, (SINGLE,), 2), checked(0.01))
+    _, jobs, record = run(asked(tmp_path, (SINGLE, BATCH), 2), ending(CRASH, number=0, after=checked(value)))
+    assert [(job.round, job.metrics, job.once) for job in jobs] == [(0, (BATCH,), ()), (1, (BATCH,), (MODE,))]
+    error = record.readings[OUTPUT_ERROR.key]
+    assert (error.value, error.lost) == (stored, ())
+    assert (record.readings[BATCH].rounds, len(record.readings[BATCH].lost)) == ((1,), 1)
+
+
+@ENDS
+@pytest.mark.parametrize("cause", ["oom", "busy"])
+@pytest.mark.parametrize("mode", [MODE, "channels_last"])
+def test_a_repetition_that_ends_early_keeps_the_times_and_is_repeated(
+    mode: str, cause: str, end: Verdict | None, tmp_path: Path
+) -> None:
+    """The mode is measured again because its outputs could not be checked, which is not that they are wrong."""
+    request = asked(tmp_path, (SINGLE,), 3, modes=(mode,))
+    assert output_verdict(run(request, checked(cause))[-1]) == "unchecked"
+    *_, record = run(asked(tmp_path, (SINGLE,), 3, modes=(mode,), **({} if end else {"timeout": 0.0})), ending(end))
+    assert record.readings[SINGLE].rounds == record.readings["speedup_latency_cpu"].rounds == (1, 1, 1)
+    assert record.readings[SINGLE].lost
+    assert output_verdict(record) == "unchecked"
+    _, jobs, record = run(request, checked(0.02))
+    assert [job.round for job in jobs] == [0, 1, 2]
+    assert output_verdict(record) == "within"
+    assert (record.readings[SINGLE].rounds, record.readings[SINGLE].lost) == ((1, 1, 1), ())
+    assert run(request, checked(0.02))[1] == []
+
+
+def test_a_repetition_that_is_cut_off_is_repeated(tmp_path: Path) -> None:
+    request = asked(tmp_path, (SINGLE,))
+    run(request, checked("busy"))
+    ledger = Ledger(own(), request)
+    [job] = experiment.plan(request, {"small": ledger})
+    measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    measurement._give_up(Verdict("skipped", CUT_OFF))
+    assert ledger.records[MODE].readings[OUTPUT_ERROR.key].reason == "busy"
+    assert experiment.plan(request, {"small": Ledger(own(), request)}) == [job]
+
+
+def test_a_crash_of_a_mode_that_was_never_checked_is_not_a_wrong_output(tmp_path: Path) -> None:
+    """Where its times are of an earlier record."""
+    request = asked(tmp_path, (SINGLE,))
+    *_, record = run(request, checked("busy"))
+    kept = {key: each for key, each in record.readings.items() if key != OUTPUT_ERROR.key}
+    [path] = tmp_path.glob("records/*/*.json")
+    eager = record_files.load_modes(path)[0]
+    record_files.save_all(tmp_path, [eager, record.model_copy(update={"readings": kept})])
+    *_, record = run(asked(tmp_path, (SINGLE, BATCH)), ending(CRASH))
+    assert output_verdict(record) == "unchecked"
+    *_, record = run(asked(tmp_path, (SINGLE, BATCH)), checked(0.02))
+    assert output_verdict(record) == "within"

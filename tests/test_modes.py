@@ -1230,10 +1230,11 @@ def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path)
     [
         ({"status": "failed", "reason": "RuntimeError: the device is busy", "detail": {CHECK_FAILED: True}}, True),
         ({"status": "oom", "reason": "it does not fit"}, True),
+        ({"status": "timeout", "reason": "not done after 5 s"}, True),
         ({"status": "failed", "reason": "the outputs contain NaN"}, False),
         ({"status": "unsupported", "reason": "the scores hardly vary"}, False),
     ],
-    ids=["busy", "oom", "NaN", "unsupported"],
+    ids=["busy", "oom", "timeout", "NaN", "unsupported"],
 )
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_a_check_that_failed_is_repeated_by_the_same_command(

@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple, get_args
 
 from reporter.model.device_readings import on_devices
 from reporter.model.devices import ACCELERATORS, device_in
-from reporter.model.extensions import Engine, Metric
+from reporter.model.extensions import Engine, Metric, absent
 from reporter.model.names import nearest
-from reporter.model.readings import SPEEDUP, Quantity, Reading, ReporterError
+from reporter.model.readings import SPEEDUP, Quantity, Reading, ReporterError, Verdict
 from reporter.model.records import EAGER, Record
 
 CHANNELS_LAST = "channels_last"
@@ -237,6 +237,12 @@ def _is_timed(record: Record, device: str) -> bool:
     """Whether a record has times on a device; without a name, any times."""
     times = (each.quantity.key for each in record.readings.values() if each.timed)
     return any(not device or device_in(key) in ("", device) for key in times)
+
+
+def unchecked(verdict: Verdict) -> Reading:
+    """The output error that is missing because the check failed, was too slow or is not supported."""
+    (error,) = absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
+    return error.model_copy(update={"detail": {CHECK_FAILED: True}}) if verdict.status == "failed" else error
 
 
 def exceeds(error: Reading) -> bool:

@@ -95,6 +95,10 @@ class Ledger:
         reading = self._of(mode).readings.get(key)
         return reading is not None and reading.measured
 
+    def has_valid(self, metric: Metric, key: str, mode: str) -> bool:
+        """Whether there is a value that was measured under the present conditions; with --fresh, none counts."""
+        return self.is_measured(mode, key) and self._done(metric, key, mode) > 0
+
     def leave_out(self, job: Job, reason: str) -> None:
         """Says why the readings of a job are not there; those that are stay."""
         missing: dict[str, list[Quantity]] = {}
@@ -129,27 +133,37 @@ class Ledger:
         )
 
     def crashed(self, mode: str, device: str) -> bool:
-        """Whether no round of a mode has prepared it and checked its outputs on a device because the worker crashed."""
+        """Whether the worker crashed before it had prepared a mode and checked its outputs, and no round did since."""
         kind, readings = device_type(device), self._of(mode).readings
         found = (of_device(readings.get(quantity.key), kind) for quantity in ONCE)
         return any(reading and reading.lost for reading in found)
 
     def keep(
-        self, reading: Reading, job: Job, progress: Progress, started: str, mode: str = EAGER, *, crashed: bool = False
+        self,
+        reading: Reading,
+        job: Job,
+        progress: Progress,
+        started: str,
+        mode: str = EAGER,
+        *,
+        crashed: bool = False,
+        stays: bool = False,
     ) -> None:
         """Takes a reading in and saves it; a later round of a time, begun at `started`, joins the earlier ones.
 
-        One that failed takes nothing from them: the reading notes that it was lost; so does a first one that `crashed`.
+        One that failed takes nothing from them: the reading notes that it was lost; so does a first one that `crashed`,
+        and one that is measured again and `stays`.
         """
         reading = self._without_calls(reading, progress, mode)
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
         if key in OF_MACHINE | OF_GPU and reading.status in SHARED:
             self.request.ceilings.setdefault((self.record.machine, key), reading)
         once = reading.quantity in ONCE and not job.is_eager
-        before = self._of(mode).readings.get(key) if job.round and not once else None
+        kind, stored = device_type(job.device), self._of(mode).readings.get(key)
+        before = (of_device(stored, kind) if once else stored) if stays or (job.round and not once) else None
         if not reading.measured and (crashed or (before and before.measured)):
             lost = LostRound(number=job.round, status=reading.status, reason=reading.reason or "", origin=origin)
-            if before:
+            if before and not once:
                 lost_round = f"round {job.round + 1} was lost ({reading.status}: {lost.reason})"
                 progress.note(f"note: {pair_name(job.architecture, mode)} {key}: {lost_round}")
             reading = with_loss(before or reading, lost)
@@ -159,8 +173,7 @@ class Ledger:
             reading = joined(before, reading) if before and joins else reading
         kept = self._of_its_images(reading)
         if once:
-            kind = device_type(job.device)
-            kept = with_device(self._of(mode).readings.get(key), kept, kind)
+            kept = with_device(stored, kept, kind)
             self.checked |= {(mode, kind)} if key == OUTPUT_ERROR.key else set()
         self._save({key: kept}, mode)
         last = job.round + 1 == job.conditions.rounds

@@ -7,7 +7,7 @@ from time import monotonic
 
 from reporter.host.job import Job, wanted
 from reporter.model import Quantity, Reading, Verdict, absent
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.modes import OUTPUT_ERROR, unchecked
 from reporter.model.records import EAGER
 from reporter.run import output_errors
 from reporter.run.costs import Costs, stored_as
@@ -92,12 +92,16 @@ class Measurement:
         reading = Reading.model_validate(message["reading"])
         mode = message.get("mode", EAGER)
         place = mode, reading.quantity.key
-        self._missing.pop(place, None)
+        name, _ = self._missing.pop(place, ("", None))
         if place not in self._delivered or message.get("replaces"):
             before = self._error_before(*place)
             self._delivered.add(place)
             if before is None or output_errors.is_larger(reading, before):
-                self.ledger.keep(reading, self.job, self.progress, self._started, mode)
+                stays = self._takes_nothing(name, reading, mode)
+                self.ledger.keep(reading, self.job, self.progress, self._started, mode, stays=stays)
+            elif before.lost:  # the round that was lost is made up for
+                found = before.model_copy(update={"lost": ()})
+                self.ledger.keep(found, self.job, self.progress, self._started, mode)
         self._started = moment()
 
     def interrupt(self) -> None:
@@ -142,8 +146,26 @@ class Measurement:
     def _give_up(self, verdict: Verdict) -> None:
         missing = dict(self._missing)
         if verdict.status == "skipped":  # the time was up, and what an earlier run measured is kept
-            missing = {} if self.job.round else {p: a for p, a in missing.items() if not self.ledger.is_measured(*p)}
+            missing = {} if self.job.round else {p: a for p, a in missing.items() if not self._is_kept(p, *a)}
         self._store(missing, verdict)
+
+    def _takes_nothing(self, name: str, reading: Reading, mode: str) -> bool:
+        """Whether a reading of a worker failed of which rounds are known; what is measured once is replaced."""
+        if not name or reading.measured or output_errors.is_once(self.job, reading.quantity):
+            return False
+        return self.ledger.request.metrics[name].timed and self._is_known(name, reading.quantity, mode)
+
+    def _is_kept(self, place: Place, name: str, quantity: Quantity) -> bool:
+        """Whether a reading is kept if the time is up before it."""
+        return self.ledger.is_measured(*place) or self._is_known(name, quantity, place[0])
+
+    def _is_known(self, name: str, quantity: Quantity, mode: str) -> bool:
+        """Whether a reading was taken before under the same conditions, so that no failure takes its place."""
+        if output_errors.is_once(self.job, quantity):
+            return output_errors.has_once(self.ledger, self.job, mode, quantity)
+        if self.job.round:
+            return self.ledger.is_measured(mode, quantity.key)
+        return self.ledger.has_valid(self.ledger.request.metrics[name], quantity.key, mode)
 
     def _error_before(self, mode: str, key: str) -> Reading | None:
         """The output error that stays unless a larger one is found, if the key is that of the output error."""
@@ -154,10 +176,23 @@ class Measurement:
         return output_errors.kept(self.ledger, self.job, mode)
 
     def _store(self, missing: Mapping[Place, tuple[str, Quantity]], verdict: Verdict) -> None:
-        """Stores a verdict as the status of what is missing and has no fallback."""
-        for place, (_, quantity) in missing.items():
-            fallback = self._fallbacks.get(quantity.key)
-            lost = [fallback] if fallback else absent([quantity], verdict.status, verdict.reason or "")
-            for reading in [] if self._error_before(*place) else lost:
-                self.ledger.keep(reading, self.job, self.progress, self._started, place[0], crashed=self._crashed)
+        """Stores a verdict as the status of what is missing and has no fallback.
+
+        What was measured before under the same conditions stays; of a time, and of a mode whose worker crashed, with
+        the note that a round was lost.
+        """
+        for place, (name, quantity) in missing.items():
+            mode, once = place[0], output_errors.is_once(self.job, quantity)
+            known = self._is_known(name, quantity, mode)
+            if once and quantity == OUTPUT_ERROR:
+                lost = [unchecked(verdict)]
+            elif (fallback := self._fallbacks.get(quantity.key)) and not known:
+                lost = [fallback]
+            else:
+                lost = list(absent([quantity], verdict.status, verdict.reason or ""))
+            noted = self._crashed if once else self.ledger.request.metrics[name].timed
+            for reading in lost if noted or not known else []:
+                self.ledger.keep(
+                    reading, self.job, self.progress, self._started, mode, crashed=self._crashed, stays=known
+                )
             del self._missing[place]

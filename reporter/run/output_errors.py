@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from reporter.host.job import Job
-from reporter.model import Reading
+from reporter.model import Quantity, Reading
 from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import device_in, device_type
-from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR, exceeds, was_compared
+from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, exceeds, was_compared
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
@@ -58,19 +58,38 @@ def is_repeated(error: Reading) -> bool:
 
 
 def is_unchecked(ledger: Ledger, mode: str, device: str) -> bool:
-    """Whether the check of a mode on a device, or that of eager beside it, failed or ran out of memory."""
+    """Whether the check of a mode on a device, or that of eager beside it, failed, was too slow or out of memory."""
     found = (stored(ledger, each, device) for each in (mode, EAGER))
     return any(error and _lacks_check(error) for error in found)
 
 
 def _lacks_check(error: Reading) -> bool:
-    return error.status == "oom" or CHECK_FAILED in error.detail
+    return error.status in ("oom", "timeout") or CHECK_FAILED in error.detail
 
 
 def conditions(ledger: Ledger, mode: str) -> dict[str, Any]:
     """What the output error of a mode depends on at present."""
     own = ledger.request.conditions_of(ledger.record.architecture).of_mode()
     return own | conditions_of(mode, ledger.request.engines)
+
+
+def is_once(job: Job, quantity: Quantity) -> bool:
+    """Whether a job measures a quantity once for a mode, and not in each round."""
+    return quantity in ONCE and not job.is_eager
+
+
+def has_once(ledger: Ledger, job: Job, mode: str, quantity: Quantity) -> bool:
+    """Whether a quantity of ONCE is known under the present conditions, and stays if a job ends before it.
+
+    Of the output error, that includes the reason why there is none. With --fresh only an output error of this run is.
+    """
+    readings, kind = ledger.records[mode].readings if mode in ledger.records else {}, device_type(job.device)
+    if quantity == OUTPUT_ERROR:
+        before = stored(ledger, mode, job.device)
+    else:
+        before = None if ledger.request.fresh else of_device(readings.get(quantity.key), kind)
+    is_known = before is not None and (before.measured or quantity == OUTPUT_ERROR)
+    return bool(is_known and before and same_conditions(before.settings, conditions(ledger, mode)))
 
 
 def kept(ledger: Ledger, job: Job, mode: str) -> Reading | None:

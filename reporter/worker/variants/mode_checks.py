@@ -11,7 +11,7 @@ from typing import Literal
 
 from reporter.model import Reading, ReporterError, UnsupportedError, Verdict, absent
 from reporter.model.attempts import attempt, first_line
-from reporter.model.modes import CHECK_FAILED, FIRST_CALL, OUTPUT_ERROR, PREPARE, Mode, was_compared
+from reporter.model.modes import CHECK_FAILED, FIRST_CALL, OUTPUT_ERROR, PREPARE, Mode, unchecked, was_compared
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_readings import once_timed
 from reporter.worker.variants.mode_variants import Variant, eager
@@ -128,9 +128,3 @@ def _is_worse(now: Reading, before: Reading) -> bool:
     if not was_compared(before):
         return now.reason is not None
     return not now.measured or now.samples > before.samples
-
-
-def unchecked(verdict: Verdict) -> Reading:
-    """The output error that is missing because the check failed or is not supported."""
-    (error,) = absent([OUTPUT_ERROR], verdict.status, verdict.reason or "")
-    return error.model_copy(update={"detail": {CHECK_FAILED: True}}) if verdict.status == "failed" else error

@@ -16,14 +16,14 @@ from reporter.host.job import Job
 from reporter.model import Inference, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
-from reporter.model.modes import ONCE, OUTPUT_ERROR, Mode, parse, speedup
+from reporter.model.modes import ONCE, OUTPUT_ERROR, Mode, parse, speedup, unchecked
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, engines
 from reporter.worker.latency import clock_settling, timing
 from reporter.worker.latency.rotation import Rotation, consecutive, rotate
 from reporter.worker.subject import INPUTS, Subject
 from reporter.worker.torch_state import threads
-from reporter.worker.variants.mode_checks import ModeChecks, unchecked
+from reporter.worker.variants.mode_checks import ModeChecks
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
 from reporter.worker.variants.mode_readings import alternated_over_alone, lost, noted, of_device, pair, settings_of
