@@ -13,12 +13,13 @@ from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner
-from commands import BLANK_CHARTS, ROOT, call
+from commands import BLANK_CHARTS, QUICK, ROOT, call
 from samples import lecture
 
 import reporter
 from reporter.cli import main
-from reporter.cli.main import command
+from reporter.cli.main import INTERRUPTED, command
+from reporter.host import interrupts
 from reporter.model import ReporterError
 from reporter.model.settings import CONFIGURABLE, settings
 from reporter.nightly import one_run as nightly
@@ -373,6 +374,22 @@ def test_nightly_prints_its_result_on_standard_output_and_messages_on_standard_e
     done = CliRunner().invoke(command, ["nightly", "--out", str(tmp_path), *options])
     assert (done.exit_code, done.stdout) == (1, "the result\n")
     assert done.stderr.endswith("a message\n")
+
+
+def test_an_interrupted_run_with_fresh_is_resumed_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same command would measure again what it has measured."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "_measured", interrupted)
+    monkeypatch.setattr(interrupts, "leave", lambda: sys.exit(INTERRUPTED))
+    options = ("--out", tmp_path, "--architectures", "resnet18", "--metrics", "parameters", *QUICK)
+    found = [call(*options, *more, report=False).stderr.splitlines()[-1] for more in ((), ("--fresh",))]
+    assert [each.partition("; rerun ")[2] for each in found] == [
+        "the same command to resume",
+        "the command without --fresh to resume",
+    ]
 
 
 def test_an_interrupted_nightly_run_prints_only_json_with_progress_json(

@@ -125,7 +125,8 @@ def measure_and_report(
         code, written = _reported(request.folder, chosen, languages, changed, pinned=pinned, problem=problem, note=note)
     except KeyboardInterrupt:
         seen.close()
-        printing.message(f"interrupted; all results so far are in {request.folder}; rerun the same command to resume")
+        resume = "rerun the command without --fresh to resume" if chosen.fresh else "rerun the same command to resume"
+        printing.message(f"interrupted; all results so far are in {request.folder}; {resume}")
         code = INTERRUPTED
         return code
     finally:
