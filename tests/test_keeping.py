@@ -23,6 +23,7 @@ from reporter.registry.selection import catalog_entries
 from reporter.report import build
 from reporter.run import experiment
 from reporter.run.budget import LEFT_OUT
+from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.joined_rounds import joined
 from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.measurement import Measurement
@@ -388,3 +389,19 @@ def test_a_round_of_two_environments_counts_on_both_sides_or_on_neither() -> Non
         assert [reading.samples for reading in both] == [reading.samples for reading in earlier]
         assert [reading.loss for reading in both] == ["1 of 2 rounds lost (it was killed)"] * 2
     assert paired_run.together([None, None], [now, failed], 0, origin) == [now, failed]
+
+
+@pytest.mark.parametrize(
+    ("spent", "reason"), [(0.0, "not done after 300 s"), (299.7, "the 300 s for this architecture were over")]
+)
+def test_a_timeout_names_the_limit_and_not_what_was_left_of_it(spent: float, reason: str, tmp_path: Path) -> None:
+    request = Request(tmp_path, [own()], {KEY: METRICS[KEY]}, {"cpu": "cpu"}, CONDITIONS, timeout=300.0)
+    ledger = Ledger(own(), request)
+    ledger.spend("counting", spent, usual=True)
+    job = Job(architecture="small", metrics=(KEY,), device="cpu", process="timing cpu", conditions=CONDITIONS)
+    measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    costs = Costs({}, USUAL_SPEED, lambda _: ledger.record)
+    measurement.finish(Verdict("timeout", f"not done after {300 - spent:.0f} s"), costs)
+    reading = record(tmp_path).readings[KEY]
+    assert (reading.status, reading.reason) == ("timeout", reason)

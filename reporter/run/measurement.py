@@ -34,6 +34,8 @@ class Measurement:
         self.limit: float | None = None
         """Seconds after which its worker is ended."""
         self._cut = False
+        self._shared: float | None = None
+        """The seconds of the architecture, where earlier jobs took some of them."""
         self._missing = {
             (mode, quantity.key): (metric.name, quantity)
             for mode, metric, quantity in wanted(self.job, ledger.request.metrics)
@@ -56,6 +58,7 @@ class Measurement:
         left = None if timeout is None else timeout - self.ledger.spent
         if left is not None and left <= 0:
             self._give_up(Verdict("timeout", f"not begun: the {timeout:.0f} s for this architecture were over"))
+        self._shared = timeout if self.ledger.spent else None
         self._cut = budget is not None and (left is None or budget < left)
         self.limit = budget if self._cut else left
 
@@ -134,6 +137,8 @@ class Measurement:
         seconds, failed = monotonic() - self._start_time, verdict.status != "ok"
         if self._cut and verdict.status == "timeout":
             verdict = Verdict("skipped", CUT_OFF)
+        elif self._shared is not None and verdict.status == "timeout":
+            verdict = Verdict("timeout", f"the {self._shared:.0f} s for this architecture were over")
         self._give_up(verdict if failed else Verdict("failed", "the worker ended without this reading"))
         self.ledger.spend(stored_as(self.job), seconds, usual=not (opens or failed))
         self.progress.job_finished(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
