@@ -6,7 +6,8 @@ import json
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from commands import call
@@ -21,8 +22,9 @@ from reporter.model.origins import Origin
 from reporter.model.settings import Settings
 from reporter.registry.selection import catalog_entries
 from reporter.report import build
-from reporter.run import experiment
+from reporter.run import budget, experiment
 from reporter.run.budget import LEFT_OUT
+from reporter.run.budget_schedule import BudgetSchedule
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.joined_rounds import joined
 from reporter.run.ledger import CUT_OFF, Ledger
@@ -405,3 +407,22 @@ def test_a_timeout_names_the_limit_and_not_what_was_left_of_it(spent: float, rea
     measurement.finish(Verdict("timeout", f"not done after {300 - spent:.0f} s"), costs)
     reading = record(tmp_path).readings[KEY]
     assert (reading.status, reading.reason) == ("timeout", reason)
+
+
+def closing(request: Request, ledger: Ledger) -> str:
+    """What the last line of a budget lists where no job waits."""
+    output = StringIO()
+    plan = SimpleNamespace(waiting=[], seconds=60.0, left=0.0)
+    budget.close(request, cast(BudgetSchedule, plan), {"small": ledger}, Lines(output))
+    return output.getvalue().rpartition("; ")[2].strip()
+
+
+def test_what_was_cut_off_is_that_of_the_metrics_asked_for(tmp_path: Path) -> None:
+    def request(key: str) -> Request:
+        return Request(tmp_path, [own()], {key: METRICS[key]}, {"cpu": "cpu"}, CONDITIONS)
+
+    cut = Ledger(own(), request("size"))
+    job = Job(architecture="small", metrics=("size",), device="cpu", process="counting", conditions=CONDITIONS)
+    cut.leave_out(job, CUT_OFF)
+    assert closing(request("size"), cut) == "left out: what was under way of small"
+    assert closing(request(KEY), Ledger(own(), request(KEY))) == "nothing was left out but further rounds"

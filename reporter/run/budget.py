@@ -10,7 +10,7 @@ from time import monotonic
 from reporter.host.job import Job
 from reporter.host.questions import MeasureSpeed, WorkerError
 from reporter.model.durations import duration
-from reporter.run import evidence
+from reporter.run import evidence, failure_counts
 from reporter.run.budget_schedule import BudgetSchedule
 from reporter.run.costs import Costs
 from reporter.run.ledger import CUT_OFF, Ledger
@@ -92,7 +92,7 @@ def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger],
     for process in dict.fromkeys(task.job.process for task in plan.waiting):
         if names := first_of_all(_waiting(plan, process)):
             out.append(f"{process} of {enumerated(names)}")
-    if cut := [name for name, ledger in ledgers.items() if ledger.has(CUT_OFF)]:
+    if cut := [name for name, ledger in ledgers.items() if failure_counts.lacks(ledger, CUT_OFF)]:
         out.append(f"what was under way of {enumerated(cut)}")
     missing = f"left out: {'; '.join(out)}" if out else "nothing was left out but further rounds"
     progress.note(f"budget of {duration(plan.seconds)}: {duration(plan.seconds - plan.left)} spent; {missing}")

@@ -29,6 +29,13 @@ def lacking(ledger: Ledger) -> int:
     return sum(bool(each and each.lost and len(each.rounds) < ledger.request.conditions.rounds) for each in found)
 
 
+def lacks(ledger: Ledger, reason: str) -> bool:
+    """Whether one of the readings asked for is missing for that reason."""
+    asked = {(mode, quantity.key) for mode, _, quantity in _asked(ledger)}
+    found = (_of_run(ledger, _reading(ledger, mode, key)) for mode, key in asked)
+    return any(each.reason == reason for readings in found for each in readings)
+
+
 def _asked(ledger: Ledger) -> Iterator[tuple[str, Metric, Quantity]]:
     """The readings that a run asks for on its devices: mode, metric and quantity.
 

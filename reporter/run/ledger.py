@@ -109,10 +109,6 @@ class Ledger:
         for mode, lacking in missing.items():
             self._save({each.quantity.key: each for each in absent(lacking, "skipped", reason)}, mode)
 
-    def has(self, reason: str) -> bool:
-        """Whether a reading is missing for that reason."""
-        return any(reading.reason == reason for record in self.records.values() for reading in record.readings.values())
-
     def spend(self, job: str, seconds: float, usual: bool) -> None:
         """Counts the time that a job took; not a usual one is of one in which torch was loaded, or that was lost."""
         self.spent += seconds
