@@ -833,6 +833,33 @@ def test_only_a_curve_with_batches_lacks_a_best_throughput(batches: tuple[int, .
     assert [each.reason for each in ledger.record.readings.values()] == kept == [reason] * bool(batches)
 
 
+@pytest.mark.parametrize("asked", [{"batches": (1, 2, 4)}, {"sizes": ("16", "48")}, {}], ids=["batch", "size", "sweep"])
+def test_a_curve_that_is_cut_off_is_in_the_last_line_of_the_budget(asked: dict[str, Any], tmp_path: Path) -> None:
+    """Until it is measured, also beside points that were measured; in a run that does not come to it, as not begun."""
+    request = of_curves(tmp_path, **asked)
+    ledger = Ledger(own(), request)
+    [job] = experiment.plan(request, {"small": ledger})
+
+    def closing(*waiting: Job) -> str:
+        output = StringIO()
+        plan = SimpleNamespace(waiting=[Task(each, "") for each in waiting], seconds=60.0, left=0.0)
+        budget.close(request, cast(BudgetSchedule, plan), {"small": ledger}, Lines(output))
+        return output.getvalue().rpartition("; ")[2].strip()
+
+    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    found.start(budget=5.0)
+    settings = job.conditions.of(CPU, "cpu")
+    made = [point(1, 4.0, settings=settings), point(2, None, "failed", settings=settings)]
+    axis = "size" if request.sizes else "batch"
+    changes = [{"size": "16"}, {"size": "48", "batch": 1}] if request.sizes else [{}, {}]
+    first, second = (each.model_copy(update=change) for each, change in zip(made, changes, strict=True))
+    found.receive({"curve": axis, "point": first.model_dump(mode="json")})
+    found.receive({"trying": axis, "point": second.model_dump(mode="json")})
+    found.finish(Verdict("timeout", "not done after 5 s"), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    assert closing() == "left out: points of curves cpu of small"
+    assert closing(job) == "left out: curves cpu of small"
+
+
 def test_a_network_that_can_no_longer_be_built_keeps_the_best_throughput_of_earlier_points(tmp_path: Path) -> None:
     measured(tmp_path, batches=(1, 2))
     request = replace(of_curves(tmp_path, batches=(1, 2), sizes=("16",)), about=slot("here").about)

@@ -10,7 +10,7 @@ from time import monotonic
 from reporter.host.job import Job
 from reporter.host.questions import MeasureSpeed, WorkerError
 from reporter.model.durations import duration
-from reporter.run import evidence, failure_counts
+from reporter.run import curve_plan, evidence, failure_counts
 from reporter.run.budget_schedule import BudgetSchedule
 from reporter.run.costs import Costs
 from reporter.run.ledger import CUT_OFF, Ledger
@@ -94,8 +94,20 @@ def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger],
             out.append(f"{process} of {enumerated(names)}")
     if cut := [name for name, ledger in ledgers.items() if failure_counts.lacks(ledger, CUT_OFF)]:
         out.append(f"what was under way of {enumerated(cut)}")
+    out += [f"points of {process} of {enumerated(names)}" for process, names in _cut_curves(plan, ledgers).items()]
     missing = f"left out: {'; '.join(out)}" if out else "nothing was left out but further rounds"
     progress.note(f"budget of {duration(plan.seconds)}: {duration(plan.seconds - plan.left)} spent; {missing}")
+
+
+def _cut_curves(plan: BudgetSchedule, ledgers: Mapping[str, Ledger]) -> dict[str, list[str]]:
+    """The processes of curves that were cut off, with their architectures; those that still wait were not begun."""
+    waiting = {(task.job.process, task.job.architecture) for task in plan.waiting}
+    found: dict[str, list[str]] = {}
+    for name, ledger in ledgers.items():
+        for process in curve_plan.lacking(ledger, CUT_OFF):
+            if (process, name) not in waiting:
+                found.setdefault(process, []).append(name)
+    return found
 
 
 def first_of_all(jobs: Iterable[Job]) -> list[str]:

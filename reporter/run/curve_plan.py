@@ -43,9 +43,21 @@ def jobs(ledgers: Mapping[str, Ledger]) -> Iterator[tuple[Ledger, Metric, str, C
                 if refusal:
                     _refuse(ledger, metric, asked, refusal)
                 elif lacks(ledger, asked):
-                    yield ledger, metric, f"{metric.process} {mode}" if mode != EAGER else metric.process, asked
+                    yield ledger, metric, _process(metric, mode), asked
                 elif asked.has_batches:
                     _renew(ledger, metric, asked)
+
+
+def _process(metric: Metric, mode: str) -> str:
+    return f"{metric.process} {mode}" if mode != EAGER else metric.process
+
+
+def lacking(ledger: Ledger, reason: str) -> Iterator[str]:
+    """The processes of the curves that are asked for in which a point is missing for that reason."""
+    for device, metric in metrics(ledger.request).items():
+        for mode, _ in modes(ledger.request, device) if device in ledger.devices else ():
+            if any(point.reason == reason for point in _stored(ledger, metric, mode)):
+                yield _process(metric, mode)
 
 
 def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:

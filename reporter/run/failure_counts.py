@@ -30,8 +30,9 @@ def lacking(ledger: Ledger) -> int:
 
 
 def lacks(ledger: Ledger, reason: str) -> bool:
-    """Whether one of the readings asked for is missing for that reason."""
-    asked = {(mode, quantity.key) for mode, _, quantity in _asked(ledger)}
+    """Whether one of the readings asked for is missing for that reason, not counting curves."""
+    curves = {each.key for metric in curve_plan.metrics(ledger.request).values() for each in metric.quantities}
+    asked = {(mode, quantity.key) for mode, _, quantity in _asked(ledger) if quantity.key not in curves}
     found = (_of_run(ledger, _reading(ledger, mode, key)) for mode, key in asked)
     return any(each.reason == reason for readings in found for each in readings)
 
