@@ -17,7 +17,7 @@ from simulated import METRICS, Simulated, slot
 from reporter.cli.progress import Lines
 from reporter.compare.folders import compare
 from reporter.host.job import Job
-from reporter.model import Reading, Record, Verdict
+from reporter.model import Engine, Reading, Record, Verdict, absent
 from reporter.model.origins import Origin
 from reporter.model.settings import Settings
 from reporter.registry.selection import catalog_entries
@@ -27,7 +27,7 @@ from reporter.run.budget import LEFT_OUT
 from reporter.run.budget_schedule import BudgetSchedule
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.joined_rounds import joined
-from reporter.run.ledger import CUT_OFF, Ledger
+from reporter.run.ledger import CUT_OFF, NOT_ASKED, Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.paired import paired_run
 from reporter.run.request import Outcome, Request
@@ -426,3 +426,52 @@ def test_what_was_cut_off_is_that_of_the_metrics_asked_for(tmp_path: Path) -> No
     cut.leave_out(job, CUT_OFF)
     assert closing(request("size"), cut) == "left out: what was under way of small"
     assert closing(request(KEY), Ledger(own(), request(KEY))) == "nothing was left out but further rounds"
+
+
+def test_what_was_not_tried_has_the_present_reason(tmp_path: Path) -> None:
+    """An engine that is installed, left out by a budget and removed again; its times, and what is measured once."""
+
+    def found(device: str, reason: str = "") -> set[str | None]:
+        engines = {"swift": Engine("swift", "Swift", print, devices=(device,))}
+        metrics, about = {KEY: METRICS[KEY]}, slot("here").about
+        request = Request(
+            tmp_path, [own()], metrics, {"cpu": "cpu"}, CONDITIONS, about=about, modes=("swift",), engines=engines
+        )
+        ledger = Ledger(own(), request)
+        for job in experiment.plan(request, {"small": ledger}) if reason else ():
+            ledger.leave_out(job, reason)
+        [path] = tmp_path.glob("records/*/*.json")
+        readings = {each.mode: each for each in record_files.load_modes(path)}["swift"].readings
+        assert len(readings) == 5
+        return {each.reason for each in readings.values()}
+
+    refused = {"Swift runs on cuda"}
+    assert found("cuda") == refused
+    assert found("cpu", LEFT_OUT) == {LEFT_OUT}
+    assert found("cuda") == refused
+
+
+def test_a_device_that_was_not_asked_for_has_the_present_reason(tmp_path: Path) -> None:
+    """After a budget left it out, and before."""
+    keys = (KEY, "latency_cuda")
+    reasons = []
+    for devices, reason in (({"cuda": "cuda:0"}, ""), ({"cpu": "cpu"}, LEFT_OUT), ({"cuda": "cuda:0"}, "")):
+        metrics = {key: METRICS[key] for key in keys}
+        request = Request(tmp_path, [own()], metrics, devices, CONDITIONS, about=slot("here").about)
+        ledger = Ledger(own(), request)
+        for job in experiment.plan(request, {"small": ledger}) if reason else ():
+            ledger.leave_out(job, reason)
+        reasons.append(record(tmp_path).readings[KEY].reason)
+    assert reasons == [NOT_ASKED, LEFT_OUT, NOT_ASKED]
+
+
+def test_what_a_worker_found_unsupported_keeps_its_reason(tmp_path: Path) -> None:
+    """Of a count, which depends on no settings, where a budget leaves out the rest of its job."""
+    request = Request(tmp_path, [own()], {"size": METRICS["size"]}, {"cpu": "cpu"}, CONDITIONS)
+    ledger = Ledger(own(), request)
+    job = Job(architecture="small", metrics=("size",), device="cpu", process="counting", conditions=CONDITIONS)
+    [packed] = absent([METRICS["size"].quantities[0]], "unsupported", "its weights are packed")
+    ledger.keep(packed, job, Lines(StringIO()), "")
+    ledger.leave_out(job, LEFT_OUT)
+    first, *others = (record(tmp_path).readings[each.key].reason for each in METRICS["size"].quantities)
+    assert (first, set(others)) == ("its weights are packed", {LEFT_OUT})

@@ -100,11 +100,12 @@ class Ledger:
         return self.is_measured(mode, key) and self._done(metric, key, mode) > 0
 
     def leave_out(self, job: Job, reason: str) -> None:
-        """Says why the readings of a job are not there; those that are stay."""
+        """Says why the readings of a job are not there; those that are stay, also the reasons of what was tried."""
         missing: dict[str, list[Quantity]] = {}
-        for mode, _, quantity in wanted(job, self.request.metrics):
+        for mode, metric, quantity in wanted(job, self.request.metrics):
             reading = self._of(mode).readings.get(quantity.key)
-            if reading is None or reading.status == "skipped":
+            untried = reading is None or (metric.device != "none" and not was_tried(reading))
+            if untried or (reading and reading.status == "skipped"):
                 missing.setdefault(mode, []).append(quantity)
         for mode, lacking in missing.items():
             self._save({each.quantity.key: each for each in absent(lacking, "skipped", reason)}, mode)
@@ -290,4 +291,4 @@ class Ledger:
     def _is_without(self, key: str, status: Status, reason: str, mode: str = EAGER) -> bool:
         """Whether a reading is missing, or was left out, never tried, for a reason that is no longer the right one."""
         reading = self._of(mode).readings.get(key)
-        return reading is None or (not was_tried(reading) and reading.status == status and reading.reason != reason)
+        return reading is None or (not was_tried(reading) and (reading.status, reading.reason) != (status, reason))
