@@ -239,3 +239,26 @@ def test_a_crash_of_a_mode_that_was_never_checked_is_not_a_wrong_output(tmp_path
     assert output_verdict(record) == "unchecked"
     *_, record = run(asked(tmp_path, (SINGLE, BATCH)), checked(0.02))
     assert output_verdict(record) == "within"
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_round_that_was_interrupted_before_its_speedup_is_measured_again(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time of a mode is saved before its speedup."""
+    keep, request = Ledger.keep, asked(tmp_path, (SINGLE,), 3, modes=("channels_last",))
+
+    def interrupted(ledger: Ledger, reading: Reading, job: Job, *more: Any, **named: Any) -> None:
+        if reading.quantity.key == "speedup_latency_cpu" and job.round == number:
+            raise KeyboardInterrupt
+        keep(ledger, reading, job, *more, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "keep", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(request, WITHIN)
+    _, jobs, record = run(request, WITHIN)
+    assert [job.round for job in jobs] == list(range(number, 3))
+    assert record.readings["speedup_latency_cpu"].rounds == (1, 1, 1)
+    assert len(record.readings[SINGLE].rounds) == (4 if number else 3), "the time of that round is there twice"
+    assert run(request, WITHIN)[1] == []

@@ -85,10 +85,14 @@ class Ledger:
         return tuple(r for (machine, _), r in self.request.ceilings.items() if machine == self.record.machine)
 
     def needs(self, metric: Metric, number: int, mode: str = EAGER) -> bool:
-        """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen."""
+        """Whether a round of a metric is still to be measured; nothing is, of a device that was not chosen.
+
+        A time in a mode and its speedup are saved one after the other, so that an interrupted run may lack the second.
+        """
         if metric.device not in ("none", *self.devices):
             return False
-        return number >= min(self._done(metric, quantity.key, mode) for quantity in metric.quantities)
+        both = metric.quantities if mode == EAGER else (*metric.quantities, *quantities(metric, 1))
+        return number >= min(self._done(metric, quantity.key, mode) for quantity in both)
 
     def is_measured(self, mode: str, key: str) -> bool:
         """Whether there is a value."""
