@@ -262,3 +262,21 @@ def test_a_round_that_was_interrupted_before_its_speedup_is_measured_again(
     assert record.readings["speedup_latency_cpu"].rounds == (1, 1, 1)
     assert len(record.readings[SINGLE].rounds) == (4 if number else 3), "the time of that round is there twice"
     assert run(request, WITHIN)[1] == []
+
+
+@pytest.mark.parametrize(("mode", "again"), [(MODE, True), ("channels_last", False)])
+def test_a_setting_in_which_the_worker_crashed_is_checked_with_its_first_time(
+    mode: str, again: bool, tmp_path: Path
+) -> None:
+    """An engine prepares another callable for a batch; a mode of torch was checked."""
+
+    def answer(job: Job, said: Said) -> Said:
+        sent = checked(0.02 if job.round else 0.01)(job, said)
+        keys = [each["reading"]["quantity"]["key"] if "reading" in each else "" for each in sent[:-1]]
+        kept = [each for key, each in zip(keys, sent, strict=False) if BATCH not in key]
+        return sent if job.round else [{"running": mode}, *kept, CRASH]
+
+    _, jobs, record = run(asked(tmp_path, (SINGLE, BATCH), 2, modes=(mode,)), answer)
+    assert [job.once for job in jobs] == [(), (mode,) if again else ()]
+    assert record.readings[OUTPUT_ERROR.key].value == (0.02 if again else 0.01)
+    assert (record.readings[BATCH].rounds, record.readings[SINGLE].rounds) == ((1,), (1, 1))

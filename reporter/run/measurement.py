@@ -29,7 +29,8 @@ class Measurement:
 
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
         self.ledger, self.progress, self.outcome = ledger, progress, outcome
-        once = tuple(mode for mode in job.modes if ledger.crashed(mode, job.device)) if job.round else ()
+        again = (mode for mode in job.modes if output_errors.is_checked_again(ledger, job, mode))
+        once = tuple(again) if job.round else ()
         self.job = job.model_copy(update={"once": once}) if once else job
         self.limit: float | None = None
         """Seconds after which its worker is ended."""

@@ -92,6 +92,17 @@ def has_once(ledger: Ledger, job: Job, mode: str, quantity: Quantity) -> bool:
     return bool(is_known and before and same_conditions(before.settings, conditions(ledger, mode)))
 
 
+def is_checked_again(ledger: Ledger, job: Job, mode: str) -> bool:
+    """Whether a later round prepares a mode and checks its outputs, as the worker crashed before it had done so.
+
+    In an engine each setting is checked before it is timed, so that one without a time may not have been.
+    """
+    readings = ledger.records[mode].readings if mode in ledger.records else {}
+    times = (readings.get(each.key) for name in job.metrics for each in ledger.request.metrics[name].quantities)
+    is_lost = any(time and time.lost and not time.measured for time in times)
+    return ledger.crashed(mode, job.device) or (is_lost and "engine" in conditions(ledger, mode))
+
+
 def kept(ledger: Ledger, job: Job, mode: str) -> Reading | None:
     """The output error of an engine that stays unless a job finds a larger one, under the same conditions.
 

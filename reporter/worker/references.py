@@ -34,11 +34,13 @@ FAMILY = "Own"
 AS_BUILT = "as many classes as its function gives it"
 NUMBERS = ("classes", "num_classes")
 """The names of a parameter that takes the number of classes, also where it has a default."""
-OTHERWISE = frozenset(
-    "activation args block blocks cfg channel channels checkpoint conf config depth device dilation dropout growth height "
-    "hidden hparams image in input inputs kernel layer layers names norm options opt opts params path pretrained rate "
-    "resolution scale size stage stages stride variant version weights width".split()
-)
+OTHERWISE = frozenset((
+    "activation", "args", "block", "blocks", "cfg", "channel", "channels", "checkpoint", "conf", "config",
+    "depth", "device", "dilation", "dropout", "growth", "height", "hidden", "hparams", "image", "in", "input",
+    "inputs", "kernel", "layer", "layers", "names", "norm", "options", "opt", "opts", "params", "path",
+    "pretrained", "rate", "resolution", "scale", "size", "stage", "stages", "stride", "variant", "version",
+    "weights", "width",
+))  # fmt: skip
 """Words in the name of a parameter that does not take the number of classes."""
 
 

@@ -26,7 +26,7 @@ def unplaced(
     These are members of its series of modules, such as `layer3.6.conv1.weight` where the network has `layer3.0` to
     `layer3.5`, and weights of its layers without weights, such as a ReLU. What a file may have beside the network is
     none of them: a further head, also in one series with the network's, a loss, a queue, a moving average, counters,
-    and what stood where the network has nn.Identity. `own` are the names of the network's tensors, `head` those of its
+    what stood where the network has nn.Identity, and a whole stage, such as `layer4`, which a shortened network lacks. `own` are the names of the network's tensors, `head` those of its
     head, `heads` the names of its auxiliary heads.
     """
     modules = {without_wrappers(name): module for name, module in network.named_modules()}
@@ -46,7 +46,7 @@ def unplaced(
         weightless = place == name and f"{parent}.weight" in given and _takes_no_weights(modules.get(parent))
         if weightless:
             parent, _, part = parent.rpartition(".")
-        if parent not in body:
+        if parent not in body or not parent:
             return False
         if (found := NUMBERED.fullmatch(part)) is None:
             return weightless
