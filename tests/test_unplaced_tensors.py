@@ -57,6 +57,13 @@ def windows(depth: int, classes: int) -> nn.Module:
     return SwinTransformer([4, 4], 24, depths=[depth, 2], num_heads=[2, 4], window_size=[4, 4], num_classes=classes)
 
 
+def inside(build: Callable[[int, int], nn.Module], depth: int, classes: int) -> nn.Module:
+    """The same as a part of another network."""
+    network = nn.Module()
+    network.body = build(depth, classes)
+    return network
+
+
 BOTTLENECKS, BASIC = partial(residual, block=resnet.Bottleneck), partial(residual, block=resnet.BasicBlock)
 DEEPER: list[tuple[Callable[[int], nn.Module], Callable[[int], nn.Module], str]] = [
     (lambda n: BOTTLENECKS((3, 4, 6, 3), classes=n), lambda n: BOTTLENECKS((3, 4, 23, 3), classes=n),
@@ -64,9 +71,9 @@ DEEPER: list[tuple[Callable[[int], nn.Module], Callable[[int], nn.Module], str]]
     (lambda n: BASIC((2, 2, 2, 2), classes=n), lambda n: BASIC((3, 4, 6, 3), classes=n), r"layer1\.2\.conv1\.weight"),
     (partial(next_to, 1), partial(next_to, 3), r"features\.3\.1\.layer_scale"),
     (partial(windows, 2), partial(windows, 4), r"features\.1\.2\.norm1\.weight"),
-    (partial(flat, 1), partial(flat, 3), r"2\.weight"),
+    (partial(inside, flat, 1), partial(inside, flat, 3), r"body\.2\.weight"),
     (partial(Stack, 2), partial(Stack, 3), r"2 tensors .*, blocks\.2\.weight"),
-    (partial(Named, 2), partial(Named, 3), r"2 tensors .*, block3\.weight"),
+    (partial(inside, Named, 2), partial(inside, Named, 3), r"2 tensors .*, body\.block3\.weight"),
     (partial(Stack, 2), partial(Stack, 2, act=nn.PReLU), r"1 tensor of the file has no .*, act\.weight"),
 ]  # fmt: skip
 
@@ -102,6 +109,12 @@ def test_further_heads_and_layers_that_were_taken_off_are_no_reason(name: str) -
     build = partial(Stack, 2) if name[0].isalpha() else partial(flat, 1)
     network = build(10)
     fitted(network, {**network.state_dict(), name: torch.ones(3)}, head(own(build=build), 10))
+
+
+def test_a_network_may_lack_a_whole_stage_of_the_file() -> None:
+    """Backbones are shortened on purpose."""
+    whole, network = Named(3, 37), Named(2, 10)
+    assert fitted(network, whole.state_dict(), head(own(build=partial(Named, 2)), 10)).removed == ""
 
 
 def test_the_classifier_of_a_file_may_have_more_layers() -> None:

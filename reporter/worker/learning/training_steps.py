@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
-import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, partial
-from http.client import HTTPException
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from reporter.model import FinetuningMethod, UnsupportedError
-from reporter.model.attempts import one_line
-from reporter.model.fields import AS_SET
 from reporter.model.image_sizes import square
 from reporter.model.settings import Conditions
 from reporter.registry.selection import DATA_ROOT, dataset
@@ -33,7 +28,8 @@ from reporter.worker.outputs import is_ambiguous
 from reporter.worker.references import instance
 from reporter.worker.subject import Subject
 from reporter.worker.weights.auxiliary_heads import drop_auxiliary, reordered
-from reporter.worker.weights.checkpoints import freeze, head, load_but_head, own_weights
+from reporter.worker.weights.checkpoints import freeze, head
+from reporter.worker.weights.initial_weights import load_weights
 
 Used = list[tuple[str, Tensor]]
 """The weights of layers in the order of their use, by the layer's name."""
@@ -138,7 +134,7 @@ def learner(
     network = reordered(subject.fresh(classes), order)
     about: dict[str, Any] = {"weights": "random", "weights_reason": None}
     if mode != "scratch":
-        about = _load_weights(network, subject, classes)
+        about = load_weights(network, subject, classes)
     if mode == "probe":
         drop_auxiliary(network, subject.heads)  # it evaluates while it is trained
         about |= {"auxiliary_dropped": "a linear probe trains the head alone" if subject.heads else None}
@@ -237,70 +233,3 @@ def _fit(subject: Subject, network: nn.Module, side: int | None = None) -> str |
         return None
     drop_heads(subject, network, size)
     return TOO_SMALL.format(size=size)
-
-
-def _load_weights(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:
-    """Gives a network the weights that it starts from; returns which, and why random ones."""
-    conditions = subject.conditions
-    if conditions.checkpoint:
-        state, about = own_weights(Path(conditions.checkpoint_file or ""), conditions.checkpoint)
-        removed = load_but_head(network, state, head(subject.architecture, classes), subject.heads)
-        if removed:
-            about["weights"] += f", prefix {removed} removed"
-            about["checkpoint"] |= {"prefix_removed": removed}
-        return {**about, "weights_reason": None}
-    if conditions.weights != "pretrained" and instance(subject.architecture):
-        return {"weights": AS_SET, "weights_reason": None}
-    if conditions.weights == "random":
-        return {"weights": "random", "weights_reason": "asked for"}
-    weights, reason = _pretrain(network, subject, classes)
-    return {"weights": weights, "weights_reason": reason}
-
-
-def _pretrain(network: Any, subject: Subject, classes: int) -> tuple[str, str | None]:
-    name, weights = subject.architecture.name, subject.architecture.weights
-    if weights is None:
-        if subject.conditions.weights == "pretrained":
-            raise ValueError(f"{subject.architecture.no_weights}; use --weights auto or random")
-        return "random", subject.architecture.no_weights
-    try:
-        state = _checkpoint(name, weights)
-    except OSError as error:
-        if subject.conditions.weights == "pretrained":
-            raise
-        return "random", one_line(str(error))
-    load_but_head(network, state, head(subject.architecture, classes), subject.heads)
-    if hasattr(network, "transform_input"):
-        network.transform_input = True
-    return weights, None
-
-
-def _checkpoint(name: str, weights: str) -> Mapping[str, Tensor]:
-    """The checkpoint from torch hub's folder, or downloaded to it, its hash checked; OSError names the file wanted."""
-    from torchvision.models import get_model_weights
-
-    chosen = get_model_weights(name)[weights]
-    wanted = Path(torch.hub.get_dir()) / "checkpoints" / chosen.url.rsplit("/", 1)[-1]
-    if wanted.exists() and not is_genuine(wanted):
-        why = "in torch hub's checkpoints is not the published file, by its hash; delete it"
-        raise OSError(f"no {weights} weights: {wanted.name} {why}")
-    try:
-        state: Mapping[str, Tensor] = chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
-        return state
-    except (OSError, RuntimeError, HTTPException) as error:
-        why = f"could not be downloaded: {_cause(error)}"
-        raise OSError(f"no {weights} weights: {wanted.name} is not in torch hub's checkpoints and {why}") from None
-
-
-def _cause(error: Exception) -> str:
-    """What the system reports about a failed download, without the error of the library around it."""
-    inner = getattr(error, "reason", error)
-    return getattr(inner, "strerror", None) or one_line(str(inner))
-
-
-@cache
-def is_genuine(path: Path) -> bool:
-    """Whether a file's SHA-256 begins as its name says, NAME-HASH.pth; torch itself looks only when it downloads."""
-    found = re.search(r"-([a-f0-9]{8,})\.", path.name)
-    with path.open("rb") as file:
-        return found is None or hashlib.file_digest(file, "sha256").hexdigest().startswith(found[1])

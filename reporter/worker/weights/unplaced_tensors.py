@@ -26,8 +26,8 @@ def unplaced(
     These are members of its series of modules, such as `layer3.6.conv1.weight` where the network has `layer3.0` to
     `layer3.5`, and weights of its layers without weights, such as a ReLU. What a file may have beside the network is
     none of them: a further head, also in one series with the network's, a loss, a queue, a moving average, counters,
-    what stood where the network has nn.Identity, and a whole stage, such as `layer4`, which a shortened network lacks. `own` are the names of the network's tensors, `head` those of its
-    head, `heads` the names of its auxiliary heads.
+    what stood where the network has nn.Identity, and whole stages that a shortened network lacks, such as `layer4`.
+    `own` are the names of the network's tensors, `head` those of its head, `heads` the names of its auxiliary heads.
     """
     modules = {without_wrappers(name): module for name, module in network.named_modules()}
     tensors = {plain_name(name) for name in own}
@@ -46,9 +46,9 @@ def unplaced(
         weightless = place == name and f"{parent}.weight" in given and _takes_no_weights(modules.get(parent))
         if weightless:
             parent, _, part = parent.rpartition(".")
-        if parent not in body or not parent:
+        if parent not in body:
             return False
-        if (found := NUMBERED.fullmatch(part)) is None:
+        if weightless or not parent or (found := NUMBERED.fullmatch(part)) is None:
             return weightless
         series, number = (parent, found[1]), int(found[2])
         return series in members and not any(end < number for end in last.get(series, ()))
