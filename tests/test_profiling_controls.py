@@ -35,6 +35,13 @@ def test_a_bound_that_is_exceeded_is_named() -> None:
     assert "| **0.940** | 1.000 | 0.800 | – | 3.0 |" in list(profiling.table([row("b", operators=0.94)]))[-1]
 
 
+def test_the_longest_ledger_is_named() -> None:
+    line, holds = profiling.ledger_bound({"a": 0.5, "b": 3.0})
+    assert (line, holds) == ("ledgers alone: at most 3.00 s (b) for one of 2 architectures; bound 3", True)
+    assert not profiling.ledger_bound({"a": 3.1, "b": 0.5})[1]
+    assert not profiling.ledger_bound({})[1]
+
+
 def test_the_committed_run_is_printed_without_measuring(capsys: pytest.CaptureFixture[str]) -> None:
     profiling.show(ROOT / "results" / "reference")
     printed = capsys.readouterr().out
