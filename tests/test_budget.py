@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import yardstick
 from commands import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -233,22 +234,29 @@ def spent(errors: str) -> tuple[str, float]:
     return line, float(re.search(r"measured for (\d+) s", errors)[1])
 
 
+@pytest.fixture(scope="module")
+def slowness() -> float:
+    """How many times as long as a quiet machine this one takes: a job is the same share of a budget on each."""
+    return max(1.0, yardstick.milliseconds() / 8)
+
+
 @pytest.mark.slow
 @pytest.mark.timing
-def test_a_budget_is_kept_to_within_a_tenth(tmp_path: Path) -> None:
-    """Two small networks have more rounds than fit: what is spent is 40 s, give or take 4."""
+def test_a_budget_is_kept_to_within_a_tenth(tmp_path: Path, slowness: float) -> None:
+    """Two small networks have more rounds than fit: on a quiet machine, what is spent is 40 s, give or take 4."""
+    budget = round(40 * slowness)
     begun = time.monotonic()
     done = run("--out", tmp_path / "r", "--architectures", "resnet18,googlenet", "--metrics",
                "size,compute,latency,finetune_top1", "--preset", "quick", "--weights", "random",
-               "--budget", "40s")  # fmt: skip
+               "--budget", f"{budget}s")  # fmt: skip
     wall = time.monotonic() - begun
     assert done.returncode == 0, done.stderr
     line, seconds = spent(done.stderr)
-    assert 36 <= seconds <= 44, done.stderr
-    assert seconds < wall < seconds + 25  # the report comes on top
-    plan = done.stderr.index("budget of 40 s: about")
+    assert 0.9 * budget <= seconds <= 1.1 * budget, done.stderr
+    assert seconds < wall < seconds + 25 * slowness  # the report comes on top
+    plan = done.stderr.index(f"budget of {duration(budget)}: about")
     assert plan < done.stderr.index("[0/")
-    assert re.search(r"  timing cpu: 2 networks, (\d+( to \d+)? rounds, )?about \d+ s", done.stderr)
+    assert re.search(r"  timing cpu: 2 networks, (\d+( to \d+)? rounds, )?about \d+ (s|min)", done.stderr)
     if "nothing was left out but further rounds" in line:  # as on every machine that is not busy with something else
         for reading in readings(tmp_path / "r").values():
             assert all(reading[key]["status"] == "ok" for key in ("macs", "latency_cpu", "finetune_step_seconds"))
@@ -257,15 +265,16 @@ def test_a_budget_is_kept_to_within_a_tenth(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timing
-def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path) -> None:
+def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path, slowness: float) -> None:
     """VGG costs too much for so short a time: its counts are there, the rest says why not."""
+    budget = round(20 * slowness)
     chosen = ("--out", tmp_path, "--architectures", "vgg11,resnet18", "--weights", "random", "--steps", "60",
               "--seeds", "1")  # fmt: skip
     options = (*chosen, "--metrics", "size,latency_cpu,finetune_top1")
-    done = run(*options, "--budget", "20s")
+    done = run(*options, "--budget", f"{budget}s")
     assert done.returncode == 0, done.stderr
     line, seconds = spent(done.stderr)
-    assert seconds <= 22
+    assert seconds <= 1.1 * budget
     assert "vgg11" in line
     assert "vgg11" in re.search(r"  training: .*", done.stderr)[0].partition("left out")[2]
     found = readings(tmp_path)
@@ -278,12 +287,12 @@ def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path)
 
     lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert all(seconds > 0 for line in lines for seconds in line["jobs"].values())
-    again = run(*options, "--budget", "25s")
+    again = run(*options, "--budget", f"{round(25 * slowness)}s")
     assert again.returncode == 0, again.stderr
     assert "what they took before" in again.stderr
     before, now = (each["resnet18"]["latency_cpu"]["samples"] for each in (found, readings(tmp_path)))
     assert now[: len(before)] == before
-    last = run(*chosen, "--metrics", "finetune_top1", "--budget", "8m")
+    last = run(*chosen, "--metrics", "finetune_top1", "--budget", f"{round(8 * slowness)}m")
     assert last.returncode == 0, last.stderr
     assert "nothing was left out" in last.stderr
     assert readings(tmp_path)["vgg11"]["finetune_top1"]["status"] == "ok"
