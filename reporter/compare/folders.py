@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -183,7 +183,16 @@ def check_rounds(fail_on: FailOn, sides: Iterable[ResultsFolder]) -> None:
 
 def read(folder: Path, name: str) -> ResultsFolder:
     """A results folder; ReporterError, with the option's or argument's name, where it has no records."""
-    records, complaints = record_files.load_all_modes(folder, ComparedRecord)
+    return read_sides({name: folder})[0]
+
+
+def read_sides(sides: Mapping[str, Path]) -> list[ResultsFolder]:
+    """Results folders by the names of their options or arguments; raises ReporterError as `read` does."""
+    loaded = record_files.load_folders(sides.values(), ComparedRecord)
+    return [_side(folder, name, *found) for (name, folder), found in zip(sides.items(), loaded, strict=True)]
+
+
+def _side(folder: Path, name: str, records: list[Record], complaints: list[str]) -> ResultsFolder:
     if not records:
         why = complaints[0] if complaints else "there are no records in it"
         raise ReporterError(f"{name}: {folder} cannot be compared with: {why}; name a folder of reporter --out")

@@ -1,8 +1,9 @@
-"""Origins of rounds, and what very many objects share."""
+"""Origins of rounds, and what very many readings share."""
 
 from __future__ import annotations
 
 from operator import attrgetter
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,9 +36,20 @@ UNKNOWN = Origin(run="", started="")
 
 _content = attrgetter("run", "started")
 _origins: dict[tuple[tuple[str, str], ...], tuple[Origin, ...]] = {}
+_quantities: dict[tuple[Any, ...], BaseModel] = {}
 
 
-def shared(origins: tuple[Origin, ...]) -> tuple[Origin, ...]:
+def share(reading: BaseModel) -> None:
+    """Makes what is equal in readings one object: their quantities, their origins and the names of given fields."""
+    parts = reading.__dict__
+    quantity, origins = parts["quantity"], parts["origins"]
+    parts["quantity"] = _quantities.setdefault(tuple(quantity.__dict__.values()), quantity)
+    if origins:
+        parts["origins"] = _shared(origins)
+    share_names(reading)
+
+
+def _shared(origins: tuple[Origin, ...]) -> tuple[Origin, ...]:
     """One object for equal origins."""
     content = tuple(map(_content, origins))
     found = _origins.get(content)

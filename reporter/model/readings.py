@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, model_validator
 
 from reporter.model import device_states, run_medians
 from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers, combination
-from reporter.model.origins import UNKNOWN, Origin, share_names, shared
+from reporter.model.origins import UNKNOWN, Origin, share
 from reporter.model.reasons import why_noisy
 from reporter.stats import samples as sample_statistics
 
@@ -72,10 +71,6 @@ class Quantity(Model):
         return self.key.startswith(SPEEDUP)
 
 
-_content = attrgetter(*Quantity.model_fields)
-_quantities: dict[tuple[str, ...], Quantity] = {}
-
-
 class Verdict(NamedTuple):
     status: Status
     reason: str | None
@@ -112,11 +107,8 @@ class Reading(Model):
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
         """Refuses what only a hand or a fault can have written; makes equal quantities and origins one object."""
+        share(self)
         quantity, samples, rounds, origins = self.quantity, self.samples, self.rounds, self.origins
-        self.__dict__["quantity"] = _quantities.setdefault(_content(quantity), quantity)
-        if origins:
-            self.__dict__["origins"] = shared(origins)
-        share_names(self)
         unit, key = quantity.unit, quantity.key
         if not are_numbers(samples):
             raise ValueError("samples should be numbers, finite and not out of all proportion")
@@ -136,6 +128,11 @@ class Reading(Model):
         if key in FRACTIONS and max(samples, default=0) > 1:
             raise ValueError("a share is more than 1")
         return self
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Restores a pickled reading, which shares with others what it shared before."""
+        super().__setstate__(state)
+        share(self)
 
     def __copy__(self) -> Self:
         """A copy without what was derived from the samples: `model_copy` may replace them."""

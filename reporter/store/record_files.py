@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from reporter.host import collection
+from reporter.host import collection, read_ahead
 from reporter.host.files import dumps, open_plain, write, writing
 from reporter.model import SCHEMA, Evidence, Record, ReporterError
 from reporter.model.fields import is_plain, legible, plain
@@ -29,6 +30,8 @@ KERNELS = ".kernels"
 """How the names of ledgers of kernels end, which are beside the records; see store/kernel_files.py."""
 ESCAPED_KERNELS = "%2Ekernels"
 """The same in the name of a record, percent-encoded: an architecture's name may end with `.kernels`, too."""
+MANY_FILES = 400
+"""Two processes read so many records, because reading these takes longer than starting one."""
 LONGEST_COMPLAINT = 300
 LONGEST_FILE_NAME = 180
 LONGEST_VERSION = 40
@@ -112,8 +115,37 @@ def load_all(folder: Path, kind: type[Record] = Record) -> tuple[list[Record], l
 
 def load_all_modes(folder: Path, kind: type[Record] = Record) -> tuple[list[Record], list[str]]:
     """The records of all modes in a results folder, eager before others, and a line for each file that is none."""
-    found, complaints = _load_all(folder / "records", partial(load_modes, kind=kind))
-    return [record for records in found for record in records], complaints
+    return load_folders([folder], kind)[0]
+
+
+def load_folders(folders: Iterable[Path], kind: type[Record] = Record) -> list[tuple[list[Record], list[str]]]:
+    """The same of several folders: of very many files, another process reads half."""
+    files = {folder: [*map(str, paths(folder / "records"))] for folder in folders}
+    names, read = [name for inside in files.values() for name in inside], partial(_read, kind=kind)
+    with collection.disabled():
+        if len(names) < MANY_FILES:
+            found = dict(zip(names, map(read, names), strict=True))
+        else:
+            found = dict(zip(names, read_ahead.read_all(read, names, __name__, [kind.__name__]), strict=True))
+    return [_apart(found[name] for name in inside) for inside in files.values()]
+
+
+def _read(name: str, kind: type[Record]) -> list[Record] | str:
+    """The records of all modes in a file, or the line that says why it has none."""
+    try:
+        return load_modes(Path(name), kind)
+    except ReporterError as error:
+        return str(error)
+
+
+def _apart(found: Iterable[list[Record] | str]) -> tuple[list[Record], list[str]]:
+    records, complaints = [], []
+    for each in found:
+        if isinstance(each, str):
+            complaints.append(each)
+        else:
+            records += each
+    return records, complaints
 
 
 def load_for_report(folder: Path) -> tuple[list[Record], list[str]]:
@@ -258,3 +290,7 @@ def _last_byte(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
         return file.read(1)
+
+
+if __name__ == "__main__":
+    read_ahead.answer(partial(_read, kind={each.__name__: each for each in STORED}[sys.argv[1]]))

@@ -38,7 +38,8 @@ def compare_command(
 
     if as_json and markdown:
         raise click.UsageError("--json and --markdown are two formats; use one of them")
-    sides = of_folder(folders.read(base, "BASE")), of_folder(folders.read(new, "NEW"))
+    before, after = map(of_folder, folders.read_sides({"BASE": base, "NEW": new}))
+    sides = before, after
     machines = folders.machines_of(sides[1])
     why = f"{base} and {new} are of different machines"
     folders.check_machines(fail_on, folders.machines_of(sides[0]), machines, why)
