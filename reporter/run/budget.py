@@ -82,9 +82,12 @@ def gather(request: Request, plan: BudgetSchedule, executor: Executor, progress:
 
 
 def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger], progress: Progress) -> None:
-    """Stores in each row what was left out of it, and prints all of that in a line."""
+    """Stores in each row what was left out of it, and prints all of that in a line.
+
+    Where only further rounds wait, the first one has stored a value or the reason why there is none.
+    """
     for task in plan.waiting:
-        if task.job.curve is None or task.job.curve.has_batches:  # sizes alone have no best throughput
+        if not task.job.round and (task.job.curve is None or task.job.curve.has_batches):  # sizes have no throughput
             ledgers[task.job.architecture].leave_out(task.job, LEFT_OUT)
     out = []
     if request.claims and not _affords_claims(request):
