@@ -126,12 +126,16 @@ class Priced(Costs):
 def spend(
     jobs: list[Job], guesses: dict, truth: dict, seconds: float, opening: float = 0
 ) -> tuple[list[Job], list[Job], float]:
-    """A run in which every job takes its true seconds, or until it is cut off: what waits, what is done, seconds."""
+    """A run in which every job takes its true seconds, or until it is cut off: what waits, what is done, seconds.
+
+    As in an executor, a job is cut off by its seconds after torch was loaded for its round.
+    """
     clock, done, costs, here = Clock(), [], Priced(guesses), slot("here")
+    costs.opening = opening
     schedule = BudgetSchedule([Task(each, "kind") for each in jobs], seconds, costs, clock=clock)
     while due := schedule.due([here]):
         each, opens = due[1].job, due[1].job.round != (done[-1].round if done else 0)
-        took = min(truth[place(each)] + opening * opens, schedule.limit)
+        took = opening * opens + min(truth[place(each)], schedule.limit(each))
         clock.now += took
         done.append(each)
         schedule.finish(here)
@@ -150,6 +154,14 @@ def test_a_run_keeps_to_its_budget_however_wrong_the_guesses_were(case, seconds,
     assert {id(each) for each in done} | {id(each) for each in waiting} == set(map(id, jobs))
     if waiting and not any(each.round == 0 for each in waiting):
         assert seconds - took <= max(truth.values()) + opening
+
+
+def test_loading_torch_for_a_round_is_part_of_what_is_cut_off() -> None:
+    """A run that resumes with a further round, of a job that takes 20 times as long as expected."""
+    again = job(0, "timing cpu", 1)
+    _, done, took = spend([again], {place(again): 10.0}, {place(again): 200.0}, 100, opening=20)
+    assert done == [again]
+    assert took == pytest.approx(100 * (1 + CUT_OFF))
 
 
 @settings(deadline=None)

@@ -77,7 +77,7 @@ def _planned(jobs: Sequence[Job], costs: Costs) -> str:
 def gather(request: Request, plan: BudgetSchedule, executor: Executor, progress: Progress, outcome: Outcome) -> None:
     """The evidence for claims, before all else because it takes about the same everywhere."""
     if _affords_claims(request):
-        limited = replace(request, timeout=min(request.timeout or plan.limit, plan.limit))
+        limited = replace(request, timeout=min(request.timeout or plan.limit(), plan.limit()))
         evidence.gather(limited, executor, progress, outcome)
 
 

@@ -47,10 +47,10 @@ class BudgetSchedule(Schedule):
         """Seconds to the end of the budget."""
         return self._deadline - self._clock()
 
-    @property
-    def limit(self) -> float:
-        """Seconds until a job that starts now is cut off."""
-        return max(0.0, self.left + CUT_OFF * self.seconds)
+    def limit(self, job: Job | None = None) -> float:
+        """Seconds until a job that starts now is cut off, counted from when torch is loaded for its round."""
+        opening = self._costs.opening if job and job.round != self._costs.round else 0.0
+        return max(0.0, self.left + CUT_OFF * self.seconds - opening)
 
     @property
     def is_over(self) -> bool:

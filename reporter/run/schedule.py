@@ -50,8 +50,7 @@ class Schedule:
         self.running: dict[Slot, Task] = {}
         self._homes: dict[tuple[str, str, str], Slot] = {}
 
-    @property
-    def limit(self) -> float | None:
+    def limit(self, job: Job | None = None) -> float | None:
         """Seconds until a job that begins now is cut off, where that is so."""
         return None
 

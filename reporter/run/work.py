@@ -60,7 +60,7 @@ class Work:
 
     def _launch(self, slot: Slot, measurement: Measurement) -> None:
         """Starts a worker for what remains of a job, in the time that is left for it."""
-        measurement.start(self.schedule.limit)
+        measurement.start(self.schedule.limit(measurement.job))
         if job := measurement.remaining:
             sent = job.model_copy(update={"concurrent": _concurrent(job, slot, self.executor.slots)})
             self.executor.start(slot, sent.model_dump_json(), measurement.limit, job.round)
