@@ -27,8 +27,10 @@ from reporter.model.scaling_curves import CurvePoint, Curves
 from reporter.model.settings import settings
 from reporter.run import experiment
 from reporter.run.costs import CHECK_FLOAT64, CHECK_IMAGES, PATIENCE, USUAL_SPEED, Costs, stored_as
+from reporter.run.ledger import Ledger
+from reporter.run.measurement import Measurement
 from reporter.run.paired import interleaving, paired_run
-from reporter.run.request import Estimate
+from reporter.run.request import Estimate, Outcome
 
 RECORDED = list(csv.DictReader((Path(__file__).parent / "data" / "job_seconds.csv").open()))
 """Seconds of the jobs of two whole runs, with what was counted and timed of each architecture."""
@@ -366,3 +368,38 @@ def test_a_run_stores_what_its_jobs_in_modes_took(tmp_path: Path) -> None:
         "modes cpu (channels_last; first round)",
         "modes cpu (channels_last; later rounds)",
     }
+
+
+@pytest.mark.parametrize("modes", [(), ("channels_last",)], ids=["eager", "modes"])
+def test_a_run_stores_nothing_of_jobs_that_measure_some_metrics_of_their_process(
+    modes: tuple[str, ...], tmp_path: Path
+) -> None:
+    """What is missing is measured, or measured again, in less time than all of it, as with --fresh."""
+
+    def stored(*names: str, fresh: bool = False) -> set[str]:
+        metrics = {name: CATALOG[name] for name in names}
+        asked = replace(request(tmp_path), metrics=metrics, fresh=fresh, modes=("eager", *modes))
+        experiment.run(asked, Simulated([slot("node")]), Watched())
+        lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+        return {name for line in lines if line["run"] == asked.run for name in line["jobs"]}
+
+    rounds = [f"modes cpu (channels_last; {each})" for each in ("first round", "later rounds")]
+    whole = {"timing cpu", *(rounds if modes else ())}
+    assert stored("latency_cpu_1thread") == whole
+    assert stored("latency_cpu_1thread", "latency_cpu") == set()
+    assert stored("latency_cpu_1thread", "latency_cpu", fresh=True) == whole
+
+
+def test_what_remained_of_a_job_that_was_interrupted_is_no_measure_for_others(tmp_path: Path) -> None:
+    asked = replace(request(tmp_path), metrics={name: CATALOG[name] for name in ("latency_cpu", "throughput_cpu")})
+    ledgers = {entry.name: Ledger(entry, asked) for entry in asked.architectures}
+    costs = Costs({}, USUAL_SPEED, lambda name: ledgers[name].record)
+    first, other, *_ = experiment.plan(asked, ledgers)
+    before = costs(other)
+    measurement = Measurement(first, ledgers[first.architecture], Lines(StringIO()), Outcome())
+    measurement.start()
+    measurement.interrupt()
+    measurement.start()
+    measurement.finish(Verdict("ok", None), costs)
+    assert ledgers[first.architecture].history("")["jobs"] == {}
+    assert costs(other) == before
