@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from time import monotonic
 
 from reporter.host.job import Job
@@ -77,8 +76,7 @@ def _planned(jobs: Sequence[Job], costs: Costs) -> str:
 def gather(request: Request, plan: BudgetSchedule, executor: Executor, progress: Progress, outcome: Outcome) -> None:
     """The evidence for claims, before all else because it takes about the same everywhere."""
     if _affords_claims(request):
-        limited = replace(request, timeout=min(request.timeout or plan.limit(), plan.limit()))
-        evidence.gather(limited, executor, progress, outcome)
+        plan.cut_claims = evidence.gather(request, executor, progress, outcome, plan.limit)
 
 
 def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger], progress: Progress) -> None:
@@ -92,6 +90,8 @@ def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger],
     out = []
     if request.claims and not _affords_claims(request):
         out.append("the evidence for claims")
+    elif request.claims and plan.cut_claims:
+        out.append(f"the evidence for {enumerated(plan.cut_claims)}")
     for process in dict.fromkeys(task.job.process for task in plan.waiting):
         if names := first_of_all(_waiting(plan, process)):
             out.append(f"{process} of {enumerated(names)}")

@@ -37,6 +37,8 @@ class BudgetSchedule(Schedule):
         super().__init__(tasks)
         self.seconds = seconds
         self.planned: list[Job] = []
+        self.cut_claims: Sequence[str] = ()
+        """The claims whose evidence was cut off or not begun."""
         self._costs, self._replanned, self._clock = costs, replanned, clock
         self._deadline = clock() + seconds - spent
         self._tasks = {identity(task.job): task for task in self.waiting}
