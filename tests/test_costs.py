@@ -21,6 +21,7 @@ from test_schedule import request
 from reporter.cli.progress import Lines
 from reporter.facts import published
 from reporter.host.job import CurveJob, Job
+from reporter.host.questions import Question
 from reporter.model import Reading, Record, Verdict
 from reporter.model.fields import CURVES_SHARE
 from reporter.model.scaling_curves import CurvePoint, Curves
@@ -403,3 +404,21 @@ def test_what_remained_of_a_job_that_was_interrupted_is_no_measure_for_others(tm
     measurement.finish(Verdict("ok", None), costs)
     assert ledgers[first.architecture].history("")["jobs"] == {}
     assert costs(other) == before
+
+
+class Asked(Simulated):
+    """Measures the speed of its machine, for which torch is loaded."""
+
+    def ask(self, question: Question[Any], timeout: float | None = None) -> float:
+        return USUAL_SPEED
+
+
+@pytest.mark.parametrize("budget", [None, 600.0])
+def test_under_a_budget_torch_is_loaded_before_the_first_job(budget: float | None, tmp_path: Path) -> None:
+    """Whose seconds are then those of later rounds and of later runs, too."""
+    asked = replace(request(tmp_path), metrics={"latency_cpu": CATALOG["latency_cpu"]}, budget=budget)
+    rounds = asked.conditions.model_copy(update={"rounds": 1})
+    experiment.run(replace(asked, conditions=rounds), Asked([slot("node")]), Watched())
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    stored = {line["architecture"]: [*line["jobs"]] for line in lines}
+    assert stored == {"net0": ["timing cpu"] if budget else [], "net1": ["timing cpu"], "net2": ["timing cpu"]}

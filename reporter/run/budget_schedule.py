@@ -24,6 +24,8 @@ class BudgetSchedule(Schedule):
     `spent` seconds of the budget are over already. `replanned` is called with all jobs that are started or planned.
     """
 
+    loaded_round = 0  # by the worker that measured the speed of the machine
+
     def __init__(
         self,
         tasks: Iterable[Task],
