@@ -422,3 +422,16 @@ def test_under_a_budget_torch_is_loaded_before_the_first_job(budget: float | Non
     lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     stored = {line["architecture"]: [*line["jobs"]] for line in lines}
     assert stored == {"net0": ["timing cpu"] if budget else [], "net1": ["timing cpu"], "net2": ["timing cpu"]}
+
+
+def test_a_job_of_which_nothing_remains_opens_no_round(tmp_path: Path) -> None:
+    """As in the later rounds of a time that failed in its first: torch is loaded for the next job."""
+    asked = replace(request(tmp_path), metrics={"latency_cpu": CATALOG["latency_cpu"]})
+    ledgers = {entry.name: Ledger(entry, asked) for entry in asked.architectures}
+    costs = Costs({}, USUAL_SPEED, lambda name: ledgers[name].record, opening=4.0)
+    _, first, _, failed, other, *_ = experiment.plan(asked, ledgers)
+    assert (first.architecture, failed.round, other.round) == (other.architecture, 1, 1)
+    costs.learn(first, 7.0)
+    Measurement(failed, ledgers[failed.architecture], Lines(StringIO()), Outcome()).skip(costs)
+    assert costs.total([failed]) == pytest.approx(4)
+    assert costs.total([other]) == pytest.approx(7 + 4)

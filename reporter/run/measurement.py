@@ -149,7 +149,7 @@ class Measurement:
 
     def skip(self, costs: Costs) -> None:
         """Ends a job of which nothing remains; nothing will of its later rounds."""
-        costs.learn(self.job, 0.0, failed=True)
+        costs.skip(self.job)
         self.progress.job_finished(self.job, 0.0)
 
     @property
