@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,12 +27,15 @@ from reporter.model import Reading, Record, Verdict
 from reporter.model.fields import CURVES_SHARE
 from reporter.model.scaling_curves import CurvePoint, Curves
 from reporter.model.settings import settings
-from reporter.run import experiment
+from reporter.run import budget, experiment
 from reporter.run.costs import CHECK_FLOAT64, CHECK_IMAGES, PATIENCE, USUAL_SPEED, Costs, stored_as
+from reporter.run.executors import local
+from reporter.run.executors.local import LocalExecutor
 from reporter.run.ledger import Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.paired import interleaving, paired_run
 from reporter.run.request import Estimate, Outcome
+from reporter.run.schedule import Task
 
 RECORDED = list(csv.DictReader((Path(__file__).parent / "data" / "job_seconds.csv").open()))
 """Seconds of the jobs of two whole runs, with what was counted and timed of each architecture."""
@@ -409,19 +413,21 @@ def test_what_remained_of_a_job_that_was_interrupted_is_no_measure_for_others(tm
 class Asked(Simulated):
     """Measures the speed of its machine, for which torch is loaded."""
 
+    loading = 28.0
+
     def ask(self, question: Question[Any], timeout: float | None = None) -> float:
         return USUAL_SPEED
 
 
-@pytest.mark.parametrize("budget", [None, 600.0])
-def test_under_a_budget_torch_is_loaded_before_the_first_job(budget: float | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [None, 600.0])
+def test_under_a_budget_torch_is_loaded_before_the_first_job(seconds: float | None, tmp_path: Path) -> None:
     """Whose seconds are then those of later rounds and of later runs, too."""
-    asked = replace(request(tmp_path), metrics={"latency_cpu": CATALOG["latency_cpu"]}, budget=budget)
+    asked = replace(request(tmp_path), metrics={"latency_cpu": CATALOG["latency_cpu"]}, budget=seconds)
     rounds = asked.conditions.model_copy(update={"rounds": 1})
     experiment.run(replace(asked, conditions=rounds), Asked([slot("node")]), Watched())
     lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     stored = {line["architecture"]: [*line["jobs"]] for line in lines}
-    assert stored == {"net0": ["timing cpu"] if budget else [], "net1": ["timing cpu"], "net2": ["timing cpu"]}
+    assert stored == {"net0": ["timing cpu"] if seconds else [], "net1": ["timing cpu"], "net2": ["timing cpu"]}
 
 
 def test_a_job_of_which_nothing_remains_opens_no_round(tmp_path: Path) -> None:
@@ -435,3 +441,23 @@ def test_a_job_of_which_nothing_remains_opens_no_round(tmp_path: Path) -> None:
     Measurement(failed, ledgers[failed.architecture], Lines(StringIO()), Outcome()).skip(costs)
     assert costs.total([failed]) == pytest.approx(4)
     assert costs.total([other]) == pytest.approx(7 + 4)
+
+
+def test_a_budget_plans_with_what_loading_torch_took_before_the_plan(tmp_path: Path) -> None:
+    """For a list of the architectures of torchvision; the speed of the machine is measured after that."""
+    asked = replace(request(tmp_path), budget=600.0)
+    ledgers = {entry.name: Ledger(entry, asked) for entry in asked.architectures}
+    costs = Costs({}, 1.0, lambda name: ledgers[name].record)
+    tasks = [Task(each, "kind") for each in experiment.plan(asked, ledgers)]
+    assert budget.schedule(asked, tasks, costs, Asked([slot("node")]), Watched())
+    assert (costs.opening, costs.speed) == (28.0, USUAL_SPEED)
+
+
+def test_an_executor_knows_how_long_torch_took_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor, took = LocalExecutor(), iter((0.2, 0.0))
+    monkeypatch.setattr(local, "_serve", lambda keep: None)
+    monkeypatch.setattr(executor, "_start", lambda process: sleep(next(took)))
+    for _ in range(2):
+        executor.start(executor.slots[0], "{}")
+        executor.close()
+    assert executor.loading >= 0.2

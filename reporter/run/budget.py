@@ -35,7 +35,8 @@ def schedule(
         costs.speed = executor.ask(MeasureSpeed())
     except WorkerError:
         progress.note("note: the speed of this machine is not measured; the plan starts from a usual one")
-    costs.opening = spent = monotonic() - start
+    spent = monotonic() - start
+    costs.opening = executor.loading or spent  # torch may have been loaded before, for another question
 
     def replanned(jobs: Sequence[Job]) -> None:
         progress.plan(jobs, 1, costs.total)
