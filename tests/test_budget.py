@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,18 @@ from hypothesis import strategies as st
 from networks import CONDITIONS
 from simulated import slot
 
+from reporter.cli.progress import Lines
 from reporter.host.job import CurveJob, Job
-from reporter.model import Record
+from reporter.model import Claim, Record, Verdict
 from reporter.model.durations import duration, in_seconds
+from reporter.report.claim_verdicts import Answer, Case
+from reporter.run import budget
 from reporter.run.allocation import allocate, place
 from reporter.run.budget_schedule import CUT_OFF, TOLERANCE, BudgetSchedule
 from reporter.run.costs import Costs
+from reporter.run.request import Outcome, Request
 from reporter.run.schedule import Task
+from reporter.run.slots import Event, Slot
 from reporter.store import history, record_files
 
 PROCESSES = ("counting", "timing cpu", "training")
@@ -126,12 +132,16 @@ class Priced(Costs):
 def spend(
     jobs: list[Job], guesses: dict, truth: dict, seconds: float, opening: float = 0
 ) -> tuple[list[Job], list[Job], float]:
-    """A run in which every job takes its true seconds, or until it is cut off: what waits, what is done, seconds."""
+    """A run in which every job takes its true seconds, or until it is cut off: what waits, what is done, seconds.
+
+    As in an executor, a job is cut off by its seconds after torch was loaded for its round.
+    """
     clock, done, costs, here = Clock(), [], Priced(guesses), slot("here")
+    costs.opening = opening
     schedule = BudgetSchedule([Task(each, "kind") for each in jobs], seconds, costs, clock=clock)
     while due := schedule.due([here]):
         each, opens = due[1].job, due[1].job.round != (done[-1].round if done else 0)
-        took = min(truth[place(each)] + opening * opens, schedule.limit)
+        took = opening * opens + min(truth[place(each)], schedule.limit(each))
         clock.now += took
         done.append(each)
         schedule.finish(here)
@@ -150,6 +160,14 @@ def test_a_run_keeps_to_its_budget_however_wrong_the_guesses_were(case, seconds,
     assert {id(each) for each in done} | {id(each) for each in waiting} == set(map(id, jobs))
     if waiting and not any(each.round == 0 for each in waiting):
         assert seconds - took <= max(truth.values()) + opening
+
+
+def test_loading_torch_for_a_round_is_part_of_what_is_cut_off() -> None:
+    """A run that resumes with a further round, of a job that takes 20 times as long as expected."""
+    again = job(0, "timing cpu", 1)
+    _, done, took = spend([again], {place(again): 10.0}, {place(again): 200.0}, 100, opening=20)
+    assert done == [again]
+    assert took == pytest.approx(100 * (1 + CUT_OFF))
 
 
 @settings(deadline=None)
@@ -172,6 +190,53 @@ def test_the_last_round_may_end_late_if_that_is_nearer_to_the_end_of_the_budget(
     for seconds, rounds, took in ((7.0, 6, 42.0), (6.0, 7, 42.0), (7.5, 5, 37.5), (10.0, 4, 40.0)):
         _, done, spent_seconds = spend([first, *further], {place(first): seconds}, {place(first): seconds}, 40)
         assert (len(done), spent_seconds) == (rounds, took)
+
+
+class Slow:
+    """Runs workers for claims: each would crash after 40 s."""
+
+    away: Sequence[Slot] = ()
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.slots, self.timeouts = clock, [slot("here")], []
+
+    def start(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
+        self.timeouts.append(timeout)
+
+    def listen(self) -> Event:
+        timeout = self.timeouts[-1]
+        self.clock.now += min(40, timeout)
+        if timeout < 40:
+            return self.slots[0], Verdict("timeout", f"not done after {timeout:.0f} s")
+        return self.slots[0], Verdict("failed", "the worker crashed (SIGABRT)")
+
+
+def answer(case: Case) -> Answer:
+    return Answer("true", ())
+
+
+def evidence() -> dict[str, float]:
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("timeout", "timeouts", "cut"),
+    [(None, [65.4, 25.4], ["two", "three"]), (30.0, [30, 30, 5.4], ["three"]), (20.0, [20, 20, 20], [])],
+)
+def test_evidence_for_claims_keeps_to_the_budget_and_what_is_cut_off_is_no_failure(
+    timeout: float | None, timeouts: list[float], cut: list[str], tmp_path: Path
+) -> None:
+    clock, outcome, output = Clock(), Outcome(), StringIO()
+    claims = tuple(Claim(name, "It is.", answer, evidence) for name in ("one", "two", "three"))
+    asked = Request(tmp_path, (), {}, {}, CONDITIONS, claims=claims, budget=60.0, timeout=timeout)
+    plan, executor = BudgetSchedule([], 60.0, Priced({}), clock=clock), Slow(clock)
+    budget.gather(asked, plan, executor, Lines(output), outcome)
+    budget.close(asked, plan, {}, Lines(output))
+    assert executor.timeouts == pytest.approx(timeouts)
+    failed = {claim.name for claim in claims} - set(cut)
+    assert (record_files.load_all_evidence(tmp_path)[0].keys(), outcome.failed) == (failed, len(failed))
+    out = f"left out: the evidence for {', '.join(cut)}" if cut else "nothing was left out but further rounds"
+    assert output.getvalue().splitlines()[-1].endswith(out)
 
 
 def record(name: str = "network0", **published: object) -> Record:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,14 +22,20 @@ from test_schedule import request
 from reporter.cli.progress import Lines
 from reporter.facts import published
 from reporter.host.job import CurveJob, Job
+from reporter.host.questions import Question
 from reporter.model import Reading, Record, Verdict
 from reporter.model.fields import CURVES_SHARE
 from reporter.model.scaling_curves import CurvePoint, Curves
 from reporter.model.settings import settings
-from reporter.run import experiment
+from reporter.run import budget, experiment
 from reporter.run.costs import CHECK_FLOAT64, CHECK_IMAGES, PATIENCE, USUAL_SPEED, Costs, stored_as
+from reporter.run.executors import local
+from reporter.run.executors.local import LocalExecutor
+from reporter.run.ledger import Ledger
+from reporter.run.measurement import Measurement
 from reporter.run.paired import interleaving, paired_run
-from reporter.run.request import Estimate
+from reporter.run.request import Estimate, Outcome
+from reporter.run.schedule import Task
 
 RECORDED = list(csv.DictReader((Path(__file__).parent / "data" / "job_seconds.csv").open()))
 """Seconds of the jobs of two whole runs, with what was counted and timed of each architecture."""
@@ -366,3 +373,91 @@ def test_a_run_stores_what_its_jobs_in_modes_took(tmp_path: Path) -> None:
         "modes cpu (channels_last; first round)",
         "modes cpu (channels_last; later rounds)",
     }
+
+
+@pytest.mark.parametrize("modes", [(), ("channels_last",)], ids=["eager", "modes"])
+def test_a_run_stores_nothing_of_jobs_that_measure_some_metrics_of_their_process(
+    modes: tuple[str, ...], tmp_path: Path
+) -> None:
+    """What is missing is measured, or measured again, in less time than all of it, as with --fresh."""
+
+    def stored(*names: str, fresh: bool = False) -> set[str]:
+        metrics = {name: CATALOG[name] for name in names}
+        asked = replace(request(tmp_path), metrics=metrics, fresh=fresh, modes=("eager", *modes))
+        experiment.run(asked, Simulated([slot("node")]), Watched())
+        lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+        return {name for line in lines if line["run"] == asked.run for name in line["jobs"]}
+
+    rounds = [f"modes cpu (channels_last; {each})" for each in ("first round", "later rounds")]
+    whole = {"timing cpu", *(rounds if modes else ())}
+    assert stored("latency_cpu_1thread") == whole
+    assert stored("latency_cpu_1thread", "latency_cpu") == set()
+    assert stored("latency_cpu_1thread", "latency_cpu", fresh=True) == whole
+
+
+def test_what_remained_of_a_job_that_was_interrupted_is_no_measure_for_others(tmp_path: Path) -> None:
+    asked = replace(request(tmp_path), metrics={name: CATALOG[name] for name in ("latency_cpu", "throughput_cpu")})
+    ledgers = {entry.name: Ledger(entry, asked) for entry in asked.architectures}
+    costs = Costs({}, USUAL_SPEED, lambda name: ledgers[name].record)
+    first, other, *_ = experiment.plan(asked, ledgers)
+    before = costs(other)
+    measurement = Measurement(first, ledgers[first.architecture], Lines(StringIO()), Outcome())
+    measurement.start()
+    measurement.interrupt()
+    measurement.start()
+    measurement.finish(Verdict("ok", None), costs)
+    assert ledgers[first.architecture].history("")["jobs"] == {}
+    assert costs(other) == before
+
+
+class Asked(Simulated):
+    """Measures the speed of its machine, for which torch is loaded."""
+
+    loading = 28.0
+
+    def ask(self, question: Question[Any], timeout: float | None = None) -> float:
+        return USUAL_SPEED
+
+
+@pytest.mark.parametrize("seconds", [None, 600.0])
+def test_under_a_budget_torch_is_loaded_before_the_first_job(seconds: float | None, tmp_path: Path) -> None:
+    """Whose seconds are then those of later rounds and of later runs, too."""
+    asked = replace(request(tmp_path), metrics={"latency_cpu": CATALOG["latency_cpu"]}, budget=seconds)
+    rounds = asked.conditions.model_copy(update={"rounds": 1})
+    experiment.run(replace(asked, conditions=rounds), Asked([slot("node")]), Watched())
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    stored = {line["architecture"]: [*line["jobs"]] for line in lines}
+    assert stored == {"net0": ["timing cpu"] if seconds else [], "net1": ["timing cpu"], "net2": ["timing cpu"]}
+
+
+def test_a_job_of_which_nothing_remains_opens_no_round(tmp_path: Path) -> None:
+    """As in the later rounds of a time that failed in its first: torch is loaded for the next job."""
+    asked = replace(request(tmp_path), metrics={"latency_cpu": CATALOG["latency_cpu"]})
+    ledgers = {entry.name: Ledger(entry, asked) for entry in asked.architectures}
+    costs = Costs({}, USUAL_SPEED, lambda name: ledgers[name].record, opening=4.0)
+    _, first, _, failed, other, *_ = experiment.plan(asked, ledgers)
+    assert (first.architecture, failed.round, other.round) == (other.architecture, 1, 1)
+    costs.learn(first, 7.0)
+    Measurement(failed, ledgers[failed.architecture], Lines(StringIO()), Outcome()).skip(costs)
+    assert costs.total([failed]) == pytest.approx(4)
+    assert costs.total([other]) == pytest.approx(7 + 4)
+
+
+def test_a_budget_plans_with_what_loading_torch_took_before_the_plan(tmp_path: Path) -> None:
+    """For a list of the architectures of torchvision; the speed of the machine is measured after that."""
+    asked = replace(request(tmp_path), budget=600.0)
+    ledgers = {entry.name: Ledger(entry, asked) for entry in asked.architectures}
+    costs = Costs({}, 1.0, lambda name: ledgers[name].record)
+    tasks = [Task(each, "kind") for each in experiment.plan(asked, ledgers)]
+    assert budget.schedule(asked, tasks, costs, Asked([slot("node")]), Watched())
+    assert (costs.opening, costs.speed) == (28.0, USUAL_SPEED)
+
+
+def test_an_executor_knows_how_long_torch_took_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor, took = LocalExecutor(), iter((0.2, 0.0))
+    monkeypatch.setattr(local, "_serve", lambda keep: None)
+    monkeypatch.setattr(executor, "_start", lambda process: sleep(next(took)))
+    for _ in range(2):
+        executor.start(executor.slots[0], "{}")
+        executor.close()
+    assert executor.loading >= 0.2

@@ -31,6 +31,7 @@ from reporter.run.ledger import CUT_OFF, NOT_ASKED, Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.paired import paired_run
 from reporter.run.request import Outcome, Request
+from reporter.run.schedule import Task
 from reporter.run.slots import Event, Slot
 from reporter.store import record_files
 
@@ -409,10 +410,10 @@ def test_a_timeout_names_the_limit_and_not_what_was_left_of_it(spent: float, rea
     assert (reading.status, reading.reason) == ("timeout", reason)
 
 
-def closing(request: Request, ledger: Ledger) -> str:
-    """What the last line of a budget lists where no job waits."""
+def closing(request: Request, ledger: Ledger, *waiting: Job) -> str:
+    """What the last line of a budget lists where these jobs wait."""
     output = StringIO()
-    plan = SimpleNamespace(waiting=[], seconds=60.0, left=0.0)
+    plan = SimpleNamespace(waiting=[Task(each, "") for each in waiting], seconds=60.0, left=0.0)
     budget.close(request, cast(BudgetSchedule, plan), {"small": ledger}, Lines(output))
     return output.getvalue().rpartition("; ")[2].strip()
 
@@ -426,6 +427,18 @@ def test_what_was_cut_off_is_that_of_the_metrics_asked_for(tmp_path: Path) -> No
     cut.leave_out(job, CUT_OFF)
     assert closing(request("size"), cut) == "left out: what was under way of small"
     assert closing(request(KEY), Ledger(own(), request(KEY))) == "nothing was left out but further rounds"
+
+
+def test_a_first_round_that_is_cut_off_keeps_its_reason_while_further_rounds_wait(tmp_path: Path) -> None:
+    conditions = CONDITIONS.model_copy(update={"rounds": 3})
+    request = Request(tmp_path, [own()], {KEY: METRICS[KEY]}, {"cpu": "cpu"}, conditions)
+    ledger = Ledger(own(), request)
+    first, *further = experiment.plan(request, {"small": ledger})
+    measurement = Measurement(first, ledger, Lines(StringIO()), Outcome())
+    measurement.start(budget=5.0)
+    measurement.finish(Verdict("timeout", "not done after 5 s"), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    assert closing(request, ledger, *further) == "left out: what was under way of small"
+    assert ledger.record.readings[KEY].reason == CUT_OFF
 
 
 def test_what_was_not_tried_has_the_present_reason(tmp_path: Path) -> None:

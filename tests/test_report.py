@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,32 @@ def test_a_failure_of_all_networks_of_a_machine_is_one_name() -> None:
     assert isinstance(items, sections.Items)
     (line,) = (each for each in items.items if each.endswith("no GPU"))
     assert line.startswith(f"all networks (quiet), {rows[0][0]} (old): Latency, GPU: ")
+
+
+def test_noise_of_all_networks_of_a_machine_is_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the longest list of names, too: it counts as one name there, and each of its networks among the others."""
+    rows = samples.ROWS[:4]
+    machines = ("quiet", "old")
+    records = {machine: [samples.record(row, machine=machine) for row in rows] for machine in machines}
+    for number, record in enumerate([*records["quiet"], *records["old"][:3]]):
+        reason = "the samples drift" if number < 5 else "the machine is busy"
+        record.readings["latency_cpu"] = samples.reading("latency_cpu", 0.1, status="noisy", reason=reason)
+
+    def line() -> str:
+        blocks = failures.failed(compare([*records["quiet"], *records["old"]]), [], ENGLISH).blocks
+        title = sections.Text("Too noisy to rely on:")
+        items = next(following for before, following in pairwise(blocks) if before == title)
+        assert isinstance(items, sections.Items)
+        (line,) = (each for each in items.items if "the samples drift" in each)
+        return line.partition(": ")[2]
+
+    names = [row[0] for row in rows]
+    drifts = f"all networks (quiet), {names[0]} (old) (the samples drift)"
+    assert line() == f"{drifts}; {names[1]} (old), {names[2]} (old) (the machine is busy)"
+    monkeypatch.setattr(failures, "MANY", 3)
+    assert line() == f"{drifts}; {names[1]} (old) (the machine is busy) and 1 more"
+    monkeypatch.setattr(failures, "MANY", 1)
+    assert line() == "all networks (quiet) (the samples drift) and 3 more"
 
 
 def test_a_pair_of_another_machine_has_no_time_in_the_key_findings() -> None:

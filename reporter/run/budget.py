@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from time import monotonic
 
 from reporter.host.job import Job
@@ -36,7 +35,8 @@ def schedule(
         costs.speed = executor.ask(MeasureSpeed())
     except WorkerError:
         progress.note("note: the speed of this machine is not measured; the plan starts from a usual one")
-    costs.opening = spent = monotonic() - start
+    spent = monotonic() - start
+    costs.opening = executor.loading or spent  # torch may have been loaded before, for another question
 
     def replanned(jobs: Sequence[Job]) -> None:
         progress.plan(jobs, 1, costs.total)
@@ -77,18 +77,22 @@ def _planned(jobs: Sequence[Job], costs: Costs) -> str:
 def gather(request: Request, plan: BudgetSchedule, executor: Executor, progress: Progress, outcome: Outcome) -> None:
     """The evidence for claims, before all else because it takes about the same everywhere."""
     if _affords_claims(request):
-        limited = replace(request, timeout=min(request.timeout or plan.limit, plan.limit))
-        evidence.gather(limited, executor, progress, outcome)
+        plan.cut_claims = evidence.gather(request, executor, progress, outcome, plan.limit)
 
 
 def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger], progress: Progress) -> None:
-    """Stores in each row what was left out of it, and prints all of that in a line."""
+    """Stores in each row what was left out of it, and prints all of that in a line.
+
+    Where only further rounds wait, the first one has stored a value or the reason why there is none.
+    """
     for task in plan.waiting:
-        if task.job.curve is None or task.job.curve.has_batches:  # sizes alone have no best throughput
+        if not task.job.round and (task.job.curve is None or task.job.curve.has_batches):  # sizes have no throughput
             ledgers[task.job.architecture].leave_out(task.job, LEFT_OUT)
     out = []
     if request.claims and not _affords_claims(request):
         out.append("the evidence for claims")
+    elif request.claims and plan.cut_claims:
+        out.append(f"the evidence for {enumerated(plan.cut_claims)}")
     for process in dict.fromkeys(task.job.process for task in plan.waiting):
         if names := first_of_all(_waiting(plan, process)):
             out.append(f"{process} of {enumerated(names)}")

@@ -24,6 +24,8 @@ class BudgetSchedule(Schedule):
     `spent` seconds of the budget are over already. `replanned` is called with all jobs that are started or planned.
     """
 
+    loaded_round = 0  # by the worker that measured the speed of the machine
+
     def __init__(
         self,
         tasks: Iterable[Task],
@@ -37,6 +39,8 @@ class BudgetSchedule(Schedule):
         super().__init__(tasks)
         self.seconds = seconds
         self.planned: list[Job] = []
+        self.cut_claims: Sequence[str] = ()
+        """The claims whose evidence was cut off or not begun."""
         self._costs, self._replanned, self._clock = costs, replanned, clock
         self._deadline = clock() + seconds - spent
         self._tasks = {identity(task.job): task for task in self.waiting}
@@ -47,10 +51,10 @@ class BudgetSchedule(Schedule):
         """Seconds to the end of the budget."""
         return self._deadline - self._clock()
 
-    @property
-    def limit(self) -> float:
-        """Seconds until a job that starts now is cut off."""
-        return max(0.0, self.left + CUT_OFF * self.seconds)
+    def limit(self, job: Job | None = None) -> float:
+        """Seconds until a job that starts now is cut off, counted from when torch is loaded for its round."""
+        opening = self._costs.opening if job and job.round != self._costs.round else 0.0
+        return max(0.0, self.left + CUT_OFF * self.seconds - opening)
 
     @property
     def is_over(self) -> bool:

@@ -132,6 +132,10 @@ class Costs:
         self._guesses.pop(job.architecture, None)
         return opening
 
+    def skip(self, job: Job) -> None:
+        """Takes in that nothing remains of a job, nor of its later rounds; no round was opened for it."""
+        self._seen[_identity(job)] = 0.0
+
     def _opening_of(self, job: Job, seconds: float) -> float:
         """What of the seconds was the opening: the excess over the same job before, else as much as in other rounds.
 

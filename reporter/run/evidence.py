@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +15,18 @@ from reporter.run.slots import LOST, MOST_LOSSES, Executor, Message, Slot, conve
 from reporter.store import record_files
 
 
-def gather(request: Request, executor: Executor, progress: Progress, outcome: Outcome) -> None:
-    """Measures what is missing; a claim at which the worker ended gets the reason, and the others continue."""
+def gather(
+    request: Request,
+    executor: Executor,
+    progress: Progress,
+    outcome: Outcome,
+    limit: Callable[[], float] | None = None,
+) -> tuple[str, ...]:
+    """Measures what is missing; a claim at which the worker ended gets the reason, and the others continue.
+
+    `limit` returns the seconds until a budget cuts off a worker that starts now. Nothing is stored for the claims that
+    it left out; their names are returned.
+    """
     request = _at(request, free(executor))
     waiting = {
         claim.name: claim for claim in request.claims if claim.measure and not _is_there(request, claim, progress)
@@ -40,11 +50,16 @@ def gather(request: Request, executor: Executor, progress: Progress, outcome: Ou
         slot = free(executor)
         request = _at(request, slot)
         task = MeasureClaims(names=tuple(waiting)).model_dump_json()
-        verdict = converse(executor, slot, task, receive, request.timeout)
+        left = limit() if limit else None
+        is_cut = left is not None and (request.timeout is None or left < request.timeout)
+        verdict = converse(executor, slot, task, receive, left if is_cut else request.timeout)
+        if is_cut and verdict and verdict.status == "timeout":
+            break
         losses += verdict is None
         if waiting and (verdict or losses >= MOST_LOSSES):
             reason = (verdict or Verdict("failed", LOST)).reason
             save(waiting.pop(next(iter(waiting))), {}, reason or "the worker left it out")
+    return tuple(waiting)
 
 
 def _at(request: Request, slot: Slot | None) -> Request:

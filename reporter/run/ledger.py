@@ -115,7 +115,7 @@ class Ledger:
             self._save({each.quantity.key: each for each in absent(lacking, "skipped", reason)}, mode)
 
     def spend(self, job: str, seconds: float, usual: bool) -> None:
-        """Counts the time that a job took; not a usual one is of one in which torch was loaded, or that was lost."""
+        """Counts the time that a job took; `usual` unless torch was loaded in it, it was lost, or it lacked metrics."""
         self.spent += seconds
         if usual:
             self._took.setdefault(job, []).append(seconds)

@@ -7,9 +7,10 @@ from time import monotonic
 
 from reporter.host.job import Job, wanted
 from reporter.model import Quantity, Reading, Verdict, absent
+from reporter.model.devices import device_type
 from reporter.model.modes import OUTPUT_ERROR, unchecked
 from reporter.model.records import EAGER
-from reporter.run import output_errors
+from reporter.run import mode_plan, output_errors
 from reporter.run.costs import Costs, stored_as
 from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.request import Outcome, Progress, moment
@@ -34,7 +35,7 @@ class Measurement:
         self.job = job.model_copy(update={"once": once}) if once else job
         self.limit: float | None = None
         """Seconds after which its worker is ended."""
-        self._cut = False
+        self._cut = self._interrupted = False
         self._shared: float | None = None
         """The seconds of the architecture, where earlier jobs took some of them."""
         self._missing = {
@@ -109,7 +110,8 @@ class Measurement:
         self._started = moment()
 
     def interrupt(self) -> None:
-        """Counts the seconds of a slot that was lost."""
+        """Counts the seconds of a slot that was lost, or of a worker that crashed."""
+        self._interrupted = True
         self.ledger.spend(stored_as(self.job), monotonic() - self._start_time, usual=False)
 
     def drop_crashed(self, verdict: Verdict) -> bool:
@@ -141,13 +143,23 @@ class Measurement:
         elif self._shared is not None and verdict.status == "timeout":
             verdict = Verdict("timeout", f"the {self._shared:.0f} s for this architecture were over")
         self._give_up(verdict if failed else Verdict("failed", "the worker ended without this reading"))
-        self.ledger.spend(stored_as(self.job), seconds, usual=not (opens or failed))
+        failed = failed or self._interrupted
+        self.ledger.spend(stored_as(self.job), seconds, usual=self._is_whole and not (opens or failed))
         self.progress.job_finished(self.job, seconds, costs.learn(self.job, seconds, opens=opens, failed=failed))
 
     def skip(self, costs: Costs) -> None:
         """Ends a job of which nothing remains; nothing will of its later rounds."""
-        costs.learn(self.job, 0.0, failed=True)
+        costs.skip(self.job)
         self.progress.job_finished(self.job, 0.0)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the job measures all metrics of its process; one of those that were missing takes less time."""
+        request, job = self.ledger.request, self.job
+        if job.modes:
+            asked = mode_plan.metrics(request, device_type(job.device), job.modes[0]).values()
+            return {metric.name for metric in asked if metric.timed or not job.round} <= set(job.metrics)
+        return {metric.name for metric in request.metrics.values() if metric.process == job.process} <= set(job.metrics)
 
     def _give_up(self, verdict: Verdict) -> None:
         missing = dict(self._missing)

@@ -45,13 +45,15 @@ class Task:
 class Schedule:
     """The tasks that wait and those that run; a task is due where a slot is free for it."""
 
+    loaded_round: int | None = None
+    """The round for which torch is loaded before the first job."""
+
     def __init__(self, tasks: Iterable[Task]) -> None:
         self.waiting = list(tasks)
         self.running: dict[Slot, Task] = {}
         self._homes: dict[tuple[str, str, str], Slot] = {}
 
-    @property
-    def limit(self) -> float | None:
+    def limit(self, job: Job | None = None) -> float | None:
         """Seconds until a job that begins now is cut off, where that is so."""
         return None
 

@@ -64,6 +64,10 @@ class Executor(Protocol):
     def accelerator(self) -> str:
         """The type of the devices that `gpus` found."""
 
+    @property
+    def loading(self) -> float:
+        """Seconds that torch took to load before a worker could start, at most; 0 if no worker waited for it."""
+
     def preload(self, module: str) -> None:
         """Preload a module for later workers, once instead of in every worker."""
 

@@ -60,7 +60,7 @@ class Work:
 
     def _launch(self, slot: Slot, measurement: Measurement) -> None:
         """Starts a worker for what remains of a job, in the time that is left for it."""
-        measurement.start(self.schedule.limit)
+        measurement.start(self.schedule.limit(measurement.job))
         if job := measurement.remaining:
             sent = job.model_copy(update={"concurrent": _concurrent(job, slot, self.executor.slots)})
             self.executor.start(slot, sent.model_dump_json(), measurement.limit, job.round)
@@ -68,7 +68,7 @@ class Work:
             self._skip(slot)
 
     def _finish(self, slot: Slot, verdict: Verdict) -> None:
-        """A worker ended; the first one of a round on a slot waited until torch was loaded."""
+        """A worker ended; the first one of a round on a slot waited until torch was loaded, if it was not before."""
         task = self.schedule.running[slot]
         if self._running[task].drop_crashed(verdict):
             self.progress.note(f"note: {task.job.architecture}: {task.job.process} is repeated: {verdict.reason}")
@@ -76,7 +76,7 @@ class Work:
             self._launch(slot, self._running[task])
             return
         task = self.schedule.finish(slot)
-        opens = self._rounds.get(slot) != task.job.round
+        opens = self._rounds.get(slot, self.schedule.loaded_round) != task.job.round
         self._rounds[slot] = task.job.round
         self._running.pop(task).finish(verdict, self.costs, opens)
 

@@ -72,15 +72,20 @@ def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Languag
 
 def _networks(who: Sequence[tuple[str, str]], comparison: Comparison, language: Language) -> str:
     """The names of networks, given with their machines; those of a machine, or of all, as `all networks`."""
+    return language.several([*_names(who, comparison, language)])
+
+
+def _names(who: Sequence[tuple[str, str]], comparison: Comparison, language: Language) -> dict[str, int]:
+    """The same names, each with how many networks it is the name of."""
     everybody = language._("all networks")
     if len(who) == len(comparison.records) > 1:
-        return everybody
+        return {everybody: len(who)}
     if len(comparison.machines) < 2:
-        return language.several([name for _machine, name in who])
+        return dict.fromkeys((name for _machine, name in who), 1)
     counts = Counter(machine for machine, _name in who)
     whole = [machine for machine in counts if counts[machine] == len(comparison.of(machine)) > 1]
     others = [f"{name} ({machine})" for machine, name in who if machine not in whole]
-    return language.several([*(f"{everybody} ({machine})" for machine in whole), *others])
+    return {f"{everybody} ({machine})": counts[machine] for machine in whole} | dict.fromkeys(others, 1)
 
 
 def _of_curves(comparison: Comparison, language: Language) -> Iterator[str]:
@@ -117,13 +122,18 @@ def _noisy(remarks: Sequence[Remark], comparison: Comparison, language: Language
 
 
 def _by_reason(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> str:
-    """The networks of the first remarks with their reasons, each reason once, and how many more there are."""
-    reasons: dict[str, list[str]] = {}
-    for remark in remarks[:MANY]:
-        reasons.setdefault(language.translate(remark.reason), []).append(_who(remark, comparison))
-    items = "; ".join(f"{', '.join(who)} ({reason})" for reason, who in reasons.items())
-    left = len(remarks) - MANY
-    return language._("{items} and {count} more").format(items=items, count=left) if left > 0 else items
+    """The first names of networks with their reasons, each reason once, and how many more networks there are."""
+    reasons: dict[str, list[tuple[str, str]]] = {}
+    for remark in remarks:
+        place = remark.record.machine, remark.record.architecture
+        reasons.setdefault(language.translate(remark.reason), []).append(place)
+    named = [(why, *each) for why, who in reasons.items() for each in _names(who, comparison, language).items()]
+    shown: dict[str, list[str]] = {}
+    for reason, name, _count in named[:MANY]:
+        shown.setdefault(reason, []).append(name)
+    items = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in shown.items())
+    left = sum(count for _reason, _name, count in named[MANY:])
+    return language._("{items} and {count} more").format(items=items, count=left) if left else items
 
 
 def _most(lines: list[str], language: Language) -> list[str]:
@@ -136,8 +146,3 @@ def _most(lines: list[str], language: Language) -> list[str]:
 def _title(remark: Remark, comparison: Comparison, language: Language) -> str:
     """The title of a quantity as in tables; records may call it otherwise."""
     return language._(comparison.quantities.get(remark.quantity.key, remark.quantity).title)
-
-
-def _who(remark: Remark, comparison: Comparison) -> str:
-    several = len(comparison.machines) > 1
-    return remark.record.architecture + (f" ({remark.record.machine})" if several else "")

@@ -66,6 +66,7 @@ class LocalExecutor:
         confinement.adopt()
         self._keep = keep
         self._round = 0
+        self.loading = 0.0
         self._preloaded: dict[str, None] = {}
         self._served = "forkserver" in multiprocessing.get_all_start_methods()
         self._context: Any = multiprocessing.get_context("forkserver" if self._served else "spawn")
@@ -140,9 +141,12 @@ class LocalExecutor:
             _serve(self._keep)
         seconds = math.inf if timeout is None else timeout
         worker = self._workers[slot] = Worker(process, reader, confinement.children(), seconds, math.inf)
+        begun = monotonic()
         with importing.Safely(), nullcontext() if self._served else withheld(self._keep):
             self._start(process)
-        self._workers[slot] = replace(worker, deadline=monotonic() + seconds)  # torch is loaded now
+        now = monotonic()
+        self.loading = max(self.loading, now - begun)
+        self._workers[slot] = replace(worker, deadline=now + seconds)  # torch is loaded now
         writer.close()
 
     def listen(self) -> Event:

@@ -83,6 +83,8 @@ class RayExecutor:
 
     accelerator = "cuda"
     """A cluster counts its GPUs and does not describe them."""
+    loading = 0.0
+    """Torch is loaded on the nodes."""
 
     def preload(self, module: str) -> None:
         """Preload a module for later workers, here and on every node."""
