@@ -294,6 +294,16 @@ def test_gradient_ratio_by_hand() -> None:
     assert ratio == pytest.approx((first.norm() / last.norm()).item(), rel=1e-4)
 
 
+def test_gradient_ratios_before_and_after_training_are_of_the_same_batch() -> None:
+    """At a learning rate of 0 training changes no weight; it takes digits of 32 px, the gradient ratio those of 48."""
+    made = subject(own(learning_rate=0.0), image_size=48, steps=1, seeds=2, every_seed=True, test_images=20)
+    before = next(iter(gradients.measure(made)))
+    top, _, after, _ = finetune.measure(made)
+    assert top.detail["recipe"]["image_size"] == 32
+    assert after.samples == pytest.approx(before.samples, rel=1e-4)
+    assert after.detail == {"batch_of": "gradient_ratio", "image_size": 48}
+
+
 def test_weights_that_are_there_are_loaded_but_for_the_head(tmp_path, monkeypatch) -> None:
     """A checkpoint in torch hub's folder, named as torchvision names it: by the beginning of its hash."""
     from torchvision.models import ResNet18_Weights, resnet18

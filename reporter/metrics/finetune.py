@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from reporter.model import FinetuningMethod, Metric, Quantity, Reading, UnsupportedError, Verdict, absent
 from reporter.model.attempts import attempt
+from reporter.model.fields import BATCH_OF, GRADIENT_RATIOS
 from reporter.stats.proportions import is_chance
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ RATIO = Quantity(
     group="finetune",
     better="neither",
     centre="mean",
-    definition="The gradient ratio on the same batch after the short training; the geometric mean over seeds.",
+    definition="The gradient ratio after the short training, on the same batch: images of the same size, also where "
+    "the training takes smaller ones. The geometric mean over the seeds of the training.",
 )
 STEP = _seconds(
     "finetune_step_seconds",
@@ -169,7 +171,8 @@ class SeedRuns:
         self.courses.append(fine_tune(network, train, held_out, recipe, self.classes))
         self.seconds.append(perf_counter() - start)
         if self.mode == "full" and self.ratio_verdict.status == "ok":
-            self._add_ratio(network, train, seed)
+            ratio, self.ratio_verdict = attempt(partial(self._ratio, network, seed))
+            self.ratios += [] if ratio is None else [ratio]
         pool = sum(len(labels) for _, labels in (self.parts if self.pooled else self.parts[1:]))
         images = {"train_images": len(train[1]), "test_images": len(held_out[1]), "held_out_pool": pool}
         self.detail = self.detail or {**self._details(recipe, about), "classes": self.classes, **images}
@@ -184,13 +187,22 @@ class SeedRuns:
         kind = {"frozen": mode == "probe", "scratch": about["weights"] == "random"}
         return network, Recipe.of(subject.architecture, steps, subject.conditions.batch_size, seed, **kind), about
 
-    def _add_ratio(self, network: nn.Module, train: Images, seed: int) -> None:
+    def _ratio(self, network: nn.Module, seed: int) -> float:
         from reporter.worker.learning.training_steps import drop_heads, gradient_ratio
 
-        drop_heads(self.subject, network, self.side)
-        batch = self.subject.conditions.batch_size
-        ratio, self.ratio_verdict = attempt(partial(gradient_ratio, network, train, batch, seed, self.classes))
-        self.ratios += [] if ratio is None else [ratio]
+        conditions = self.subject.conditions
+        drop_heads(self.subject, network, conditions.image_size)
+        return gradient_ratio(network, self.ratio_images, conditions.batch_size, seed, self.classes)
+
+    @cached_property
+    def ratio_images(self) -> Images:
+        """The images from which the batch of the gradient ratio is drawn, before training and after it."""
+        from reporter.worker.learning.training_steps import load_part
+
+        conditions = self.subject.conditions
+        if self.side == conditions.image_size:
+            return self.parts[0]
+        return load_part(conditions, self.subject.device)
 
     def readings(self, more: dict[str, Any]) -> Iterator[Reading]:
         """The readings of the mode, in the order of its quantities."""
@@ -205,7 +217,8 @@ class SeedRuns:
         if not rest:
             return
         if self.ratio_verdict.status == "ok":
-            yield Reading(quantity=RATIO, samples=tuple(self.ratios))
+            batch = {BATCH_OF: GRADIENT_RATIOS[0], "image_size": self.subject.conditions.image_size}
+            yield Reading(quantity=RATIO, samples=tuple(self.ratios), detail=batch)
         else:
             yield from absent((RATIO,), self.ratio_verdict.status, self.ratio_verdict.reason or "")
         yield Reading(quantity=STEP, samples=tuple(median(history.step_seconds) for history in self.courses))

@@ -65,9 +65,13 @@ def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, I
 
 def load_parts(conditions: Conditions, device: torch.device, side: int | None = None) -> tuple[Images, Images]:
     """The two parts of the data set on the device, as images of `side` pixels."""
-    load = partial(dataset(conditions.dataset).load, _data_root(conditions), side or conditions.image_size)
-    (images, labels), (others, other_labels) = load(True), load(False)
-    return (images.to(device), labels.to(device)), (others.to(device), other_labels.to(device))
+    return load_part(conditions, device, side), load_part(conditions, device, side, train=False)
+
+
+def load_part(conditions: Conditions, device: torch.device, side: int | None = None, train: bool = True) -> Images:
+    """One part of the data set on the device, as images of `side` pixels, by default `image_size`."""
+    images, labels = dataset(conditions.dataset).load(_data_root(conditions), side or conditions.image_size, train)
+    return images.to(device), labels.to(device)
 
 
 def class_count(conditions: Conditions, *parts: Images) -> int:

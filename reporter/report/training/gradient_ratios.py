@@ -1,0 +1,66 @@
+"""Notes on the gradient ratios of a table: what they are, and whether two of them show the effect of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reporter.model import Record
+from reporter.model.fields import AS_SET, BATCH_OF, GRADIENT_RATIOS
+from reporter.model.readings import same_conditions
+from reporter.report.language import Language
+from reporter.report.table import Builder
+from reporter.report.training.training_recipes import TOP1_KEYS, detail, measured, name_rows
+
+INITIAL, TRAINED = GRADIENT_RATIOS
+OF_BATCH = ("dataset", "data", "batch_size", "image_size", "seeds", "first_seed")
+"""The conditions that the images of a batch depend on."""
+POOLED = "from all images"
+"""How a record states that each seed splits all images, so that the training images of seeds differ."""
+
+
+def notes(rows: Builder, language: Language) -> Iterator[str]:
+    """What the two gradient ratios are where a table has both, and of which rows they do not show what training did."""
+    _ = language._
+    if not {INITIAL, TRAINED} <= {column.key for column in rows.columns}:
+        return
+    pairs = [record for record in rows.records if measured(record, INITIAL) and measured(record, TRAINED)]
+    unlike = [record.architecture for record in pairs if not is_same_batch(record)]
+    opening = _(
+        "Gradient ratio: norm of the loss's gradient in the first layer's weights over that in the last layer's, with "
+        "random weights and after training."
+    )
+    yield opening if unlike or not pairs else f"{opening} {_('Both are on the same batch of each seed.')}"
+    if unlike:
+        message = _(
+            "With random weights and after training, the gradient ratio is on different images, which may also differ "
+            "in size, so that the two do not show the effect of training: {names}."
+        )
+        yield message.format(names=name_rows(unlike, len(rows.records), language))
+    if others := [record.architecture for record in pairs if not _is_from_initial(record)]:
+        message = _(
+            "Training started from other weights than the random ones of the gradient ratio, so that the two do not "
+            "show the effect of training: {names}."
+        )
+        yield message.format(names=name_rows(others, len(rows.records), language))
+
+
+def is_same_batch(record: Record) -> bool:
+    """Whether the gradient ratios of a record are on the same images.
+
+    Those of earlier versions are if the training took images of that size, and held-out ones of another part.
+    """
+    initial, trained = (record.readings[key] for key in GRADIENT_RATIOS)
+    if trained.detail.get(BATCH_OF) != INITIAL:
+        made, pooled = (detail(record, key, TOP1_KEYS[:1]) for key in ("recipe", "held_out_drawn"))
+        size = made.get("image_size") if isinstance(made, dict) else None
+        if size is None or size != initial.settings.get("image_size") or pooled == POOLED:
+            return False
+    first, second = (
+        {key: each.settings[key] for key in OF_BATCH if key in each.settings} for each in (initial, trained)
+    )
+    return same_conditions(first, second)
+
+
+def _is_from_initial(record: Record) -> bool:
+    """Whether training started from the weights that the gradient ratio before the first step has."""
+    return detail(record, "weights", TOP1_KEYS[:1]) in (None, "random", AS_SET)
