@@ -8,7 +8,7 @@ import pytest
 import samples
 from commands import ROOT
 
-from reporter.charts import bars
+from reporter.charts import bars, layer_gradients
 from reporter.metrics import finetune
 from reporter.model import Reading, Record
 from reporter.model.fields import AS_SET
@@ -100,7 +100,7 @@ def both_ratios(record: Record, weights: str = "random", **detail: object) -> Re
 def ratio_notes(*records: Record) -> list[str]:
     made = groups.group("finetune")(compare(list(records)), ENGLISH)
     assert made
-    return [note for note in made.notes if "gradient" in note]
+    return [note for note in made.notes if "gradient" in note.lower()]
 
 
 def test_the_gradient_ratio_with_random_weights_is_next_to_that_after_training() -> None:
@@ -131,11 +131,31 @@ def test_only_gradient_ratios_of_one_batch_show_the_effect_of_training() -> None
     _, start = ratio_notes(both_ratios(first, "IMAGENET1K_V1", **new), both_ratios(second, **new))
     assert start.startswith("Training started from other weights than the random ones of the gradient ratio")
     assert start.endswith(f": {first.architecture}.")
-    assert len(ratio_notes(both_ratios(first, AS_SET, **new), both_ratios(second, **new))) == 1
+    _, as_set = ratio_notes(both_ratios(first, AS_SET, **new), both_ratios(second, **new))
+    assert as_set.startswith("Gradients with the weights that the code of a module instance sets")
     larger = both_ratios(first, **new)
     sizes = {"gradient_ratio": 80, "gradient_ratio_trained": 96}
     again = (larger.readings[key].model_copy(update={"settings": {"image_size": size}}) for key, size in sizes.items())
     assert "is on different images" in ratio_notes(changed(larger, *again), both_ratios(second, **new))[1]
+
+
+def test_a_note_names_gradients_with_the_weights_that_code_sets() -> None:
+    """Of a module instance; in a record of an earlier version its training started from these weights."""
+    first, second = samples.lecture()[:2]
+    bare, other = (each.model_copy(update={"readings": {}}) for each in (first, second))
+    flow = changed(bare, samples.reading("gradient_flow", 6.0, weights=AS_SET, relative_gradients=[0.1, 0.2]))
+    ratio = changed(other, samples.reading("gradient_ratio", 6.0))
+    (note,) = ratio_notes(flow, ratio)
+    assert note == (
+        "Gradients with the weights that the code of a module instance sets, not with random ones: "
+        f"{first.architecture}."
+    )
+    assert layer_gradients.ENTRIES[0].remark is not None
+    assert layer_gradients.ENTRIES[0].remark(compare([flow, ratio]), ENGLISH) == note
+    assert layer_gradients.ENTRIES[0].remark(compare([ratio]), ENGLISH) == ""
+    assert ratio_notes(ratio) == []
+    earlier = changed(ratio, samples.reading("finetune_top1", 0.9, weights=AS_SET))
+    assert ratio_notes(earlier)[0].endswith("not with random ones: all networks.")
 
 
 def test_gradient_ratios_of_earlier_records_are_on_the_same_batch_if_training_took_its_images() -> None:

@@ -16,6 +16,7 @@ COUNTED = {"depth": "Longest path", "latency_cpu": "Latency, CPU, all threads"}
 """Titles in reports that differ from those of records; a latency whose number of threads was set keeps its own."""
 REWORDED = (
     gradients.RATIO,
+    gradients.FLOW,
     finetune.RATIO,
     stages.STAGES,
     *imagenet_accuracy.OF_WEIGHTS,

@@ -1,8 +1,8 @@
-"""Notes on the gradient ratios of a table: what they are, and whether two of them show the effect of training."""
+"""Notes on gradients: of which weights they are, and whether two gradient ratios show the effect of training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reporter.model import Record
 from reporter.model.fields import AS_SET, BATCH_OF, GRADIENT_RATIOS
@@ -12,6 +12,8 @@ from reporter.report.table import Builder
 from reporter.report.training.training_recipes import TOP1_KEYS, detail, measured, name_rows
 
 INITIAL, TRAINED = GRADIENT_RATIOS
+BEFORE = (INITIAL, "gradient_flow")
+"""The keys of gradients before training."""
 OF_BATCH = ("dataset", "data", "batch_size", "image_size", "seeds", "first_seed")
 """The conditions that the images of a batch depend on."""
 POOLED = "from all images"
@@ -19,10 +21,34 @@ POOLED = "from all images"
 
 
 def notes(rows: Builder, language: Language) -> Iterator[str]:
-    """What the two gradient ratios are where a table has both, and of which rows they do not show what training did."""
+    """What the gradients are of which rows, and of which rows they do not show what training did."""
+    if {INITIAL, TRAINED} <= {column.key for column in rows.columns}:
+        yield from _pairs(rows, language)
+    yield weights_note(rows.records, language)
+
+
+def weights_note(records: Sequence[Record], language: Language) -> str:
+    """Which networks have gradients with the weights that their code sets; empty where none has."""
+    found = [record.architecture for record in records if _is_as_set(record)]
+    message = language._(
+        "Gradients with the weights that the code of a module instance sets, not with random ones: {names}."
+    )
+    return message.format(names=name_rows(found, len(records), language)) if found else ""
+
+
+def _is_as_set(record: Record) -> bool:
+    """Whether it has gradients before training that are not with random weights.
+
+    In records of earlier versions, the weights that the training started from show that.
+    """
+    found = [each for key in BEFORE if (each := measured(record, key))]
+    weights = {each.detail.get("weights") for each in found} | {detail(record, "weights", TOP1_KEYS[:1])}
+    return bool(found) and AS_SET in weights
+
+
+def _pairs(rows: Builder, language: Language) -> Iterator[str]:
+    """What the two gradient ratios are, and of which rows they do not show what training did."""
     _ = language._
-    if not {INITIAL, TRAINED} <= {column.key for column in rows.columns}:
-        return
     pairs = [record for record in rows.records if measured(record, INITIAL) and measured(record, TRAINED)]
     unlike = [record.architecture for record in pairs if not is_same_batch(record)]
     opening = _(

@@ -150,7 +150,7 @@ def learner(
 
 
 def initial_gradients(subject: Subject, train: Images, classes: int, seed: int) -> Used:
-    """The weights of a new network with their gradients, random weights before the first step."""
+    """The weights of a new network with their gradients: random weights, or those of a module instance."""
     order = subject.training_order
     torch.manual_seed(seed)
     network = reordered(subject.fresh(classes), order).to(subject.device)
