@@ -235,6 +235,18 @@ def test_the_finding_names_the_leader_and_who_is_at_chance() -> None:
     assert "vgg16 is still at chance (10 %)" in text
 
 
+def test_chance_is_the_share_of_the_commonest_class_where_a_record_has_it() -> None:
+    """Records of earlier versions lack it; a share that is none is an error of the record, which has no effect."""
+
+    def marked(**detail: object) -> list[str]:
+        spans = column(overview.make(trained(**detail), ENGLISH), "interval_finetune_top1")
+        return [name for name, span in spans.items() if "at chance" in span]
+
+    assert set(marked(chance=0.9)) == SHARES.keys()
+    assert set(marked(chance=0.41)) == {"resnet50", "resnet101", "vgg16"}
+    assert all(marked(chance=wrong) == ["vgg16"] for wrong in (0.1, 1.5, -1, 0, "high", None, True))
+
+
 def test_bars_are_sorted_by_value_and_have_intervals() -> None:
     comparison = trained()
     spec = bars.panel("finetune_top1", comparison.records, comparison, ENGLISH)

@@ -155,8 +155,20 @@ class SeedRuns:
         """Trains with every seed; with the first alone if that stays at chance, unless all seeds are asked for."""
         for seed in self.seeds:
             self._train(seed)
-            if is_chance(self.courses[0].top1, self.classes) and not self.subject.conditions.every_seed:
+            if is_chance(self.courses[0].top1, self.guess) and not self.subject.conditions.every_seed:
                 break
+
+    @property
+    def pool(self) -> tuple[Images, ...]:
+        """The parts of the data set from which every seed draws its held-out images."""
+        return self.parts if self.pooled else self.parts[1:]
+
+    @cached_property
+    def guess(self) -> float:
+        """The share that guessing gives: of all images that may be held out, so that it is the same for all seeds."""
+        from reporter.worker.learning.training_steps import guessing_share
+
+        return guessing_share(self.classes, *self.pool)
 
     def _train(self, seed: int) -> None:
         from reporter.worker.learning.finetuning import fine_tune
@@ -173,9 +185,10 @@ class SeedRuns:
         if self.mode == "full" and self.ratio_verdict.status == "ok":
             ratio, self.ratio_verdict = attempt(partial(self._ratio, network, seed))
             self.ratios += [] if ratio is None else [ratio]
-        pool = sum(len(labels) for _, labels in (self.parts if self.pooled else self.parts[1:]))
+        pool = sum(len(labels) for _, labels in self.pool)
         images = {"train_images": len(train[1]), "test_images": len(held_out[1]), "held_out_pool": pool}
-        self.detail = self.detail or {**self._details(recipe, about), "classes": self.classes, **images}
+        shares = {"classes": self.classes, "chance": self.guess}
+        self.detail = self.detail or {**self._details(recipe, about), **shares, **images}
 
     def _prepared(self, seed: int, steps: int) -> tuple[nn.Module, Recipe, dict[str, Any]]:
         """The network of a seed, its recipe, and what its weights are."""

@@ -53,8 +53,10 @@ def steps_of(reading: Reading) -> int:
 
 
 def chance(reading: Reading) -> float:
-    """The share of correct answers by guessing."""
-    return 1 / max(1, _number(reading.detail.get("classes")) or 10)
+    """The share of correct answers by guessing, at random or the commonest class; at random in earlier records."""
+    at_random = 1 / max(1, _number(reading.detail.get("classes")) or 10)
+    recorded = _number(reading.detail.get("chance"))
+    return max(at_random, recorded if recorded <= 1 else 0)
 
 
 def is_at_chance(reading: Reading) -> bool:

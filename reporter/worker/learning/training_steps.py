@@ -81,6 +81,15 @@ def class_count(conditions: Conditions, *parts: Images) -> int:
     return max(known, 0, *(int(labels.max()) + 1 for _, labels in parts if len(labels)))
 
 
+def guessing_share(classes: int, *parts: Images) -> float:
+    """The share of images of these parts that guessing classifies correctly, with one answer for all or at random.
+
+    The best answer for all is the commonest class of the images.
+    """
+    labels = torch.cat([labels for _, labels in parts]).cpu()
+    return max(1 / max(1, classes), int(labels.bincount().max()) / len(labels))
+
+
 def _data_root(conditions: Conditions) -> Path:
     return Path(os.path.expanduser(conditions.data_root or DATA_ROOT))  # Path.home() raises without a home
 
