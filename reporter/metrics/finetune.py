@@ -98,7 +98,7 @@ TIMED_STEPS = 3
 ONLY_TIMED = "--preset quick only times training steps, which show no accuracy; use --preset standard, or --steps N"
 NONE_HELD_OUT = "the held-out part of the data set has no images"
 NONE_OF_A_FIFTH = "the data set has fewer than 5 images, of which a fifth is held out"
-AT_CHANCE = "not trained with more seeds, because the first stayed at chance"
+AT_CHANCE = "not trained with more seeds, because the accuracy with the first is close to that of guessing"
 
 
 def measure(subject: Subject, mode: FinetuningMethod = "full") -> Iterator[Reading]:
@@ -152,7 +152,7 @@ class SeedRuns:
         return range(conditions.first_seed, conditions.first_seed + conditions.seeds)
 
     def train(self) -> None:
-        """Trains with every seed; with the first alone if that stays at chance, unless all seeds are asked for."""
+        """Trains with every seed; with the first alone if that is close to guessing, unless all seeds are asked for."""
         for seed in self.seeds:
             self._train(seed)
             if is_chance(self.courses[0].top1, self.guess) and not self.subject.conditions.every_seed:

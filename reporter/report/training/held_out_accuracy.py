@@ -1,4 +1,4 @@
-"""Shares of held-out images: which readings resolve a difference, and which networks have learned."""
+"""Shares of held-out images: which readings resolve a difference, and which networks may be guessing."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def chance(reading: Reading) -> float:
 
 
 def is_at_chance(reading: Reading) -> bool:
-    """Whether the interval of a share includes that of guessing, or ends below it."""
+    """Whether a share is not distinguished from guessing: its interval includes that of guessing, or ends below it."""
     found = interval(reading)
     return found is not None and found[0] <= chance(reading)
 

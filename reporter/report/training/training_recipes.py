@@ -194,10 +194,9 @@ def _certainty(rows: Builder, language: Language) -> list[str]:
         if several
         else _("One seed: intervals (95 %) contain the choice of held-out images only; another seed differs by more.")
     ]
-    if any(map(is_at_chance, found)):
-        notes.append(_("At chance: the interval includes the share that guessing gives."))
+    notes += [note] if (note := chance_note(found, language)) else []
     if stopped := list(_stopped(rows, language)):
-        message = _("Trained with one seed, because it stayed at chance: {names}.")
+        message = _("Trained with one seed, because its accuracy is close to that of guessing: {names}.")
         notes.append(message.format(names=language.listing(stopped)))
     if any(not resolves(each) for each in found):
         message = _("Too short to rank (≈): fewer than {steps} steps or {images} held-out images.")
@@ -205,8 +204,17 @@ def _certainty(rows: Builder, language: Language) -> list[str]:
     return notes
 
 
+def chance_note(readings: Sequence[Reading], language: Language) -> str:
+    """What "at chance" means, if it is stated of a reading."""
+    if not any(map(is_at_chance, readings)):
+        return ""
+    return language._(
+        "At chance: not distinguished from guessing, because the interval includes the share that guessing gives."
+    )
+
+
 def _stopped(rows: Builder, language: Language) -> Iterator[str]:
-    """The architectures that stayed at chance with the first seed, with the fine-tuning modes if not in all of them."""
+    """The architectures trained with the first seed alone, with the fine-tuning modes if not in all of them."""
     for record in rows.records:
         modes = {key: each for key in TOP1_KEYS if (each := measured(record, key))}
         left_out = [key for key, reading in modes.items() if reading.detail.get("seeds_left_out")]
