@@ -133,6 +133,9 @@ def test_only_gradient_ratios_of_one_batch_show_the_effect_of_training() -> None
     assert start.endswith(f": {first.architecture}.")
     _, as_set = ratio_notes(both_ratios(first, AS_SET, **new), both_ratios(second, **new))
     assert as_set.startswith("Gradients with the weights that the code of a module instance sets")
+    one_seed = changed(both_ratios(first, **new), samples.reading("gradient_ratio_trained", 0.2, **new))
+    _, fewer = ratio_notes(one_seed, both_ratios(second, **new))
+    assert fewer == f"After training, the gradient ratio is of fewer seeds: {first.architecture}."
     larger = both_ratios(first, **new)
     sizes = {"gradient_ratio": 80, "gradient_ratio_trained": 96}
     again = (larger.readings[key].model_copy(update={"settings": {"image_size": size}}) for key, size in sizes.items())

@@ -62,6 +62,9 @@ def _pairs(rows: Builder, language: Language) -> Iterator[str]:
             "in size, so that the two do not show the effect of training: {names}."
         )
         yield message.format(names=name_rows(unlike, len(rows.records), language))
+    if fewer := [record.architecture for record in pairs if _seeds(record, INITIAL) > _seeds(record, TRAINED)]:
+        message = _("After training, the gradient ratio is of fewer seeds: {names}.")
+        yield message.format(names=name_rows(fewer, len(rows.records), language))
     if others := [record.architecture for record in pairs if not _is_from_initial(record)]:
         message = _(
             "Training started from other weights than the random ones of the gradient ratio, so that the two do not "
@@ -85,6 +88,11 @@ def is_same_batch(record: Record) -> bool:
         {key: each.settings[key] for key in OF_BATCH if key in each.settings} for each in (initial, trained)
     )
     return same_conditions(first, second)
+
+
+def _seeds(record: Record, key: str) -> int:
+    """The number of seeds of a gradient ratio: training stops after the first one where that is close to guessing."""
+    return len(record.readings[key].samples)
 
 
 def _is_from_initial(record: Record) -> bool:
