@@ -13,11 +13,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import CONDITIONS
+from networks import CONDITIONS, own, subject
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from reporter.datasets import torchvision_sets as readers
+from reporter.metrics import finetune
 from reporter.registry.selection import dataset, datasets
 from reporter.worker.learning import images as _images
 from reporter.worker.learning.training_steps import class_count, load_images, load_parts
@@ -177,6 +178,30 @@ def test_the_number_of_classes_is_that_of_the_folders_not_of_a_sample(
     loaded = load_parts(conditions, torch.device("cpu"))
     assert max(labels.max() for _, labels in loaded) < 2
     assert class_count(conditions, *loaded) == load_images(conditions, torch.device("cpu"))[2] == 3
+
+
+@pytest.mark.parametrize("parts", [("train", "val"), ("",), ("even", "val")])
+def test_one_answer_for_all_images_of_unequal_classes_is_chance(parts: tuple[str, ...], tmp_path: Path) -> None:
+    """Such a network is not trained with more seeds; the frequency of held-out images counts, not that in training."""
+
+    def build(classes: int) -> nn.Module:
+        last = nn.Linear(3, classes)
+        nn.init.zeros_(last.weight)
+        with torch.no_grad():
+            last.bias.copy_(torch.tensor([1.0, 0.0]))
+        return nn.Sequential(nn.Conv2d(3, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), last)
+
+    for part in parts:
+        folder = tmp_path / part.replace("even", "train")
+        for label, (name, count) in enumerate({"dark": 45, "light": 45 if part == "even" else 5}.items()):
+            (folder / name).mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (32, 32), (128 * label + number, 50, 50)).save(folder / name / f"{number}.png")
+    settings = {"image_size": SIZE, "steps": 1, "seeds": 2, "every_seed": False, "test_images": 50}
+    settings |= {"dataset": f"imagefolder:{tmp_path}"}
+    top1 = next(iter(finetune.measure(subject(own(build=build, learning_rate=0.0), **settings))))
+    assert top1.value == top1.detail["chance"] == pytest.approx(0.9)
+    assert top1.detail["seeds_left_out"] == 1
 
 
 def test_the_number_of_classes_that_a_data_set_states() -> None:

@@ -208,16 +208,18 @@ def test_a_network_that_is_built_already_has_the_weights_that_its_code_sets(nets
     copies = subject(references.load(f"{nets}:model"), image_size=32, steps=1, seeds=1, weights="auto")
     found = {
         name: {r.quantity.key: r for r in measure(METRICS[name], copies)}
-        for name in ("finetune", "scratch", "cold_start")
+        for name in ("finetune", "scratch", "cold_start", "gradients")
     }
     detail = found["finetune"]["finetune_top1"].detail
     assert (detail["weights"], detail["weights_reason"]) == (AS_SET, None)
+    assert [each.detail.get("weights") for each in found["gradients"].values()] == [AS_SET, AS_SET]
     refused = found["scratch"]["scratch_top1"], found["cold_start"]["build_seconds"]
     assert [each.status for each in refused] == ["unsupported"] * 2
     assert all(str(each.reason).startswith("a module instance ") for each in refused)
     assert found["cold_start"]["first_call_seconds"].measured
     of_class = subject(references.load(f"{nets}:NoArguments"), image_size=32, steps=1, seeds=1)
     assert learner(of_class, 10, 0)[1]["weights"] == "random"
+    assert all("weights" not in reading.detail for reading in measure(METRICS["gradients"], of_class))
     assert all(reading.measured for reading in measure(METRICS["cold_start"], of_class))
 
 

@@ -278,7 +278,7 @@ def test_leaders_that_are_not_distinguished_are_named_with_the_data_set() -> Non
 )
 def test_a_fine_tuning_that_hardly_began_is_no_finding(comparison: Comparison) -> None:
     assert "held-out" not in sentences(comparison)
-    assert "at chance" not in sentences(comparison)
+    assert "guessing" not in sentences(comparison)
 
 
 HALVES = {

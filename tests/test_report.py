@@ -218,7 +218,7 @@ def test_findings_are_computed(lecture: Comparison) -> None:
     assert "alexnet is the fastest: 14.1 ms" in text
     assert "se_resnet50 vs. resnet50: +9.9 % parameters, +0.1 % MACs" in text
     assert "+1.5 points of ImageNet top-1 (torchvision's weights)" in text
-    assert "vgg16 and vgg19 are still at chance (10 %)" in text
+    assert "vgg16 and vgg19 are not distinguished from guessing (10 %)" in text
 
 
 def test_findings_need_their_data() -> None:

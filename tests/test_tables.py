@@ -8,7 +8,8 @@ import pytest
 import samples
 from commands import ROOT
 
-from reporter.charts import bars
+from reporter.charts import bars, layer_gradients
+from reporter.metrics import finetune
 from reporter.model import Reading, Record
 from reporter.model.fields import AS_SET
 from reporter.report.choosing.choice import choice
@@ -88,7 +89,21 @@ def test_a_verdict_that_all_share_is_a_note_and_an_unexplained_difference_a_colu
     assert sorted(column(odd, "unexplained")) == ["0", "12", "−30"]
 
 
-def test_the_gradient_ratio_before_training_is_next_to_that_after() -> None:
+def both_ratios(record: Record, weights: str = "random", **detail: object) -> Record:
+    """The record with the gradient ratios with random weights and, with this detail, after training."""
+    top = record.readings["finetune_top1"]
+    top = top.model_copy(update={"detail": top.detail | {"weights": weights}})
+    trained = samples.reading("gradient_ratio_trained", 0.2, 0.3, **detail)
+    return changed(record, top, trained, samples.reading("gradient_ratio", 5.0, 6.0))
+
+
+def ratio_notes(*records: Record) -> list[str]:
+    made = groups.group("finetune")(compare(list(records)), ENGLISH)
+    assert made
+    return [note for note in made.notes if "gradient" in note.lower()]
+
+
+def test_the_gradient_ratio_with_random_weights_is_next_to_that_after_training() -> None:
     """Also where a record has them the other way round; a note says what they are."""
     record = samples.lecture()[0]
     others = {key: value for key, value in record.readings.items() if not key.startswith("gradient_ratio")}
@@ -100,16 +115,91 @@ def test_the_gradient_ratio_before_training_is_next_to_that_after() -> None:
     assert any(note.startswith("Gradient ratio: norm") for note in made.notes)
 
 
+def test_only_gradient_ratios_of_one_batch_show_the_effect_of_training() -> None:
+    """Earlier records have them on different images; of other initial weights the first is not before training."""
+    first, second = samples.lecture()[:2]
+    new = {"batch_of": "gradient_ratio", "image_size": 80}
+    both = "Both are on the same batch of each seed."
+    (alike,) = ratio_notes(both_ratios(first, **new), both_ratios(second, **new))
+    assert alike.startswith("Gradient ratio: norm")
+    assert alike.endswith(f"with random weights and after training. {both}")
+    opening, unlike = ratio_notes(both_ratios(first), both_ratios(second, **new))
+    assert both not in opening
+    assert "is on different images" in unlike
+    assert unlike.endswith(f"the effect of training: {first.architecture}.")
+    assert ratio_notes(both_ratios(first), both_ratios(second))[1].endswith(": all networks.")
+    _, start = ratio_notes(both_ratios(first, "IMAGENET1K_V1", **new), both_ratios(second, **new))
+    assert start.startswith("Training started from other weights than the random ones of the gradient ratio")
+    assert start.endswith(f": {first.architecture}.")
+    _, as_set = ratio_notes(both_ratios(first, AS_SET, **new), both_ratios(second, **new))
+    assert as_set.startswith("Gradients with the weights that the code of a module instance sets")
+    one_seed = changed(both_ratios(first, **new), samples.reading("gradient_ratio_trained", 0.2, **new))
+    _, fewer = ratio_notes(one_seed, both_ratios(second, **new))
+    assert fewer == f"After training, the gradient ratio is of fewer seeds: {first.architecture}."
+    larger = both_ratios(first, **new)
+    sizes = {"gradient_ratio": 80, "gradient_ratio_trained": 96}
+    again = (larger.readings[key].model_copy(update={"settings": {"image_size": size}}) for key, size in sizes.items())
+    assert "is on different images" in ratio_notes(changed(larger, *again), both_ratios(second, **new))[1]
+
+
+def test_a_note_names_gradients_with_the_weights_that_code_sets() -> None:
+    """Of a module instance; in a record of an earlier version its training started from these weights."""
+    first, second = samples.lecture()[:2]
+    bare, other = (each.model_copy(update={"readings": {}}) for each in (first, second))
+    flow = changed(bare, samples.reading("gradient_flow", 6.0, weights=AS_SET, relative_gradients=[0.1, 0.2]))
+    ratio = changed(other, samples.reading("gradient_ratio", 6.0))
+    (note,) = ratio_notes(flow, ratio)
+    assert note == (
+        "Gradients with the weights that the code of a module instance sets, not with random ones: "
+        f"{first.architecture}."
+    )
+    assert layer_gradients.ENTRIES[0].remark is not None
+    assert layer_gradients.ENTRIES[0].remark(compare([flow, ratio]), ENGLISH) == note
+    assert layer_gradients.ENTRIES[0].remark(compare([ratio]), ENGLISH) == ""
+    assert ratio_notes(ratio) == []
+    earlier = changed(ratio, samples.reading("finetune_top1", 0.9, weights=AS_SET))
+    assert ratio_notes(earlier)[0].endswith("not with random ones: all networks.")
+
+
+def test_gradient_ratios_of_earlier_records_are_on_the_same_batch_if_training_took_its_images() -> None:
+    """Of the size of the gradient ratio, and if no seed splits all images; as in reporter 0.1.0."""
+
+    def with_settings(**more: object) -> Record:
+        record = both_ratios(samples.record(samples.ROWS[9]))
+        top = record.readings["finetune_top1"]
+        top = top.model_copy(update={"detail": top.detail | more})
+        ratios = (record.readings[key] for key in ("gradient_ratio", "gradient_ratio_trained"))
+        return changed(record, top, *(each.model_copy(update={"settings": {"image_size": 80}}) for each in ratios))
+
+    assert len(ratio_notes(with_settings())) == 1
+    assert len(ratio_notes(with_settings(held_out_drawn="from the test part"))) == 1
+    assert len(ratio_notes(with_settings(held_out_drawn="from all images"))) == 2
+    assert len(ratio_notes(with_settings(recipe={"image_size": 32}))) == 2
+    (old,), _ = record_files.load_all(ROOT / "results" / "reference-fashion-mnist")
+    assert [each[:16] for each in ratio_notes(old)] == ["Gradient ratio: ", "Training started"]
+
+
 def test_gradient_ratios_of_earlier_records_have_the_definition_of_their_values() -> None:
-    """Earlier definitions state a mean over seeds; all ratios are combined on logarithms."""
+    """Earlier definitions state the same batch and a mean over seeds; all ratios are combined on logarithms."""
     former = "The gradient ratio on the same batch after the short training; the mean over seeds."
     reading = samples.reading("gradient_ratio_trained", 2.0, 8.0)
     old = reading.model_copy(update={"quantity": reading.quantity.model_copy(update={"definition": former})})
-    made = groups.group("finetune")(compare([changed(samples.record(samples.ROWS[9]), old)]), ENGLISH)
-    assert made
-    at = [each.key for each in made.columns].index("gradient_ratio_trained")
-    assert made.rows[0][at].value == pytest.approx(4.0)
-    assert made.columns[at].hint == former.replace("the mean", "the geometric mean")
+
+    def hint(*readings: Reading) -> str:
+        records = [changed(samples.record(row), each) for row, each in zip(samples.ROWS[8:], readings, strict=False)]
+        made = groups.group("finetune")(compare(records), ENGLISH)
+        assert made
+        at = [each.key for each in made.columns].index("gradient_ratio_trained")
+        assert made.rows[0][at].value == pytest.approx(4.0)
+        return made.columns[at].hint
+
+    assert hint(old) == (
+        "The gradient ratio after the short training, on a batch of its training images at their size. The geometric "
+        "mean over the seeds of the training."
+    )
+    new = reading.model_copy(update={"detail": {"batch_of": "gradient_ratio"}})
+    assert hint(old, new) == hint(new) == finetune.RATIO.definition
+    assert "on the same batch" in finetune.RATIO.definition
 
 
 def test_gradient_ratios_of_two_seeds_have_two_digits_and_no_interval() -> None:
@@ -188,7 +278,7 @@ def test_gradient_ratios_of_older_records_have_the_definition_of_how_they_are_co
     assert made
     at = [each.key for each in made.columns].index(key)
     assert made.rows[0][at].text == "6.0"
-    assert "; the geometric mean over" in made.columns[at].hint
+    assert "he geometric mean over" in made.columns[at].hint
 
 
 def test_a_network_without_a_year_has_an_empty_cell() -> None:

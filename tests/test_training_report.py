@@ -142,7 +142,7 @@ def test_the_table_has_the_recipe_the_intervals_and_ranks_as_ranges() -> None:
     spans = column(made, "interval_finetune_top1")
     assert [name for name, span in spans.items() if "at chance" in span] == ["vgg16"]
     notes = " ".join(made.notes)
-    assert "Trained with one seed, because it stayed at chance: vgg16." in notes
+    assert "Trained with one seed, because its accuracy is close to that of guessing: vgg16." in notes
     assert "the initial weights" in notes
 
 
@@ -227,12 +227,24 @@ def test_a_training_that_resolves_nothing_is_marked() -> None:
     assert "training from scratch" not in " ".join(findings(comparison, ENGLISH))
 
 
-def test_the_finding_names_the_leader_and_who_is_at_chance() -> None:
+def test_the_finding_names_the_leader_and_who_is_not_distinguished_from_guessing() -> None:
     text = " ".join(findings(trained(), ENGLISH)).replace("\u00a0", " ")
     assert (
         "After 10 steps of training from scratch on digits, resnet18 and densenet121 have the highest accuracy" in text
     )
-    assert "vgg16 is still at chance (10 %)" in text
+    assert "vgg16 is not distinguished from guessing (10 %)" in text
+
+
+def test_chance_is_the_share_of_the_commonest_class_where_a_record_has_it() -> None:
+    """Records of earlier versions lack it; a share that is none is an error of the record, which has no effect."""
+
+    def marked(**detail: object) -> list[str]:
+        spans = column(overview.make(trained(**detail), ENGLISH), "interval_finetune_top1")
+        return [name for name, span in spans.items() if "at chance" in span]
+
+    assert set(marked(chance=0.9)) == SHARES.keys()
+    assert set(marked(chance=0.41)) == {"resnet50", "resnet101", "vgg16"}
+    assert all(marked(chance=wrong) == ["vgg16"] for wrong in (0.1, 1.5, -1, 0, "high", None, True))
 
 
 def test_bars_are_sorted_by_value_and_have_intervals() -> None:
@@ -243,6 +255,13 @@ def test_bars_are_sorted_by_value_and_have_intervals() -> None:
     assert [row["name"] for row in rows] == ["resnet18", "densenet121", "resnet50", "resnet101", "vgg16"]
     assert all(row["low"] < row["value"] < row["high"] for row in rows)
     assert rows[-1]["text"].endswith("at chance")
+    (chart,) = [each for each in bars.ENTRIES if each.name == "finetune"]
+    assert chart.remark is not None
+    note = "At chance: not distinguished from guessing, because the interval includes the share that guessing gives."
+    assert chart.remark(comparison, ENGLISH).endswith(f". {note}")
+    assert note in table(comparison).notes
+    learned = [each for each in comparison.records if each.architecture != "vgg16"]
+    assert "guessing" not in chart.remark(compare(learned), ENGLISH)
 
 
 def lines_of(panel: dict[str, Any]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
@@ -378,7 +397,7 @@ def test_seeds_are_those_of_each_fine_tuning_mode() -> None:
     assert "resnet18 (Top-1 after training from scratch)" in note
     assert "vgg16 (Top-1 after fine-tuning)" in note
     alone = table(with_mode(trained("IMAGENET1K_V1"), "scratch_top1", "vgg16"))
-    assert any(each.endswith("stayed at chance: vgg16.") for each in alone.notes), "in both modes"
+    assert any(each.endswith("close to that of guessing: vgg16.") for each in alone.notes), "in both modes"
 
 
 def test_the_caption_of_a_chart_has_the_seeds_of_its_fine_tuning_mode() -> None:

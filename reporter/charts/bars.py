@@ -17,7 +17,7 @@ from reporter.report.language import Language
 from reporter.report.throughput_batches import batches
 from reporter.report.training.held_out_accuracy import is_at_chance
 from reporter.report.training.training_protocol import protocol
-from reporter.report.training.training_recipes import TOP1_KEYS
+from reporter.report.training.training_recipes import TOP1_KEYS, chance_note, measured
 
 WIDTH, STEP, NARROW = 860, 24, 120
 
@@ -108,6 +108,12 @@ def _chance(found: Reading, language: Language) -> str:
     return ", " + language._("at chance") if found.quantity.key in TOP1_KEYS and is_at_chance(found) else ""
 
 
+def _remark(comparison: Comparison, language: Language, key: str) -> str:
+    """The protocol of the training, and what "at chance" means."""
+    found = [reading for record in comparison.records if (reading := measured(record, key))]
+    return f"{protocol(comparison, language, (key,))} {chance_note(found, language)}".strip()
+
+
 def intervals(rows: list[Spec], shown: Mapping[str, str]) -> list[Spec]:
     """A line for the interval, a dot for the median, the number right of both."""
     colour = {"color": tinted(shown)}
@@ -165,7 +171,7 @@ ENTRIES = (
         per_machine=True,
         chapter="finetune",
         order=0,
-        remark=partial(protocol, keys=("finetune_top1",)),
+        remark=partial(_remark, key="finetune_top1"),
     ),
     Chart(
         name="probe",
@@ -177,6 +183,6 @@ ENTRIES = (
         per_machine=True,
         chapter="finetune",
         order=1,
-        remark=partial(protocol, keys=("probe_top1",)),
+        remark=partial(_remark, key="probe_top1"),
     ),
 )

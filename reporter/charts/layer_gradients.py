@@ -13,6 +13,7 @@ from reporter.report.drawing.label_placement import spread
 from reporter.report.drawing.tooltips import about, pointed
 from reporter.report.drawing.vega import MUTED, Spec, data, palette, text
 from reporter.report.language import Language
+from reporter.report.training.gradient_ratios import weights_note
 
 KEY, DEPTH = "gradient_flow", 56
 COLUMNS, WIDTH, HEIGHT = 4, 230, 150
@@ -46,6 +47,11 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     panels += [_panel(title, lines_of, scale, language) for title, lines_of in by_title.items()]
     apart = {"scale": {"strokeDash": "independent"}}
     return {"columns": COLUMNS, "spacing": 22, "concat": panels, "resolve": apart}
+
+
+def remark(comparison: Comparison, language: Language) -> str:
+    """Which networks have other weights than random ones."""
+    return weights_note(comparison.networks, language)
 
 
 def _recorded(record: Record, language: Language) -> Points:
@@ -139,6 +145,7 @@ ENTRIES = (
         "batch norm.",
         draw=draw,
         narrow=draw,
+        remark=remark,
         chapter="finetune",
         order=40,
         edition="lecture",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from reporter.model import FinetuningMethod, Metric, Quantity, Reading, UnsupportedError, Verdict, absent
 from reporter.model.attempts import attempt
+from reporter.model.fields import BATCH_OF, GRADIENT_RATIOS
 from reporter.stats.proportions import is_chance
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ RATIO = Quantity(
     group="finetune",
     better="neither",
     centre="mean",
-    definition="The gradient ratio on the same batch after the short training; the geometric mean over seeds.",
+    definition="The gradient ratio after the short training, on the same batch: images of the same size, also where "
+    "the training takes smaller ones. The geometric mean over the seeds of the training.",
 )
 STEP = _seconds(
     "finetune_step_seconds",
@@ -96,7 +98,7 @@ TIMED_STEPS = 3
 ONLY_TIMED = "--preset quick only times training steps, which show no accuracy; use --preset standard, or --steps N"
 NONE_HELD_OUT = "the held-out part of the data set has no images"
 NONE_OF_A_FIFTH = "the data set has fewer than 5 images, of which a fifth is held out"
-AT_CHANCE = "not trained with more seeds, because the first stayed at chance"
+AT_CHANCE = "not trained with more seeds, because the accuracy with the first is close to that of guessing"
 
 
 def measure(subject: Subject, mode: FinetuningMethod = "full") -> Iterator[Reading]:
@@ -150,11 +152,23 @@ class SeedRuns:
         return range(conditions.first_seed, conditions.first_seed + conditions.seeds)
 
     def train(self) -> None:
-        """Trains with every seed; with the first alone if that stays at chance, unless all seeds are asked for."""
+        """Trains with every seed; with the first alone if that is close to guessing, unless all seeds are asked for."""
         for seed in self.seeds:
             self._train(seed)
-            if is_chance(self.courses[0].top1, self.classes) and not self.subject.conditions.every_seed:
+            if is_chance(self.courses[0].top1, self.guess) and not self.subject.conditions.every_seed:
                 break
+
+    @property
+    def pool(self) -> tuple[Images, ...]:
+        """The parts of the data set from which every seed draws its held-out images."""
+        return self.parts if self.pooled else self.parts[1:]
+
+    @cached_property
+    def guess(self) -> float:
+        """The share that guessing gives: of all images that may be held out, so that it is the same for all seeds."""
+        from reporter.worker.learning.training_steps import guessing_share
+
+        return guessing_share(self.classes, *self.pool)
 
     def _train(self, seed: int) -> None:
         from reporter.worker.learning.finetuning import fine_tune
@@ -169,10 +183,12 @@ class SeedRuns:
         self.courses.append(fine_tune(network, train, held_out, recipe, self.classes))
         self.seconds.append(perf_counter() - start)
         if self.mode == "full" and self.ratio_verdict.status == "ok":
-            self._add_ratio(network, train, seed)
-        pool = sum(len(labels) for _, labels in (self.parts if self.pooled else self.parts[1:]))
+            ratio, self.ratio_verdict = attempt(partial(self._ratio, network, seed))
+            self.ratios += [] if ratio is None else [ratio]
+        pool = sum(len(labels) for _, labels in self.pool)
         images = {"train_images": len(train[1]), "test_images": len(held_out[1]), "held_out_pool": pool}
-        self.detail = self.detail or {**self._details(recipe, about), "classes": self.classes, **images}
+        shares = {"classes": self.classes, "chance": self.guess}
+        self.detail = self.detail or {**self._details(recipe, about), **shares, **images}
 
     def _prepared(self, seed: int, steps: int) -> tuple[nn.Module, Recipe, dict[str, Any]]:
         """The network of a seed, its recipe, and what its weights are."""
@@ -184,13 +200,22 @@ class SeedRuns:
         kind = {"frozen": mode == "probe", "scratch": about["weights"] == "random"}
         return network, Recipe.of(subject.architecture, steps, subject.conditions.batch_size, seed, **kind), about
 
-    def _add_ratio(self, network: nn.Module, train: Images, seed: int) -> None:
+    def _ratio(self, network: nn.Module, seed: int) -> float:
         from reporter.worker.learning.training_steps import drop_heads, gradient_ratio
 
-        drop_heads(self.subject, network, self.side)
-        batch = self.subject.conditions.batch_size
-        ratio, self.ratio_verdict = attempt(partial(gradient_ratio, network, train, batch, seed, self.classes))
-        self.ratios += [] if ratio is None else [ratio]
+        conditions = self.subject.conditions
+        drop_heads(self.subject, network, conditions.image_size)
+        return gradient_ratio(network, self.ratio_images, conditions.batch_size, seed, self.classes)
+
+    @cached_property
+    def ratio_images(self) -> Images:
+        """The images from which the batch of the gradient ratio is drawn, before training and after it."""
+        from reporter.worker.learning.training_steps import load_part
+
+        conditions = self.subject.conditions
+        if self.side == conditions.image_size:
+            return self.parts[0]
+        return load_part(conditions, self.subject.device)
 
     def readings(self, more: dict[str, Any]) -> Iterator[Reading]:
         """The readings of the mode, in the order of its quantities."""
@@ -205,7 +230,8 @@ class SeedRuns:
         if not rest:
             return
         if self.ratio_verdict.status == "ok":
-            yield Reading(quantity=RATIO, samples=tuple(self.ratios))
+            batch = {BATCH_OF: GRADIENT_RATIOS[0], "image_size": self.subject.conditions.image_size}
+            yield Reading(quantity=RATIO, samples=tuple(self.ratios), detail=batch)
         else:
             yield from absent((RATIO,), self.ratio_verdict.status, self.ratio_verdict.reason or "")
         yield Reading(quantity=STEP, samples=tuple(median(history.step_seconds) for history in self.courses))

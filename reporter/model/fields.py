@@ -31,6 +31,8 @@ AS_SET = "weights as its code sets them"
 """The initial weights of a module instance, as a record has them."""
 GRADIENT_RATIOS = ("gradient_ratio", "gradient_ratio_trained")
 """Ratios of norms, which are not negative: they are combined on logarithms."""
+BATCH_OF = "batch_of"
+"""In the detail of a gradient ratio after training: the key of the one on the same batch. Earlier records lack it."""
 UNITS = {
     **dict.fromkeys(("parameters", "parameters_auxiliary", "macs", "macs_fvcore", "activations", "depth"), "1"),
     **dict.fromkeys((*FRACTIONS, "gradient_ratio", "gradient_flow"), "1"),

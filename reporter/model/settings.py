@@ -47,7 +47,7 @@ class Conditions(BaseModel):
     seeds: int
     first_seed: int = 0
     every_seed: bool = True
-    """Whether all seeds are trained, even of a network whose first seed stays at chance."""
+    """Whether all seeds are trained, even of a network whose accuracy with the first seed is close to guessing."""
     test_images: int
     protocol: int = 2
     """The version of what training does beyond its other conditions; 1: that of reporter 0.1.0."""

@@ -1,7 +1,7 @@
 """Quantities with the titles and definitions that reports print, which may differ from those of records.
 
 Definitions of earlier versions that state the same in other words have present ones. Gradient ratios were combined on
-logarithms before their definition said so.
+logarithms before their definition said so; that after training was on images of the training.
 """
 
 from __future__ import annotations
@@ -10,16 +10,23 @@ from collections.abc import Sequence
 
 from reporter.metrics import finetune, gradients, imagenet_accuracy, stages
 from reporter.model import GROUPS, Quantity, Reading
+from reporter.model.fields import BATCH_OF
 
 COUNTED = {"depth": "Longest path", "latency_cpu": "Latency, CPU, all threads"}
 """Titles in reports that differ from those of records; a latency whose number of threads was set keeps its own."""
 REWORDED = (
     gradients.RATIO,
+    gradients.FLOW,
     finetune.RATIO,
     stages.STAGES,
     *imagenet_accuracy.OF_WEIGHTS,
     *imagenet_accuracy.BEST,
 )
+ON_TRAINING_IMAGES = (
+    "The gradient ratio after the short training, on a batch of its training images at their size. The geometric mean "
+    "over the seeds of the training."
+)
+"""What `gradient_ratio_trained` is in records of earlier versions."""
 
 
 def quantities_of(readings: Sequence[Reading]) -> dict[str, Quantity]:
@@ -30,5 +37,8 @@ def quantities_of(readings: Sequence[Reading]) -> dict[str, Quantity]:
     limited = {reading.quantity.key for reading in readings if reading.settings.get("threads")}
     updates = {key: {"title": title} for key, title in COUNTED.items() if key not in limited}
     updates |= {each.key: {"definition": each.definition} for each in REWORDED}
+    trained = [reading for reading in readings if reading.quantity.key == finetune.RATIO.key]
+    if trained and not any(BATCH_OF in reading.detail for reading in trained):
+        updates[finetune.RATIO.key] = {"definition": ON_TRAINING_IMAGES}
     found |= {key: found[key].model_copy(update=update) for key, update in updates.items() if key in found}
     return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))

@@ -7,8 +7,9 @@ import math
 Z = 1.96
 """The 97.5 % quantile of the standard normal distribution."""
 
-CHANCE, MARGIN = 1.5, 0.1
-"""Up to this many times the share of guessing, or this much above it, a network has not learned."""
+CHANCE, MARGIN, LEARNED = 1.5, 0.1, 0.2
+"""Below this many times the share of guessing, less than this above it, or with less than this share of the errors of
+guessing avoided, a network has not learned."""
 
 Interval = tuple[float, float]
 
@@ -23,13 +24,13 @@ def wilson(share: float, count: int | float) -> Interval:
     return center - half, center + half
 
 
-def is_chance(share: float, classes: int) -> bool:
-    """Whether a share of correct answers is near what guessing one of `classes` gives.
+def is_chance(share: float, guess: float) -> bool:
+    """Whether a share of correct answers is near `guess`, the share that guessing gives.
 
-    That is below CHANCE times it, and by less than MARGIN above it: of two classes, 0.7 is not chance.
+    That is below CHANCE times it, by less than MARGIN above it, and with less than LEARNED of its errors avoided: where
+    guessing gives 0.5, 0.7 is not chance, and where it gives 0.9, 0.95 is not.
     """
-    guess = 1 / classes
-    return share < min(CHANCE * guess, guess + MARGIN)
+    return share < min(CHANCE * guess, guess + MARGIN, guess + LEARNED * (1 - guess))
 
 
 def apart(first: Interval, second: Interval) -> bool:

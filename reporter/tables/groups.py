@@ -16,6 +16,7 @@ from reporter.report.rank_ranges import ranks
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark
 from reporter.report.tail_latency import add_percentiles, add_relative
 from reporter.report.throughput_batches import batches
+from reporter.report.training import gradient_ratios
 from reporter.report.training.training_names import specific, start
 from reporter.report.training.training_ranks import add_intervals, add_ranks
 from reporter.report.training.training_recipes import TOP1_KEYS, add_recipes
@@ -83,7 +84,7 @@ def _activations(rows: Builder, language: Language) -> None:
 
 
 def _before_and_after(shown: Sequence[Quantity]) -> list[Quantity]:
-    """The quantities, the gradient ratio before training next to that after it; records have them in any order."""
+    """The quantities, the gradient ratio next to that after training; records have them in any order."""
     keys = [quantity.key for quantity in shown]
     if not set(GRADIENT_RATIOS) <= set(keys):
         return list(shown)
@@ -207,6 +208,10 @@ def _default_malloc(rows: Builder, language: Language) -> str:
     ).format(variables=KEEPING)
 
 
+def _training(rows: Builder, language: Language) -> Sequence[str]:
+    return (*add_recipes(rows, language), *gradient_ratios.notes(rows, language))
+
+
 def within(comparison: Comparison, language: Language) -> str:
     """A note where intervals of times do not include how far processes differ."""
     readings = (reading for record in comparison.records for reading in record.readings.values())
@@ -222,7 +227,7 @@ EXTRAS: dict[str, Callable[[Builder, Language], Sequence[str]]] = {
     "compute": _compute,
     "memory": _memory,
     "latency": _latency,
-    "finetune": add_recipes,
+    "finetune": _training,
 }
 ENTRIES = (
     Tabulation("size", group("size"), chapter="size", order=5),

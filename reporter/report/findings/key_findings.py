@@ -191,7 +191,7 @@ def _partly(comparison: Comparison, language: Language) -> str:
 
 
 def learned(comparison: Comparison, language: Language) -> str | None:
-    """Which network learned most in training from scratch, where the run resolves that, and which did not learn."""
+    """Which network learned most in training from scratch, where the run resolves that, and which may be guessing."""
     records = [r for r in comparison.of(comparison.machines[0]) if r.value("finetune_top1") is not None]
     readings = {
         r.architecture: r.readings["finetune_top1"]
@@ -246,7 +246,9 @@ def _stuck(readings: Mapping[str, Reading], language: Language) -> str:
     if not readings:
         return ""
     message = language.ngettext(
-        "{names} is still at chance ({share} %).", "{names} are still at chance ({share} %).", len(readings)
+        "{names} is not distinguished from guessing ({share} %).",
+        "{names} are not distinguished from guessing ({share} %).",
+        len(readings),
     )
     shares = dict.fromkeys(units.part(language, chance(reading)) for reading in readings.values())
     return message.format(names=language.listing(list(readings)), share=language.listing(list(shares)))

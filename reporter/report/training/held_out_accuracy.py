@@ -1,4 +1,4 @@
-"""Shares of held-out images: which readings resolve a difference, and which networks have learned."""
+"""Shares of held-out images: which readings resolve a difference, and which networks may be guessing."""
 
 from __future__ import annotations
 
@@ -53,12 +53,14 @@ def steps_of(reading: Reading) -> int:
 
 
 def chance(reading: Reading) -> float:
-    """The share of correct answers by guessing."""
-    return 1 / max(1, _number(reading.detail.get("classes")) or 10)
+    """The share of correct answers by guessing, at random or the commonest class; at random in earlier records."""
+    at_random = 1 / max(1, _number(reading.detail.get("classes")) or 10)
+    recorded = _number(reading.detail.get("chance"))
+    return max(at_random, recorded if recorded <= 1 else 0)
 
 
 def is_at_chance(reading: Reading) -> bool:
-    """Whether the interval of a share includes that of guessing, or ends below it."""
+    """Whether a share is not distinguished from guessing: its interval includes that of guessing, or ends below it."""
     found = interval(reading)
     return found is not None and found[0] <= chance(reading)
 

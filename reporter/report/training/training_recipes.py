@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from reporter.model import Reading, Record
-from reporter.model.fields import GRADIENT_RATIOS
 from reporter.report.comparison import Comparison, number
 from reporter.report.language import Language
 from reporter.report.table import Builder
@@ -47,7 +46,6 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         *_ranking(rows, language),
         *_evaluation(rows.records, language),
         _probe(rows.records, language),
-        _gradients(rows, language),
     )
 
 
@@ -99,10 +97,10 @@ def _add_seeds(rows: Builder, language: Language) -> None:
 
 def _modes(comparison: Comparison) -> list[str]:
     """The keys of the fine-tuning modes that were measured."""
-    return [key for key in TOP1_KEYS if any(_measured(record, key) for record in comparison.records)]
+    return [key for key in TOP1_KEYS if any(measured(record, key) for record in comparison.records)]
 
 
-def _measured(record: Record, key: str) -> Reading | None:
+def measured(record: Record, key: str) -> Reading | None:
     """A reading of a record; None where it has no value."""
     reading = record.readings.get(key)
     return reading if reading and reading.measured else None
@@ -181,20 +179,10 @@ def _probe(records: Sequence[Record], language: Language) -> str:
     return message.format(rate=language.listing(sorted(rates)))
 
 
-def _gradients(rows: Builder, language: Language) -> str:
-    """What the two gradient ratios are, where a table has both."""
-    if not set(GRADIENT_RATIOS) <= {column.key for column in rows.columns}:
-        return ""
-    return language._(
-        "Gradient ratio: norm of the loss's gradient in the first layer's weights over that in the last layer's, "
-        "before and after training."
-    )
-
-
 def _certainty(rows: Builder, language: Language) -> list[str]:
     """What the intervals contain, what "at chance" means, and which networks were trained with one seed only."""
     _ = language._
-    found = [each for record in rows.records for key in TOP1_KEYS if (each := _measured(record, key))]
+    found = [each for record in rows.records for key in TOP1_KEYS if (each := measured(record, key))]
     if not any(interval(each) for each in found):
         return []
     several = any(len(each.samples) > 1 for each in found)
@@ -206,10 +194,9 @@ def _certainty(rows: Builder, language: Language) -> list[str]:
         if several
         else _("One seed: intervals (95 %) contain the choice of held-out images only; another seed differs by more.")
     ]
-    if any(map(is_at_chance, found)):
-        notes.append(_("At chance: the interval includes the share that guessing gives."))
+    notes += [note] if (note := chance_note(found, language)) else []
     if stopped := list(_stopped(rows, language)):
-        message = _("Trained with one seed, because it stayed at chance: {names}.")
+        message = _("Trained with one seed, because its accuracy is close to that of guessing: {names}.")
         notes.append(message.format(names=language.listing(stopped)))
     if any(not resolves(each) for each in found):
         message = _("Too short to rank (≈): fewer than {steps} steps or {images} held-out images.")
@@ -217,10 +204,19 @@ def _certainty(rows: Builder, language: Language) -> list[str]:
     return notes
 
 
+def chance_note(readings: Sequence[Reading], language: Language) -> str:
+    """What "at chance" means, if it is stated of a reading."""
+    if not any(map(is_at_chance, readings)):
+        return ""
+    return language._(
+        "At chance: not distinguished from guessing, because the interval includes the share that guessing gives."
+    )
+
+
 def _stopped(rows: Builder, language: Language) -> Iterator[str]:
-    """The architectures that stayed at chance with the first seed, with the fine-tuning modes if not in all of them."""
+    """The architectures trained with the first seed alone, with the fine-tuning modes if not in all of them."""
     for record in rows.records:
-        modes = {key: each for key in TOP1_KEYS if (each := _measured(record, key))}
+        modes = {key: each for key in TOP1_KEYS if (each := measured(record, key))}
         left_out = [key for key, reading in modes.items() if reading.detail.get("seeds_left_out")]
         titles = ", ".join(language._(rows.comparison.quantities[key].title) for key in left_out)
         if left_out:
@@ -229,7 +225,7 @@ def _stopped(rows: Builder, language: Language) -> Iterator[str]:
 
 def seeds(record: Record, keys: Sequence[str] = TOP1_KEYS) -> str:
     """The seeds that a network was trained with in the first fine-tuning mode that was measured, as a range."""
-    reading = next((each for key in keys if (each := _measured(record, key))), None)
+    reading = next((each for key in keys if (each := measured(record, key))), None)
     recipe = reading.detail.get("recipe") if reading else None
     if reading is None or not isinstance(recipe, dict):
         return ""
@@ -246,10 +242,10 @@ def reasons(given: Mapping[str, Sequence[str]], count: int, language: Language) 
     failed = [name for reason, names in given.items() if NOT_DOWNLOADED.fullmatch(reason) for name in names]
     others = {reason: names for reason, names in given.items() if not NOT_DOWNLOADED.fullmatch(reason)}
     message = language._("Random weights for {names}: those of ImageNet could not be downloaded.")
-    texts = [message.format(names=_names(failed, count, language))] if failed else []
+    texts = [message.format(names=name_rows(failed, count, language))] if failed else []
     opening = language._("Random weights for {names}: {reason}")
     sentences = [
-        opening.format(names=_names(names, count, language), reason=language.translate(reason))
+        opening.format(names=name_rows(names, count, language), reason=language.translate(reason))
         for reason, names in others.items()
     ]
     if len(others) < 3:
@@ -258,7 +254,7 @@ def reasons(given: Mapping[str, Sequence[str]], count: int, language: Language) 
     return [*texts, f"{sentences[0]} ({more.format(count=len(others) - 1)})"]
 
 
-def _names(names: Sequence[str], count: int, language: Language) -> str:
+def name_rows(names: Sequence[str], count: int, language: Language) -> str:
     """The architectures of some rows of the table; of many only how many they are."""
     if len(names) == count:
         return language._("all networks")

@@ -65,9 +65,13 @@ def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, I
 
 def load_parts(conditions: Conditions, device: torch.device, side: int | None = None) -> tuple[Images, Images]:
     """The two parts of the data set on the device, as images of `side` pixels."""
-    load = partial(dataset(conditions.dataset).load, _data_root(conditions), side or conditions.image_size)
-    (images, labels), (others, other_labels) = load(True), load(False)
-    return (images.to(device), labels.to(device)), (others.to(device), other_labels.to(device))
+    return load_part(conditions, device, side), load_part(conditions, device, side, train=False)
+
+
+def load_part(conditions: Conditions, device: torch.device, side: int | None = None, train: bool = True) -> Images:
+    """One part of the data set on the device, as images of `side` pixels, by default `image_size`."""
+    images, labels = dataset(conditions.dataset).load(_data_root(conditions), side or conditions.image_size, train)
+    return images.to(device), labels.to(device)
 
 
 def class_count(conditions: Conditions, *parts: Images) -> int:
@@ -75,6 +79,15 @@ def class_count(conditions: Conditions, *parts: Images) -> int:
     data = dataset(conditions.dataset)
     known = data.count_classes(_data_root(conditions) / data.folder) if data.count_classes else data.classes or 0
     return max(known, 0, *(int(labels.max()) + 1 for _, labels in parts if len(labels)))
+
+
+def guessing_share(classes: int, *parts: Images) -> float:
+    """The share of images of these parts that guessing classifies correctly, with one answer for all or at random.
+
+    The best answer for all is the commonest class of the images.
+    """
+    labels = torch.cat([labels for _, labels in parts]).cpu()
+    return max(1 / max(1, classes), int(labels.bincount().max()) / len(labels))
 
 
 def _data_root(conditions: Conditions) -> Path:
@@ -146,7 +159,7 @@ def learner(
 
 
 def initial_gradients(subject: Subject, train: Images, classes: int, seed: int) -> Used:
-    """The weights of a new network with their gradients, random weights before the first step."""
+    """The weights of a new network with their gradients: random weights, or those of a module instance."""
     order = subject.training_order
     torch.manual_seed(seed)
     network = reordered(subject.fresh(classes), order).to(subject.device)
