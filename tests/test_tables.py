@@ -214,6 +214,21 @@ def test_the_note_on_weights_names_the_networks_of_each_start() -> None:
     )
 
 
+@pytest.mark.parametrize("other", [None, "unsupported"])
+@pytest.mark.parametrize(("weights", "start"), [("random", "random"), ("IMAGENET1K_V1", "ImageNet")])
+def test_the_note_on_weights_does_not_state_of_untrained_networks_that_they_were_trained(
+    other: str | None, weights: str, start: str
+) -> None:
+    """One network without a reading, or with one that states why it was not trained."""
+    first, second = samples.lecture()[:2]
+    first = changed(first, samples.reading("finetune_top1", 0.9, weights=weights))
+    second = second.model_copy(update={"readings": {}})
+    if other:
+        second = changed(second, samples.reading("finetune_top1", status=other, reason="images of another size"))
+    note = overview.weights_note(compare([first, second]), ENGLISH)
+    assert note == f"All networks that were trained started from {start} weights."
+
+
 def measured(record: Record) -> Record:
     """Weights of 100 MiB and activations of 6, for an image of 3 x 224 x 224 floats: 0.57 MiB."""
     image = 3 * 224**2 * 4
