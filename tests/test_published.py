@@ -18,6 +18,7 @@ from reporter.model import GROUPS, Chart, Reading, Record
 from reporter.registry.catalog import collect
 from reporter.report import build, units
 from reporter.report.comparison import Comparison, compare
+from reporter.report.drawing import drawn_charts
 from reporter.report.drawing.drawn_charts import Pictures
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
@@ -184,9 +185,26 @@ def test_a_group_with_the_same_macs_whose_times_differ_is_named(factor: float, s
 
 def test_captions_define_the_front_by_its_cost() -> None:
     """In time, a network is not on it if a more accurate one is as fast within noise (`Comparison.unmatched`)."""
-    assert CHARTS["accuracy_macs"].caption.endswith("than which none is more accurate for as few MACs.")
-    for name in ("accuracy_latency", "accuracy_latency_cuda"):
-        assert CHARTS[name].caption.endswith("in a time that is as short or that this run does not distinguish.")
+    whole = compare(samples.lecture())
+    for name, end in (
+        ("accuracy_macs", "than which none is more accurate for as few MACs."),
+        ("accuracy_latency", "in a time that is as short or that this run does not distinguish."),
+    ):
+        assert end in captions(whole)[name]
+
+
+def test_captions_define_no_front_where_none_is_drawn() -> None:
+    """The title of the chart states why."""
+    comparison = lacking(["vgg16"])
+    assert "No Pareto front" in json.dumps(CHARTS["accuracy_macs"].draw(comparison, ENGLISH))
+    assert not [name for name, caption in captions(comparison).items() if "front" in caption]
+
+
+def captions(comparison: Comparison) -> dict[str, str]:
+    """The captions of charts of accuracy over a cost."""
+    charts = [CHARTS[name] for name in ("accuracy_macs", "accuracy_latency")]
+    found = (drawn_charts._sketch(chart, comparison, ENGLISH) for chart in charts)
+    return {sketch.chart.name: sketch.caption for sketch in found if sketch}
 
 
 @pytest.mark.parametrize(
