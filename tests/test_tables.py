@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 import samples
 from commands import ROOT
 
 from reporter.charts import bars
-from reporter.model import Reading, Record
+from reporter.model import Metric, Reading, Record
 from reporter.model.fields import AS_SET
+from reporter.registry.catalog import collect
 from reporter.report.choosing.choice import choice
 from reporter.report.comparison import compare
 from reporter.report.drawing.drawn_charts import draw
@@ -18,6 +21,7 @@ from reporter.report.language import language
 from reporter.report.output.summary import summary
 from reporter.report.page.failures import failed
 from reporter.report.sections import Items
+from reporter.report.sections import measured as measured_section
 from reporter.report.table import Table
 from reporter.report.throughput_batches import batches
 from reporter.store import record_files
@@ -366,3 +370,27 @@ def test_definitions_of_earlier_versions_are_printed_in_present_words() -> None:
     found = compare(records).quantities
     assert "classified correctly" in found["imagenet_top1"].definition
     assert not [key for key, each in found.items() if re.search("rightly|centre|same grid", each.definition)]
+
+
+def test_no_text_on_measurements_denies_that_the_image_size_was_set(tmp_path: Path) -> None:
+    """Definitions are those of any --input-size, also in reports on records of earlier versions; 0.1.0 had none."""
+    present = {q.key: q.definition for each in collect("reporter.metrics", Metric).values() for q in each.quantities}
+    assert not [key for key, definition in present.items() if "native" in definition]
+    record = copied("resnet18.schema1.json", tmp_path)
+    comparison = compare([record])
+    former = {key for key, each in record.readings.items() if "native" in each.quantity.definition}
+    assert former >= {"macs", "latency_cpu", "latency_cpu_default_malloc", "throughput_cpu", "throughput_cuda"}
+    assert [comparison.quantities[key].definition for key in former] == [present[key] for key in former]
+    assert "native" not in str(measured_section(comparison, ENGLISH))
+    oldest = compare([copied("resnet18.0.1.0.json", tmp_path)])
+    assert "native" in oldest.quantities["latency_cpu"].definition
+
+
+def copied(name: str, folder: Path) -> Record:
+    """A record of tests/data, at the place that its file name has in results."""
+    text = (ROOT / "tests" / "data" / name).read_text(encoding="utf-8")
+    about = json.loads(text)
+    place = record_files.record_path(folder, about["machine"], about["architecture"])
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text, encoding="utf-8")
+    return record_files.load(place)

@@ -1,14 +1,15 @@
 """Quantities with the titles and definitions that reports print, which may differ from those of records.
 
 Definitions of earlier versions that state the same in other words have present ones. Gradient ratios were combined on
-logarithms before their definition said so.
+logarithms before their definition said so. Costs were "of native size" also where --input-size set another one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from reporter.metrics import finetune, gradients, imagenet_accuracy, stages
+from reporter.metrics import compute, default_malloc, finetune, gradients, imagenet_accuracy, latency, stages
 from reporter.model import GROUPS, Quantity, Reading
 
 COUNTED = {"depth": "Longest path", "latency_cpu": "Latency, CPU, all threads"}
@@ -21,6 +22,15 @@ REWORDED = (
     *imagenet_accuracy.BEST,
 )
 
+OF_INPUT_SIZE = frozenset(
+    quantity.definition
+    for module in (compute, default_malloc, latency)
+    for metric in module.ENTRIES
+    for quantity in metric.quantities
+)
+"""Definitions that were "of native size", some of them in seconds, in earlier versions."""
+NATIVE = re.compile(r"\b(of|at) native size\b")
+
 
 def quantities_of(readings: Sequence[Reading]) -> dict[str, Quantity]:
     """The quantities by key, group by group, in the order in which they were measured; the newest wording counts."""
@@ -30,5 +40,15 @@ def quantities_of(readings: Sequence[Reading]) -> dict[str, Quantity]:
     limited = {reading.quantity.key for reading in readings if reading.settings.get("threads")}
     updates = {key: {"title": title} for key, title in COUNTED.items() if key not in limited}
     updates |= {each.key: {"definition": each.definition} for each in REWORDED}
+    updates |= {
+        key: {**updates.get(key, {}), "definition": present}
+        for key, quantity in found.items()
+        if (present := _of_input_size(quantity.definition)) in OF_INPUT_SIZE
+    }
     found |= {key: found[key].model_copy(update=update) for key, update in updates.items() if key in found}
     return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))
+
+
+def _of_input_size(definition: str) -> str:
+    """A definition in the words of `OF_INPUT_SIZE`."""
+    return re.sub(r"^Seconds (?=from|for)", "Time ", NATIVE.sub(r"\1 the input size", definition))
