@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 import samples
+from networks import CONDITIONS
 
 from reporter import facts
-from reporter.report.comparison import compare
+from reporter.registry.selection import catalog_entries
+from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
 from reporter.report.output import csv_tables
+from reporter.run.input_sizes import fields
 from reporter.tables import ablation
 
 ENGLISH = language("en")
@@ -115,3 +118,30 @@ def test_the_ends_of_an_interval_are_rounded_outward() -> None:
     """A key finding states the same bound: 17.46 % is within 18, not within 17."""
     assert ablation._widened(-9.94, 17.46) == (-10.0, 18)
     assert ablation._widened(-10.2, -1.23) == (-11, -1.2)
+
+
+def test_accuracies_of_another_image_size_are_left_out() -> None:
+    """Published errors hold for the own size of an architecture; the facts must not complete records of another one."""
+    rows = {row[0]: row for row in samples.ROWS}
+    size = CONDITIONS.model_copy(update={"input_size": "160"})
+    records = []
+    for name in ("se_resnet50", "resnet50"):
+        record = samples.record(rows[name])
+        readings = {key: reading for key, reading in record.readings.items() if not key.startswith("imagenet")}
+        records.append(record.model_copy(update={"readings": readings, "published": facts.published(name)}))
+
+    def shown(comparison: Comparison) -> tuple[str, str]:
+        table = ablation.make(comparison, ENGLISH)
+        assert table is not None
+        at = [column.key for column in table.columns].index("top1")
+        [cell] = [row[at] for row in table.rows if row[1].value == "se_resnet50"]
+        [finding] = [each for each in findings(comparison, ENGLISH) if each.startswith("Squeeze-and-excitation")]
+        return cell.text, finding
+
+    text, finding = shown(compare(records))
+    assert text == "+1.5"
+    assert "points of ImageNet top-1" in finding
+    other = [each.model_copy(update=fields(catalog_entries()[each.architecture], size)) for each in records]
+    text, finding = shown(compare(other))
+    assert text == "–"
+    assert "ImageNet" not in finding

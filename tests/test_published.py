@@ -18,6 +18,7 @@ from reporter.model import GROUPS, Chart, Reading, Record
 from reporter.registry.catalog import collect
 from reporter.report import build, units
 from reporter.report.comparison import Comparison, compare
+from reporter.report.drawing import drawn_charts
 from reporter.report.drawing.drawn_charts import Pictures
 from reporter.report.findings.key_findings import findings
 from reporter.report.language import language
@@ -171,22 +172,52 @@ def test_only_torchvision_is_said_to_publish_no_weights() -> None:
 @pytest.mark.parametrize(("factor", "stated"), [(1.5, True), (1.05, False)])
 def test_a_group_with_the_same_macs_whose_times_differ_is_named(factor: float, stated: bool) -> None:
     """The rank correlation over all hides it: it follows the few that are ten times as large."""
+    text = sentences(in_a_group(factor))
+    found = "But of 5 with 4.00 G to 4.20 G MACs, vgg16 takes 1.5 times as long as alexnet." in text
+    assert found == stated
+
+
+@pytest.mark.parametrize(
+    ("factor", "times"), [(1.5, "в 1,5 раза"), (5, "в 5,0 раза"), (11, "в 11 раз"), (22, "в 22 раза")]
+)
+def test_a_group_with_the_same_macs_has_the_plural_of_its_ratio(factor: float, times: str) -> None:
+    text = " ".join(findings(in_a_group(factor), language("ru"))).replace("\u00a0", " ")
+    assert f"vgg16 работает дольше, чем alexnet, {times}." in text
+
+
+def in_a_group(factor: float) -> Comparison:
+    """Networks of which five have the same MACs, and some of these take this many times as long."""
     records = []
     for number, row in enumerate(samples.ROWS[:8]):
         macs, time = (
             (4.0e9 + 0.05e9 * number, 50.0 * factor ** (number % 2)) if number < 5 else (8.0e9 * number, 90.0 * number)
         )
         records.append(samples.record((*row[:5], int(macs), row[6], time, *row[8:])))
-    text = sentences(compare(records))
-    found = "But of 5 with 4.00 G to 4.20 G MACs, vgg16 takes 1.5 times as long as alexnet." in text
-    assert found == stated
+    return compare(records)
 
 
 def test_captions_define_the_front_by_its_cost() -> None:
     """In time, a network is not on it if a more accurate one is as fast within noise (`Comparison.unmatched`)."""
-    assert CHARTS["accuracy_macs"].caption.endswith("than which none is more accurate for as few MACs.")
-    for name in ("accuracy_latency", "accuracy_latency_cuda"):
-        assert CHARTS[name].caption.endswith("in a time that is as short or that this run does not distinguish.")
+    whole = compare(samples.lecture())
+    for name, end in (
+        ("accuracy_macs", "than which none is more accurate for as few MACs."),
+        ("accuracy_latency", "in a time that is as short or that this run does not distinguish."),
+    ):
+        assert end in captions(whole)[name]
+
+
+def test_captions_define_no_front_where_none_is_drawn() -> None:
+    """The title of the chart states why."""
+    comparison = lacking(["vgg16"])
+    assert "No Pareto front" in json.dumps(CHARTS["accuracy_macs"].draw(comparison, ENGLISH))
+    assert not [name for name, caption in captions(comparison).items() if "front" in caption]
+
+
+def captions(comparison: Comparison) -> dict[str, str]:
+    """The captions of charts of accuracy over a cost."""
+    charts = [CHARTS[name] for name in ("accuracy_macs", "accuracy_latency")]
+    found = (drawn_charts._sketch(chart, comparison, ENGLISH) for chart in charts)
+    return {sketch.chart.name: sketch.caption for sketch in found if sketch}
 
 
 @pytest.mark.parametrize(

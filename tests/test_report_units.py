@@ -37,7 +37,10 @@ def test_round_trip(value: float, quantity: Quantity, tongue: Language, spread: 
     text = units.text(tongue, value, scale, interval)
     shown = len(text.partition(str(tongue.vega["decimal"]))[2])
     exact = Decimal(str(value)) / Decimal(str(scale.factor))
-    assert abs(number(text, tongue) - exact) <= Decimal("0.5000001").scaleb(-shown)
+    lost = Decimal("0.5000001").scaleb(-shown)
+    if spread and not shown:
+        lost = max(lost, lost * exact * Decimal(spread))  # half of the interval's half width
+    assert abs(number(text, tongue) - exact) <= lost
 
 
 @pytest.mark.parametrize("value", [703687441777.3854, 1044068929.0555, 1e300, 0.7795, 0.77618, 0.05])
@@ -54,11 +57,49 @@ def test_a_computed_share_is_rounded_like_the_same_share_read() -> None:
 
 @given(value=st.floats(min_value=1e-3, max_value=1e3), spread=st.floats(min_value=1e-6, max_value=0.4))
 def test_digits_follow_the_interval(value: float, spread: float) -> None:
-    """The last digit shown is at most ten times finer than the interval's half width, two digits always stand."""
+    """The last digit shown is of the order of the interval's half width, but two digits always stand.
+
+    Digits before the point are rounded only where the interval is that wide.
+    """
     digits = units.decimals(value, (value * (1 - spread), value * (1 + spread)))
-    magnitude = math.floor(math.log10(value))
-    assert 0 <= digits <= max(0, 3 - magnitude)
-    assert 10.0**-digits > value * spread / 10 * 0.999 or digits == max(0, 1 - magnitude)
+    fewest, half = 1 - math.floor(math.log10(value)), value * spread
+    assert fewest <= digits <= max(0, fewest + 2)
+    assert 10.0**-digits > half / 10 * 0.999 or digits == fewest
+    assert 10.0**-digits < half * 1.001 or digits == max(0, fewest + 2)
+
+
+@given(
+    value=st.floats(min_value=1e-3, max_value=1e5),
+    below=st.floats(min_value=1e-6, max_value=0.9),
+    above=st.floats(min_value=1e-6, max_value=0.9),
+)
+def test_the_printed_ends_enclose_the_printed_value(value: float, below: float, above: float) -> None:
+    interval = (value * (1 - below), value * (1 + above))
+    quantity = samples.QUANTITIES["latency_cpu"]
+    scale = units.scale(quantity, [value])
+    low, high = (number(end, LANGUAGES[0]) for end in units.ends(LANGUAGES[0], value, scale, interval))
+    assert low <= number(units.text(LANGUAGES[0], value, scale, interval), LANGUAGES[0]) <= high
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "text", "ends"),
+    [
+        (0.3561, (0.3331, 0.3803), "360", ["330", "380"]),
+        (1.2713, (1.1530, 1.4012), "1,300", ["1,200", "1,400"]),
+        (0.4413, (0.4123, 0.4718), "440", ["410", "470"]),
+        (0.0991, (0.0634, 0.1348), "99", ["63", "135"]),
+        (0.1051, (0.0634, 0.1468), "110", ["60", "150"]),
+        (0.3561, (0.3556, 0.3566), "356.1", ["355.6", "356.6"]),
+        (12.3454, (12.3414, 12.3494), "12,345", ["12,341", "12,349"]),
+        (0.3561, (0.3561, 0.3561), "356", ["356", "356"]),
+    ],
+)
+def test_an_interval_rounds_digits_before_the_point(
+    value: float, interval: tuple[float, float], text: str, ends: list[str]
+) -> None:
+    milliseconds = units.SECONDS[1]
+    assert units.text(LANGUAGES[0], value, milliseconds, interval) == text
+    assert units.ends(LANGUAGES[0], value, milliseconds, interval) == ends
 
 
 @pytest.mark.parametrize(

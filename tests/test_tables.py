@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 import samples
@@ -10,8 +12,9 @@ from commands import ROOT
 
 from reporter.charts import bars, layer_gradients
 from reporter.metrics import finetune
-from reporter.model import Reading, Record
+from reporter.model import Metric, Reading, Record
 from reporter.model.fields import AS_SET
+from reporter.registry.catalog import collect
 from reporter.report.choosing.choice import choice
 from reporter.report.comparison import compare
 from reporter.report.drawing.drawn_charts import draw
@@ -19,6 +22,7 @@ from reporter.report.language import language
 from reporter.report.output.summary import summary
 from reporter.report.page.failures import failed
 from reporter.report.sections import Items
+from reporter.report.sections import measured as measured_section
 from reporter.report.table import Table
 from reporter.report.throughput_batches import batches
 from reporter.store import record_files
@@ -304,6 +308,21 @@ def test_the_note_on_weights_names_the_networks_of_each_start() -> None:
     )
 
 
+@pytest.mark.parametrize("other", [None, "unsupported"])
+@pytest.mark.parametrize(("weights", "start"), [("random", "random"), ("IMAGENET1K_V1", "ImageNet")])
+def test_the_note_on_weights_does_not_state_of_untrained_networks_that_they_were_trained(
+    other: str | None, weights: str, start: str
+) -> None:
+    """One network without a reading, or with one that states why it was not trained."""
+    first, second = samples.lecture()[:2]
+    first = changed(first, samples.reading("finetune_top1", 0.9, weights=weights))
+    second = second.model_copy(update={"readings": {}})
+    if other:
+        second = changed(second, samples.reading("finetune_top1", status=other, reason="images of another size"))
+    note = overview.weights_note(compare([first, second]), ENGLISH)
+    assert note == f"All networks that were trained started from {start} weights."
+
+
 def measured(record: Record) -> Record:
     """Weights of 100 MiB and activations of 6, for an image of 3 x 224 x 224 floats: 0.57 MiB."""
     image = 3 * 224**2 * 4
@@ -441,3 +460,27 @@ def test_definitions_of_earlier_versions_are_printed_in_present_words() -> None:
     found = compare(records).quantities
     assert "classified correctly" in found["imagenet_top1"].definition
     assert not [key for key, each in found.items() if re.search("rightly|centre|same grid", each.definition)]
+
+
+def test_no_text_on_measurements_denies_that_the_image_size_was_set(tmp_path: Path) -> None:
+    """Definitions are those of any --input-size, also in reports on records of earlier versions; 0.1.0 had none."""
+    present = {q.key: q.definition for each in collect("reporter.metrics", Metric).values() for q in each.quantities}
+    assert not [key for key, definition in present.items() if "native" in definition]
+    record = copied("resnet18.schema1.json", tmp_path)
+    comparison = compare([record])
+    former = {key for key, each in record.readings.items() if "native" in each.quantity.definition}
+    assert former >= {"macs", "latency_cpu", "latency_cpu_default_malloc", "throughput_cpu", "throughput_cuda"}
+    assert [comparison.quantities[key].definition for key in former] == [present[key] for key in former]
+    assert "native" not in str(measured_section(comparison, ENGLISH))
+    oldest = compare([copied("resnet18.0.1.0.json", tmp_path)])
+    assert "native" in oldest.quantities["latency_cpu"].definition
+
+
+def copied(name: str, folder: Path) -> Record:
+    """A record of tests/data, at the place that its file name has in results."""
+    text = (ROOT / "tests" / "data" / name).read_text(encoding="utf-8")
+    about = json.loads(text)
+    place = record_files.record_path(folder, about["machine"], about["architecture"])
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text, encoding="utf-8")
+    return record_files.load(place)

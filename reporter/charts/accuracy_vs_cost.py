@@ -44,13 +44,24 @@ def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Sp
 
 
 def marks(key: str) -> Callable[[Comparison, Language], str]:
-    """What the hollow bubbles and the signs in the chart against this price mean, of those that occur."""
+    """What the front, the hollow bubbles and the signs in the chart against this price mean, of those that occur."""
 
     def explained(comparison: Comparison, language: Language) -> str:
-        shown, _ahead = _shown(comparison, key)
-        return " ".join(filter(None, (hollow(_plotted(shown, key), language), legend(shown, language))))
+        shown, ahead = _shown(comparison, key)
+        dashed = _dashed(key, language) if ahead else ""
+        return " ".join(filter(None, (dashed, hollow(_plotted(shown, key), language), legend(shown, language))))
 
     return explained
+
+
+def _dashed(key: str, language: Language) -> str:
+    """What the Pareto front is."""
+    if key == "macs":
+        return language._("Dashed: the Pareto front, filled bubbles than which none is more accurate for as few MACs.")
+    return language._(
+        "Dashed: the Pareto front, filled bubbles than which none is more accurate in a time that is as short or that "
+        "this run does not distinguish."
+    )
 
 
 def _shown(comparison: Comparison, key: str) -> tuple[Comparison, tuple[Record, ...]]:
@@ -150,17 +161,12 @@ def _corners(rows: list[dict[str, Any]]) -> list[tuple[float, float]]:
     return [point for pair in zip_longest(points, turns) for point in pair if point]
 
 
-CAPTION = "Published single-crop ImageNet accuracy; the area of a bubble is proportional to the parameters. "
-OF_MACS = CAPTION + ("Dashed: the Pareto front, filled bubbles than which none is more accurate for as few MACs.")
-OF_TIME = CAPTION + (
-    "Dashed: the Pareto front, filled bubbles than which none is more accurate in a time that is as short or that this "
-    "run does not distinguish."
-)
+CAPTION = "Published single-crop ImageNet accuracy; the area of a bubble is proportional to the parameters."
 ENTRIES = (
     Chart(
         "accuracy_macs",
         "Accuracy vs. MACs",
-        OF_MACS,
+        CAPTION,
         against("macs"),
         narrow=against("macs", NARROW),
         most=MOST,
@@ -171,7 +177,7 @@ ENTRIES = (
     Chart(
         "accuracy_latency",
         "Accuracy vs. latency",
-        OF_TIME,
+        CAPTION,
         against("latency_cpu_1thread"),
         narrow=against("latency_cpu_1thread", NARROW),
         most=MOST,
@@ -183,7 +189,7 @@ ENTRIES = (
     Chart(
         "accuracy_latency_all_threads",
         "Accuracy vs. latency, all CPU threads",
-        OF_TIME,
+        CAPTION,
         against("latency_cpu"),
         narrow=against("latency_cpu", NARROW),
         most=MOST,
@@ -196,7 +202,7 @@ ENTRIES = (
     Chart(
         "accuracy_latency_cuda",
         "Accuracy vs. latency on the GPU",
-        OF_TIME,
+        CAPTION,
         against("latency_cuda"),
         narrow=against("latency_cuda", NARROW),
         most=MOST,

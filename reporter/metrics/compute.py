@@ -16,7 +16,7 @@ MACS = Quantity(
     unit="1",
     group="compute",
     better="lower",
-    definition="Multiply-adds of convolutions, linear layers and attention in one inference of one image at native "
+    definition="Multiply-adds of convolutions, linear layers and attention in one inference of one image at the input "
     "size; FLOPs are twice as many. Counted by the formulas of torch's FlopCounterMode, halved, and by the like for "
     "matrix-vector products, bilinear layers and deformable convolutions.",
 )

@@ -29,7 +29,7 @@ LATENCY, THROUGHPUT = (
         unit="s",
         group="latency",
         better="lower",
-        definition=f"Time for one image of native size on the CPU with all threads, {PLAINLY}; sampled for a "
+        definition=f"Time for one image of the input size on the CPU with all threads, {PLAINLY}; sampled for a "
         "shorter time than the latency with freed memory kept.",
     ),
     Quantity(
@@ -38,8 +38,8 @@ LATENCY, THROUGHPUT = (
         unit="1/s",
         group="latency",
         better="higher",
-        definition=f"Images of native size per second in batches on the CPU with all threads, {PLAINLY}; sampled for a "
-        "shorter time than the throughput with freed memory kept.",
+        definition=f"Images of the input size per second in batches on the CPU with all threads, {PLAINLY}; sampled "
+        "for a shorter time than the throughput with freed memory kept.",
     ),
 )
 

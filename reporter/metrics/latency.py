@@ -29,7 +29,7 @@ def _latency(key: str, title: str, where: str) -> Quantity:
         unit="s",
         group="latency",
         better="lower",
-        definition=f"Time from one image of native size to the network's output, {where}: the median over all "
+        definition=f"Time from one image of the input size to the network's output, {where}: the median over all "
         f"rounds, warmed up, with its 95 % interval by how far rounds vary.{waited}",
     )
 
@@ -42,7 +42,7 @@ def _throughput(device: DeviceType, title: str) -> Quantity:
         unit="1/s",
         group="latency",
         better="higher",
-        definition=f"Images of native size per second in batches, {WHERE[device]}.{queued}",
+        definition=f"Images of the input size per second in batches, {WHERE[device]}.{queued}",
     )
 
 

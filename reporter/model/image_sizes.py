@@ -11,6 +11,13 @@ COMMON_SIDES = (28, 32, 48, 64, 84, 96, 112, 128, 160, 192, 224, 227, 240, 256, 
 """Sides in pixels that a network is tried with if it does not take the size that it is given."""
 WANTED = f"it should be N or HxW in pixels, from 1 to {MOST['input_size']:,}"
 
+OF_ONE_SIZE = (
+    "torchvision_ops_gmacs", "gmacs_measured", "mult_adds_published", "baseline_1crop_top1_err",
+    "paper_1crop_top1_err", "paper_1crop_top5_err", "paper_10crop_top1_err", "paper_10crop_top5_err",
+    "tv_v1_acc1", "tv_v1_acc5", "tv_v2_acc1", "tv_v2_acc5", "other_weights_acc",
+)  # fmt: skip
+"""The published figures that hold for the architecture's own image size only."""
+
 
 class ImageSize(NamedTuple):
     """Height and width in pixels; its text is one number where they are equal."""

@@ -222,7 +222,7 @@ def measured(comparison: Comparison, language: Language) -> Section:
     """How each number was measured: the definitions of the quantities, and the words that confuse."""
     _ = language._
     macs = _(
-        "MACs and FLOPs: this report counts multiply-adds (MACs) for one image at the native input size. One MAC is "
+        "MACs and FLOPs: this report counts multiply-adds (MACs) for one image at the input size. One MAC is "
         "two floating-point operations, so FLOPs = 2 × MACs. Papers write either word for either number; where a "
         "published figure is quoted here it is in MACs."
     )

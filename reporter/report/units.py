@@ -56,16 +56,16 @@ def scale(quantity: Quantity, values: Iterable[float | None]) -> Scale:
 def decimals(value: float, interval: Interval = None) -> int:
     """Digits after the point: the last one shown is of the order of the interval's half width, 2 to 4 in all.
 
-    Without an interval three digits are shown; a whole number is shown whole.
+    It is negative where that is left of the point: -1 rounds to tens. Of a narrow interval the digits before the point
+    are shown even if they are more than 4. Without an interval three digits are shown; a whole number is shown whole.
     """
     if value == 0 or isinstance(value, int):
         return 0
     magnitude = math.floor(math.log10(abs(value)))
-    wanted = 2 - magnitude
     if interval and interval[1] > interval[0]:
         half = (interval[1] - interval[0]) / 2
-        wanted = min(max(-math.floor(math.log10(half)), 1 - magnitude), 3 - magnitude)
-    return max(wanted, 0)
+        return min(max(-math.floor(math.log10(half)), 1 - magnitude), max(3 - magnitude, 0))
+    return max(2 - magnitude, 0)
 
 
 def text(language: Language, value: float, scale: Scale = PLAIN, interval: Interval = None) -> str:
@@ -76,6 +76,15 @@ def text(language: Language, value: float, scale: Scale = PLAIN, interval: Inter
         return language.number(value, decimals(value, interval))
     bounds = (interval[0] / scale.factor, interval[1] / scale.factor) if interval else None
     return language.number(value / scale.factor, decimals(value / scale.factor, bounds))
+
+
+def ends(language: Language, value: float, scale: Scale, interval: tuple[float, float]) -> list[str]:
+    """The ends of an interval with the digits of its value, so that they enclose it as it is printed."""
+    if scale == PERCENT:
+        return [share(language, end, interval) for end in interval]
+    bounds = (interval[0] / scale.factor, interval[1] / scale.factor)
+    digits = decimals(value / scale.factor, bounds)
+    return [language.number(end, digits) for end in bounds]
 
 
 def words(language: Language, quantity: Quantity, value: float, interval: Interval = None) -> str:

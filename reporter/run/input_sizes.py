@@ -6,7 +6,7 @@ from typing import Any
 
 from reporter.host.machine import usable_threads
 from reporter.model import Architecture, Metric, Reading, Record, ReporterError
-from reporter.model.image_sizes import image_size
+from reporter.model.image_sizes import OF_ONE_SIZE, image_size
 from reporter.model.modes import ALTERNATION, ONCE
 from reporter.model.plurals import counted
 from reporter.model.readings import SPEEDUP
@@ -14,13 +14,6 @@ from reporter.model.records import EAGER
 from reporter.model.scaling_curves import CurvePoint, Curves
 from reporter.model.settings import Conditions
 from reporter.registry.catalog import collect
-
-OF_ONE_SIZE = (
-    "torchvision_ops_gmacs", "gmacs_measured", "mult_adds_published",
-    "paper_1crop_top1_err", "paper_1crop_top5_err", "paper_10crop_top1_err", "paper_10crop_top5_err",
-    "tv_v1_acc1", "tv_v1_acc5", "tv_v2_acc1", "tv_v2_acc5", "other_weights_acc",
-)  # fmt: skip
-"""The published figures that hold for the architecture's own image size only."""
 
 
 def usable(conditions: Conditions, there: int | None = None) -> Conditions:

@@ -53,9 +53,7 @@ def _cell(value: float, interval: Interval | None, language: Language) -> Cell:
     low, high = interval or (None, None)
     if interval is None:
         return Cell(f"{units.rough(language, value, MILLISECONDS)} ≈", value)
-    margin = language.number(
-        1e3 * (interval[1] - interval[0]) / 2, units.decimals(1e3 * (interval[1] - interval[0]) / 2)
-    )
+    margin = units.rough(language, (interval[1] - interval[0]) / 2, MILLISECONDS)
     return Cell(f"{units.text(language, value, MILLISECONDS, interval)} ± {margin}", value, low, high)
 
 

@@ -235,12 +235,17 @@ def weights_note(comparison: Comparison, language: Language) -> str:
         phrases = [start.format(names=language.listing(names)) for start, names in starts.items() if names]
         several, one = _("Training started from {starts}: not one ranking."), _("Training started from {starts}.")
         return (several if len(phrases) > 1 else one).format(starts=language.listing(phrases))
-    return _published(scratch, ready, language)
+    every = {name for name, _weights in tuned} == {record.architecture for record in comparison.records}
+    return _published(scratch, ready, every, language)
 
 
-def _published(scratch: list[str], ready: list[str], language: Language) -> str:
-    """Which networks started from random weights and which from published ones."""
+def _published(scratch: list[str], ready: list[str], every: bool, language: Language) -> str:
+    """Which networks started from random weights and which from published ones; `every`: all were trained."""
     _ = language._
+    if not every and not ready:
+        return _("All networks that were trained started from random weights.") if scratch else ""
+    if not every and not scratch:
+        return _("All networks that were trained started from ImageNet weights.")
     if not ready:
         return _("All networks were trained from scratch, from random weights.") if scratch else ""
     if not scratch:

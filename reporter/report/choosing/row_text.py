@@ -57,5 +57,5 @@ def value_text(key: str, figure: Mapping[str, Any]) -> str:
     rough = bounds is None and unit in ("s", "1/s")
     text = units.rough(ENGLISH, value, scale) if rough else units.text(ENGLISH, value, scale, bounds)
     mark = "≈ " if figure["status"] == "noisy" else ""
-    span = f" [{' – '.join(units.text(ENGLISH, end, scale, bounds) for end in bounds)}]" if bounds else ""
+    span = f" [{' – '.join(units.ends(ENGLISH, value, scale, bounds))}]" if bounds else ""
     return f"{mark}{text} {scale.word}".strip() + span

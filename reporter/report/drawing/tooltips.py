@@ -46,7 +46,7 @@ def reading(record: Record, key: str, language: Language) -> str:
     stated = units.stated(language, found)
     if found.interval:
         scale = units.scale(found.quantity, [found.value])
-        low, high = (units.text(language, end, scale, found.interval) for end in found.interval)
+        low, high = units.ends(language, found.value, scale, found.interval)
         stated += f" [{low} – {high}]"
     return f"{language._(found.quantity.title)}: {stated}"
 

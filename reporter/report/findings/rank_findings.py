@@ -44,9 +44,14 @@ def _alike(comparison: Comparison, language: Language) -> str:
     found = comparison.times(comparison.machines[0], key).ratio(slow.architecture, fast.architecture)
     if not found.resolved or found.ratio < WORTH:
         return ""
-    message = language._("But of {count} with {low} to {high} MACs, {slow} takes {ratio} times as long as {fast}.")
+    times = units.ratio(language, found.ratio)
+    message = language.ngettext(
+        "But of {count} with {low} to {high} MACs, {slow} takes {ratio} times as long as {fast}.",
+        "But of {count} with {low} to {high} MACs, {slow} takes {ratio} times as long as {fast}.",
+        units.plural_of(times),
+    )
     low, high = (units.words(language, comparison.quantities["macs"], group[at][0]) for at in (0, -1))
-    ratio = doubted(units.ratio(language, found.ratio), slow.readings[key], fast.readings[key])
+    ratio = doubted(times, slow.readings[key], fast.readings[key])
     names = {"slow": slow.architecture, "fast": fast.architecture}
     return message.format(count=len(group), low=low, high=high, ratio=ratio, **names)
 

@@ -9,16 +9,23 @@ from typing import Any
 from reporter import facts
 from reporter.architectures.timm import PREFIX
 from reporter.model import Record
+from reporter.model.image_sizes import OF_ONE_SIZE
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
 
 
 def figures(record: Record) -> Mapping[str, Any]:
-    """The figures in the record, then those of the facts if both are of one paper."""
+    """The figures in the record, then those of the facts if both are of one paper.
+
+    Of an architecture that was measured with images of another size than its own, those of its own size are left out.
+    """
     known = facts.published(record.architecture)
     if not known or record.published.get("paper_title") != known["paper_title"]:
-        return record.published
-    return {**known, **record.published}
+        known = {}
+    found = {**known, **record.published}
+    if record.own_input_size is None:
+        return found
+    return {key: figure for key, figure in found.items() if key not in OF_ONE_SIZE}
 
 
 def with_weights(comparison: Comparison, language: Language) -> str:
