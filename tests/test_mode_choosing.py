@@ -88,6 +88,44 @@ def test_static_limits_are_those_of_eager(folder: Path) -> None:
     assert {pair for pair in pairs(found["out"]) if pair[1] == "openvino"} == {("vgg16", "openvino")}
 
 
+def test_the_process_memory_of_eager_is_not_that_of_other_modes(folder: Path) -> None:
+    """A process in a mode may load the libraries of an engine."""
+    found = choosing.chosen(folder, {"process_memory": 2**40})
+    assert pairs(found["fits"]) == [(name, "eager") for name in ("vgg16", "googlenet", "resnet18")]
+    assert {mode for _, mode in pairs(found["unknown"])} == set(mode_samples.FACTORS)
+    why = "not measured in this mode"
+    assert {row["reasons"]["process_memory"] for row in found["unknown"]} == {why}
+    assert not [row for row in found["unknown"] if row["batch"] or "process_memory" in row["values"]]
+    assert f"process_memory: {why}" in choosing.in_words(found)
+    made = choice(compare(record_files.load_all_modes(folder)[0]), language("en"))
+    assert made is not None
+    at = [column.key for column in made.table.columns].index("process_memory")
+    notes = {(row[1].text, row[at].status, row[at].note) for row in made.table.rows if row[1].text in ("eager", "bf16")}
+    assert notes == {("eager", "ok", ""), ("bf16", "missing", why)}
+
+
+def test_a_process_memory_that_no_run_measured_is_measured_in_eager(tmp_path: Path) -> None:
+    without = [
+        each.model_copy(update={"readings": {k: r for k, r in each.readings.items() if k != "rss_process_bytes"}})
+        for each in eager()
+    ]
+    record_files.save_all(tmp_path, mode_samples.with_modes(without, unavailable=()))
+    text = choosing.in_words(choosing.chosen(tmp_path, {"process_memory": 2**40}))
+    assert "no value is measured: measure with --metrics rss_process_bytes\n" in text
+    only = choosing.chosen(tmp_path, {"process_memory": 2**40}, ["bf16"])
+    assert only["unmeasured"] == [], "no run measures it in modes"
+
+
+def test_no_batch_keeps_a_process_memory_that_is_not_known() -> None:
+    (base,) = [record for record in eager() if record.architecture == "resnet18"]
+    base = with_curves(base, ("cpu",))
+    for record, wanted in ((base, True), (mode_samples.mode(base, "bf16"), False)):
+        points = tuple(each.model_copy(update={"mode": record.mode, "predicted": 1}) for each in base.curves.batch)
+        known = candidate(record.model_copy(update={"curves": Curves(batch=points)}), record.machine)
+        found = best_batch(known, {"process_memory": 2**40}, record.machine)
+        assert bool(found) == wanted
+
+
 def test_a_mode_without_a_limited_time_lacks_the_value(folder: Path) -> None:
     found = choosing.chosen(folder, {KEY: 10.0})
     assert pairs(found["unknown"]) == [(name, "onnxruntime") for name in ("vgg16", "googlenet", "resnet18")]

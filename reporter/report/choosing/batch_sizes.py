@@ -12,6 +12,7 @@ from reporter.model.scaling_curves import CurvePoint
 from reporter.report.choosing.limits import FLOORS, TIMED, Candidate
 
 WEIGHTS, ACTIVATIONS, PROCESS = "weights_bytes", "peak_activation_bytes", "rss_process_bytes"
+PROCESS_MEMORY = "process_memory"
 
 
 def best_batch(each: Candidate, limits: Mapping[str, float], machine: str) -> dict[str, Any] | None:
@@ -32,10 +33,13 @@ def best_batch(each: Candidate, limits: Mapping[str, float], machine: str) -> di
 
 
 def _keeps(point: CurvePoint, limits: Mapping[str, float], record: Record) -> bool:
-    """Whether a point keeps the limits of times and memory; memory that was not counted keeps them.
+    """Whether a point keeps the limits of times and memory; tensors that were not counted keep them.
 
-    A point that was not measured with one thread does not keep a limit for one thread.
+    A point that was not measured with one thread does not keep a limit for one thread, nor does one on the processor
+    keep a limit of the process memory where that was not measured, as in modes other than eager.
     """
+    if PROCESS_MEMORY in limits and point.device == "cpu" and record.value(PROCESS) is None:
+        return False
     timed = {key: limit for key, limit in limits.items() if key in TIMED}
     mine = {key: limit for key, limit in timed.items() if point.device in key.split("_")}
     if timed and not mine:
@@ -54,5 +58,5 @@ def _memory(point: CurvePoint, record: Record) -> dict[str, float]:
         return {}
     process, one = record.value(PROCESS), record.value(ACTIVATIONS)
     more = max(0.0, point.predicted - (one or 0.0))
-    whole = {} if process is None or one is None or point.device != "cpu" else {"process_memory": process + more}
+    whole = {} if process is None or one is None or point.device != "cpu" else {PROCESS_MEMORY: process + more}
     return {"memory": (record.value(WEIGHTS) or 0.0) + point.predicted, **whole}
