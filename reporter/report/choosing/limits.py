@@ -199,7 +199,7 @@ def candidate(record: Record, machine: str, criteria: Mapping[str, tuple[str, ..
         readings = [record.readings[part] for part in parts if record.value(part) is not None]
         elsewhere = key in TIMED and record.machine != machine
         if len(readings) == len(parts) and not elsewhere:
-            figures[key] = _figure(readings)
+            figures[key] = limited_value(readings)
         else:
             reasons[key] = f"measured on {record.machine}, not on {machine}" if elsewhere else _reason(record, parts)
     if TOP1 in reasons and found.top1 is not None:
@@ -208,7 +208,7 @@ def candidate(record: Record, machine: str, criteria: Mapping[str, tuple[str, ..
     return Candidate(record, found, figures, reasons)
 
 
-def _figure(readings: Sequence[Reading]) -> LimitedValue:
+def limited_value(readings: Sequence[Reading]) -> LimitedValue:
     """A reading, or the sum of several exact ones."""
     if len(readings) > 1:
         return LimitedValue(sum(reading.value or 0 for reading in readings))
