@@ -546,6 +546,47 @@ def test_weights_that_torchscript_stores_outside_parameters_are_named_not_droppe
     assert found["latency_cpu_1thread"].measured
 
 
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ("forms.py:onednn", "weights in the layout of oneDNN are not counted: 0, 3"),
+        ("forms.py:onednn_stem", "weights in the layout of oneDNN are not counted: stem"),
+        ("forms.py:onednn_graph", f"{FROZEN}the whole network"),
+    ],
+)
+def test_weights_in_the_layout_of_onednn_are_named_and_nothing_of_them_is_counted(reference: str, reason: str) -> None:
+    assert references.described(f"{CASES}/{reference}")["caution"] == reason
+    found = readings(case(reference), *STATIC, "latency_cpu_1thread")
+    for key in ("parameters", "weights_bytes", "peak_training_bytes", "peak_activation_bytes"):
+        assert (found[key].status, found[key].reason) == ("unsupported", reason), key
+    for key in ("macs", "activations", "depth", "layers", "block_parameters"):
+        layout = "tensors in the layout torch._mkldnn cannot be counted"
+        assert (found[key].status, found[key].reason) == ("unsupported", layout), key
+    field = measure(METRICS["receptive_field"], case(reference))
+    assert [each.reason for each in field] == ["windows are not followed through tensors in the layout torch._mkldnn"]
+    assert not [key for key, each in found.items() if each.status == "failed"]
+    assert found["latency_cpu_1thread"].measured
+
+
+def test_operators_in_the_layout_of_onednn_are_not_counted() -> None:
+    found = readings(case("forms.py:onednn_inside"), "size", "compute", "memory_inference", "latency_cpu_1thread")
+    assert found["parameters"].value == BASE[0]
+    for key in ("macs", "activations", "depth", "peak_activation_bytes"):
+        layout = "tensors in the layout torch._mkldnn cannot be counted"
+        assert (found[key].status, found[key].reason) == ("unsupported", layout), key
+    assert found["latency_cpu_1thread"].measured
+
+
+def test_views_of_constants_are_no_activations() -> None:
+    """Of packed weights there are none: their peak is that of the network that was quantized."""
+    peaks = {}
+    for name in ("plain", "frozen_graph", "scripted_quantised"):
+        reference = f"counts.py:{name}" if name == "plain" else f"forms.py:{name}"
+        peaks[name] = readings(case(reference), "memory_inference")["peak_activation_bytes"]
+    assert peaks["frozen_graph"].reason == f"{FROZEN}the whole network"
+    assert peaks["scripted_quantised"].value == peaks["plain"].value
+
+
 def test_a_saved_frozen_network_is_one_when_it_is_loaded(tmp_path: Path) -> None:
     network = torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)).eval()))
     torch.jit.save(network, tmp_path / "frozen.pt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import mode_samples
@@ -19,7 +20,7 @@ from reporter.cli import choosing
 from reporter.cli.main import command
 from reporter.model import Reading, Record, ReporterError
 from reporter.model.modes import OUTPUT_ERROR
-from reporter.model.scaling_curves import BEST, Curves
+from reporter.model.scaling_curves import BEST, CurvePoint, Curves
 from reporter.report.choosing.batch_sizes import best_batch
 from reporter.report.choosing.choice import choice
 from reporter.report.choosing.limits import CRITERIA, candidate, measured_with
@@ -86,6 +87,44 @@ def test_static_limits_are_those_of_eager(folder: Path) -> None:
     found = choosing.chosen(folder, {"parameters": 2e7})
     assert {name for name, _ in pairs(found["fits"])} == {"resnet18", "googlenet"}
     assert {pair for pair in pairs(found["out"]) if pair[1] == "openvino"} == {("vgg16", "openvino")}
+
+
+def test_the_process_memory_of_eager_is_not_that_of_other_modes(folder: Path) -> None:
+    """A process in a mode may load the libraries of an engine."""
+    found = choosing.chosen(folder, {"process_memory": 2**40})
+    assert pairs(found["fits"]) == [(name, "eager") for name in ("vgg16", "googlenet", "resnet18")]
+    assert {mode for _, mode in pairs(found["unknown"])} == set(mode_samples.FACTORS)
+    why = "not measured in this mode"
+    assert {row["reasons"]["process_memory"] for row in found["unknown"]} == {why}
+    assert not [row for row in found["unknown"] if row["batch"] or "process_memory" in row["values"]]
+    assert f"process_memory: {why}" in choosing.in_words(found)
+    made = choice(compare(record_files.load_all_modes(folder)[0]), language("en"))
+    assert made is not None
+    at = [column.key for column in made.table.columns].index("process_memory")
+    notes = {(row[1].text, row[at].status, row[at].note) for row in made.table.rows if row[1].text in ("eager", "bf16")}
+    assert notes == {("eager", "ok", ""), ("bf16", "missing", why)}
+
+
+def test_a_process_memory_that_no_run_measured_is_measured_in_eager(tmp_path: Path) -> None:
+    without = [
+        each.model_copy(update={"readings": {k: r for k, r in each.readings.items() if k != "rss_process_bytes"}})
+        for each in eager()
+    ]
+    record_files.save_all(tmp_path, mode_samples.with_modes(without, unavailable=()))
+    text = choosing.in_words(choosing.chosen(tmp_path, {"process_memory": 2**40}))
+    assert "no value is measured: measure with --metrics rss_process_bytes\n" in text
+    only = choosing.chosen(tmp_path, {"process_memory": 2**40}, ["bf16"])
+    assert only["unmeasured"] == [], "no run measures it in modes"
+
+
+def test_no_batch_keeps_a_process_memory_that_is_not_known() -> None:
+    (base,) = [record for record in eager() if record.architecture == "resnet18"]
+    base = with_curves(base, ("cpu",))
+    for record, wanted in ((base, True), (mode_samples.mode(base, "bf16"), False)):
+        points = tuple(each.model_copy(update={"mode": record.mode, "predicted": 1}) for each in base.curves.batch)
+        known = candidate(record.model_copy(update={"curves": Curves(batch=points)}), record.machine)
+        found = best_batch(known, {"process_memory": 2**40}, record.machine)
+        assert bool(found) == wanted
 
 
 def test_a_mode_without_a_limited_time_lacks_the_value(folder: Path) -> None:
@@ -168,6 +207,13 @@ def test_a_value_that_named_modes_lack_is_measured_in_them(tmp_path: Path) -> No
     assert measured_with(["macs"], ["openvino"]) == ["--metrics macs"], "it is that of eager"
 
 
+def curved(record: Record, devices: tuple[str, ...] = ("cpu", "cuda")) -> Record:
+    """The record with points of curves, of eight equal samples each."""
+    record = with_curves(record, devices)
+    points = tuple(each.model_copy(update={"samples": each.samples * 8}) for each in record.curves.batch)
+    return record.model_copy(update={"curves": Curves(batch=points)})
+
+
 def above_the_limit() -> list[Record]:
     """Eager above its limit, with modes that are unchecked, within their limit and wrong."""
     above = Reading(quantity=OUTPUT_ERROR, samples=(0.3,), detail={"limit": mode_samples.LIMIT})
@@ -246,7 +292,7 @@ def test_a_pair_is_listed_with_its_batch(
 ) -> None:
     """That of the highest throughput whose latency and memory keep the limits; eager takes 5 ms and 2 ms an image."""
     (base,) = [record for record in eager() if record.architecture == "resnet18"]
-    base = with_curves(base, ("cpu",))
+    base = curved(base, ("cpu",))
     each = (base.value("weights_bytes") or 0) / 5
     points = [point.model_copy(update={"predicted": int(each * point.batch)}) for point in base.curves.batch]
     base = base.model_copy(update={"curves": base.curves.model_copy(update={"batch": tuple(points)})})
@@ -257,9 +303,39 @@ def test_a_pair_is_listed_with_its_batch(
     assert batches == [eager_batch, mode_batch]
     if not limits:
         assert rows["eager"]["batch"] == {
-            "device": "cpu", "batch": 8, "latency": pytest.approx(0.021), "throughput": pytest.approx(8 / 0.021)
+            "device": "cpu", "batch": 8, "latency": pytest.approx(0.021), "throughput": pytest.approx(8 / 0.021),
+            "low": pytest.approx(8 / 0.021), "high": pytest.approx(8 / 0.021), "status": "ok",
         }  # fmt: skip
-        assert "batch 8 on cpu: 380 images/s" in choosing.in_words(found).replace("\u00a0", " ")
+        assert "batch 8 on cpu: 381 images/s [381 – 381]" in choosing.in_words(found).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("samples", "load", "fitting", "printed"),
+    [
+        ((0.045, 0.046, 0.048, 0.049, 0.050, 0.055, 0.057, 0.058), 0.0, 0.0581, "≈ 81 images/s [69 – 89]"),
+        ((0.0495, *[0.04951] * 7), 0.0, 0.0496, "80.79 images/s [80.79 – 80.81]"),
+        ((0.0495, *[0.04951] * 7), 0.4, 0.0496, "≈ 80.79 images/s [80.79 – 80.81]"),
+        ((0.0495,), 0.0, 0.0991, "≈ 81 images/s"),
+    ],
+    ids=["wide", "narrow", "disturbed", "single"],
+)
+def test_a_batch_keeps_a_limit_with_its_whole_interval(
+    samples: tuple[float, ...], load: float, fitting: float, printed: str, tmp_path: Path
+) -> None:
+    """Without an interval, with twice its time, as pairs do."""
+    (base,) = [record for record in eager() if record.architecture == "resnet18"]
+    rate = 4 / median(samples)
+    made = point(4, rate, foreign_load=load).model_copy(update={"samples": samples})
+    base = base.model_copy(update={"curves": Curves(batch=(made,))})
+    for limits, keeps in (
+        ({"latency_cpu": 0.99 * fitting}, False),
+        ({"latency_cpu": fitting}, True),
+        ({"throughput_cpu": 1.01 * 4 / fitting}, False),
+        ({"throughput_cpu": 4 / fitting}, True),
+    ):
+        assert bool(best_batch(candidate(base, base.machine), limits, base.machine)) == keeps
+    record_files.save_all(tmp_path, [base])
+    assert f"batch 4 on cpu: {printed}" in choosing.in_words(choosing.chosen(tmp_path, {})).replace("\u00a0", " ")
 
 
 @pytest.mark.parametrize("batch", [2, 4, 8])
@@ -270,7 +346,7 @@ def test_the_batch_keeps_the_memory_of_the_process(batch: int) -> None:
     for device, found_with_less in (("cpu", batch // 2), ("cuda", 8)):
         points = (
             point.model_copy(update={"predicted": int(one * point.batch)})
-            for point in with_curves(base, (device,)).curves.batch
+            for point in curved(base, (device,)).curves.batch
         )
         record = base.model_copy(update={"curves": Curves(batch=tuple(points))})
         limit = process + int(one * batch) - one
@@ -280,6 +356,12 @@ def test_the_batch_keeps_the_memory_of_the_process(batch: int) -> None:
         ):
             found = best_batch(candidate(record, record.machine), limits, record.machine)
             assert (found and found["batch"]) == wanted
+
+
+def _tenfold(point: CurvePoint) -> dict[str, Any]:
+    """The times of a device that is ten times as fast."""
+    latency, rate = point.latency or 1.0, point.throughput or 1.0
+    return {"latency": latency / 10, "throughput": rate * 10, "samples": tuple(each / 10 for each in point.samples)}
 
 
 @pytest.mark.parametrize(
@@ -302,8 +384,8 @@ def test_the_batch_is_one_of_the_device_that_is_limited(
     points = [
         each.model_copy(update={"settings": {"threads": threads}})
         if each.device == "cpu"
-        else each.model_copy(update={"latency": each.latency / 10, "throughput": each.throughput * 10})
-        for each in with_curves(base).curves.batch
+        else each.model_copy(update=_tenfold(each))
+        for each in curved(base).curves.batch
         if each.latency and each.throughput
     ]
     base = base.model_copy(update={"curves": Curves(batch=tuple(points))})

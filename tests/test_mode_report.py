@@ -458,6 +458,35 @@ def test_no_gain_is_a_finding_too() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("right", "first"),
+    [
+        (1.0, "No execution mode whose output is right is faster than eager beyond noise (all CPU threads)."),
+        (0.5, "Too few rounds to state which execution modes whose output is right are faster than eager (all CPU "
+         "threads)."),
+    ],
+)  # fmt: skip
+def test_faster_modes_with_wrong_output_are_stated_as_such(right: float, first: str) -> None:
+    records = []
+    for record in eager():
+        other = mode_samples.mode(record, "channels_last", right)
+        wrong = [mode_samples.mode(record, "bf16", 0.5, error=0.5)]
+        wrong += [mode_samples.mode(record, "fp16", 0.6, error=0.5)] if record.architecture == "vgg16" else []
+        records += [record, *wrong, other if right == 1 else rounds_of(other, 1 / right)]
+    assert mode_findings.gained(compare(records), ENGLISH) == (
+        f"{first} Faster, but with output that is wrong or cannot be checked: bf16 (6 of 6 architectures), "
+        "fp16 (1 of 6 architectures)."
+    )
+
+
+def test_an_unconfirmed_loss_is_no_lack_of_rounds() -> None:
+    """Whether a mode is slower is not the question."""
+    records = [each for r in eager() for each in (r, rounds_of(mode_samples.mode(r, "bf16", 2.0), 0.5))]
+    assert mode_findings.gained(compare(records), ENGLISH) == (
+        "No execution mode is faster than eager beyond noise (all CPU threads)."
+    )
+
+
 def rounds_of(record: Record, *ratios: float) -> Record:
     """The mode with other speedups, a round each."""
     update: dict[str, Any] = {"samples": ratios, "rounds": (1,) * len(ratios), "origins": (), "detail": {}}
@@ -540,6 +569,27 @@ def test_the_order_changes_with_the_mode() -> None:
 @pytest.mark.parametrize(("factor", "wobble"), [(1.0, 0.0), (0.66, 0.0), (0.5, 0.9)])
 def test_the_order_does_not_change_where_intervals_overlap(factor: float, wobble: float) -> None:
     assert mode_findings.reordered(swapping(factor, wobble), ENGLISH) is None
+
+
+@pytest.mark.parametrize(("common", "reverse"), [(0.75, None), (0.95, None), (1.0, "1.1")])
+def test_the_order_changes_by_the_times_of_common_rounds(common: float, reverse: str | None) -> None:
+    """In the mode, resnet18 takes `common` of its eager time, and 1.02 in later rounds, which googlenet lacks."""
+
+    def in_mode(record: Record) -> Record:
+        odd = {"googlenet": [0.5] * 4, "resnet18": [common] * 4 + [1.02] * 6}
+        levels = odd.get(record.architecture, [1.0] * 10)
+        samples = tuple((record.value("latency_cpu") or 1.0) * level for level in levels for _ in range(4))
+        origins = tuple(Origin(run="28", started=f"2026-11-28T10:{at:02}:00+00:00") for at in range(len(levels)))
+        update: dict[str, Any] = {"samples": samples, "rounds": (4,) * len(levels), "origins": origins}
+        return changed(mode_samples.mode(record, "bf16", 0.5), "latency_cpu", **update)
+
+    comparison = compare([each for record in eager() for each in (record, in_mode(record))])
+    times = {each.architecture: each.value("latency_cpu") or 0.0 for each in comparison.modes}
+    assert times["resnet18"] / times["googlenet"] == pytest.approx(1.148, abs=0.001), "by their medians"
+    text = mode_findings.reordered(comparison, ENGLISH)
+    assert (text and text[text.index("but ") :]) == (
+        reverse and f"but resnet18 takes {reverse} times as long as googlenet in bf16."
+    )
 
 
 def test_times_of_a_single_round_change_no_order() -> None:
@@ -663,7 +713,8 @@ def test_a_mode_whose_output_cannot_be_checked_is_neither_wrong_nor_the_fastest(
     assert not mode_words.wrong(both, ENGLISH)
     assert mode_words.unchecked_modes(both, RUSSIAN)[0].startswith("vgg16 (openvino): результат нельзя проверить")
     assert mode_findings.gained(both, ENGLISH) == (
-        "No execution mode is faster than eager beyond noise (all CPU threads)."
+        "No execution mode whose output is right is faster than eager beyond noise (all CPU threads). "
+        "Faster, but with output that is wrong or cannot be checked: openvino."
     )
 
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 from networks import own
 from torch import Tensor, nn
-from torchvision.models import SwinTransformer, convnext, resnet, vit_b_16
+from torchvision.models import SwinTransformer, convnext, get_model, resnet, vit_b_16
 
+from reporter.architectures import se_resnet
 from reporter.worker.counts.building import on_meta
 from reporter.worker.weights.checkpoints import fitted, head
 
@@ -102,6 +103,54 @@ def test_what_a_file_has_beside_the_network_is_no_reason(name: str) -> None:
     network = on_meta(lambda: build(classes=10))
     state = {**network.state_dict(), name: torch.ones(3)}
     assert fitted(network, state, head(own(build=lambda n: build(classes=n)), 10)).removed == ""
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize(("gated", "plain", "first"), [
+    ("se_resnet50", "resnet50", r"64 tensors .*, layer1\.0\.se\.fc1\.weight"),
+    ("se_resnext50_32x4d", "resnext50_32x4d", r"64 tensors .*, layer1\.0\.se\.fc1\.weight"),
+])  # fmt: skip
+def test_a_file_with_gates_in_its_blocks_is_refused(gated: str, plain: str, first: str, prefix: str) -> None:
+    (file,) = (on_meta(partial(each.build, 37)) for each in se_resnet.ENTRIES if each.name == gated)
+    network = on_meta(lambda: get_model(plain, num_classes=10))
+    state = {prefix + name: tensor for name, tensor in file.state_dict().items()}
+    with pytest.raises(ValueError, match=rf"^the checkpoint does not fit: {first} first"):
+        fitted(network, state, {"fc.weight", "fc.bias"})
+
+
+@pytest.mark.parametrize(
+    ("inserted", "is_refused"),
+    [
+        ("layer{}.0.gate.weight", True),
+        ("layer1.{}.fc1.0.weight", True),
+        ("layer1.{}.se.weight", True),
+        ("layer1.{}.bn1.aux_bn.0.weight", False),
+        ("layer1.{}.conv1.lora_A.weight", False),
+        ("layer1.{}.conv1.lora_A", False),
+        ("layer1.{}.index.weight", False),
+        ("layer1.{}.ls1.gamma", False),
+        ("layer1_ema.{}.weight", False),
+        ("ema.layer1.{}.se.weight", False),
+        ("norm{}.weight", False),
+    ],
+)
+def test_modules_in_several_blocks_are_those_of_another_network(inserted: str, is_refused: bool) -> None:
+    """A layer of normalization for other images, as in timm, is none of them: its parent computes without it."""
+    build = partial(BASIC, (2, 2, 2, 2))
+    network = on_meta(lambda: build(classes=10))
+    kind = torch.int64 if "index" in inserted else torch.float32
+    numbers = (1, 2) if inserted.startswith("layer{}") else (0, 1)
+    state = {**network.state_dict(), **{inserted.format(at): torch.ones(3, dtype=kind) for at in numbers}}
+    if not is_refused:
+        assert fitted(network, state, {"fc.weight", "fc.bias"}).removed == ""
+        return
+    with pytest.raises(ValueError, match=r"2 tensors of the file have no place"):
+        fitted(network, state, {"fc.weight", "fc.bias"})
+
+
+def test_a_module_in_one_block_is_no_reason() -> None:
+    network = on_meta(partial(BASIC, (2, 2, 2, 2), classes=10))
+    fitted(network, {**network.state_dict(), "layer1.0.exit.weight": torch.ones(3)}, {"fc.weight", "fc.bias"})
 
 
 @pytest.mark.parametrize("name", ["8.weight", "taken_off.weight", "head2.weight"])

@@ -34,9 +34,12 @@ TRAINING = Quantity(
 def measure_inference(subject: Subject) -> Iterator[Reading]:
     """Follows one inference, the one that is counted."""
     from reporter.worker.counts.counting import storage_bytes
-    from reporter.worker.counts.packed_weights import uncounted
+    from reporter.worker.counts.packed_weights import uncounted, untracked
     from reporter.worker.subject import marked
 
+    if reason := untracked(subject.meta):
+        yield from absent((INFERENCE,), "unsupported", reason[:500])
+        return
     counts, refusal = subject.counting
     state = [*subject.meta.parameters(), *subject.meta.buffers()]
     weights = {} if uncounted(subject.meta)[1] else {"weights": storage_bytes(state)}

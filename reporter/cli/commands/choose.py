@@ -61,9 +61,10 @@ def choose_command(
 
     Limits take units: 50ms, 512MiB, 5M, 80%; a plain number is in seconds, bytes, images per second, or a share of 1.
 
-    An execution mode has its own latency and output error; counts, memory and accuracy are those of eager. Modes with a
-    wrong output are left out, and so are those with int8 precision unless --modes names them. † marks an accuracy that
-    was measured in fp32 while the mode has another precision.
+    An execution mode has its own latency and output error; counts, tensor memory and accuracy are those of eager, and
+    process memory is measured in eager only. Modes with a wrong output are left out, and so are those with int8
+    precision unless --modes names them. † marks an accuracy that was measured in fp32 while the mode has another
+    precision.
     """
     from reporter.cli import choosing
 

@@ -15,7 +15,16 @@ from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind
 from reporter.report.choosing.licenses import license_of
-from reporter.report.choosing.limits import BEST_TOP1, FLOORS, OF_PAIRS, TIMED, TOP1, Candidate, LimitedValue
+from reporter.report.choosing.limits import (
+    BEST_TOP1,
+    EAGER_ONLY,
+    FLOORS,
+    OF_PAIRS,
+    TIMED,
+    TOP1,
+    Candidate,
+    LimitedValue,
+)
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import newest_machine
 from reporter.report.language import Language
@@ -193,7 +202,10 @@ def _notes_on_modes(rows: Builder, networks: Sequence[Candidate]) -> tuple[str, 
     unchecked = any(_is_unchecked(each, rows.comparison) for each in networks)
     marked = any(OTHER_PRECISION in _accuracy(each, language).text for each in networks)
     return (
-        _("An execution mode has its own times and output error; counts, memory and accuracy are those of eager."),
+        _(
+            "An execution mode has its own times and output error; counts, tensor memory and accuracy are those of "
+            "eager."
+        ),
         *((_("?: the output of the mode cannot be checked."),) if unchecked else ()),
         *((_("† The accuracy was measured in fp32, not in this mode."),) if marked else ()),
     )
@@ -261,7 +273,9 @@ def _absent(each: Candidate, key: str, language: Language) -> Cell:
         return Cell("–", status="missing", note=language._("measured on another machine"))
     reading = each.record.readings.get(missing)
     if reading is None:
-        return Cell("–", status="missing", note=language._("not measured"))
+        _ = language._
+        why = _("not measured in this mode") if each.reasons[key] == EAGER_ONLY else _("not measured")
+        return Cell("–", status="missing", note=why)
     return Cell(status_word(reading.status, language), status=reading.status, note=language.translate(reading.reason))
 
 

@@ -18,7 +18,7 @@ from reporter.model.devices import ACCELERATORS, DEVICE_TYPES
 from reporter.model.modes import DEFAULT, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
-from reporter.report.comparison import Accuracy, Comparison, accuracy
+from reporter.report.comparison import SAMPLED, Accuracy, Comparison, accuracy
 
 CRITERIA: dict[str, tuple[str, ...]] = {
     "parameters": ("parameters",),
@@ -42,6 +42,8 @@ UNSURE = 2.0
 """A time that has no interval may be wrong by this factor: so far apart are two days of a shared machine."""
 UNMEASURED = "not measured"
 """The reason for a value that no run was asked for."""
+EAGER_ONLY = "not measured in this mode"
+"""The reason for a value that is measured in eager only."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,12 @@ def choose(networks: Iterable[Candidate], limits: Mapping[str, float]) -> Filter
     return found
 
 
+def unmeasured(networks: Sequence[Candidate], keys: Iterable[str]) -> list[str]:
+    """The criteria that no network has a value for, and that a run can measure for some of them."""
+    reasons = {key: {each.reasons.get(key) for each in networks} for key in keys}
+    return [key for key, found in reasons.items() if UNMEASURED in found <= {UNMEASURED, EAGER_ONLY}]
+
+
 def unreliable(networks: Iterable[Candidate], keys: Iterable[str]) -> list[str]:
     """The criteria of which no network has a value to rely on, though some have one."""
     found = {key: [each.figures[key].status for each in networks if key in each.figures] for key in keys}
@@ -191,7 +199,7 @@ def candidate(record: Record, machine: str, criteria: Mapping[str, tuple[str, ..
         readings = [record.readings[part] for part in parts if record.value(part) is not None]
         elsewhere = key in TIMED and record.machine != machine
         if len(readings) == len(parts) and not elsewhere:
-            figures[key] = _figure(readings)
+            figures[key] = limited_value(readings)
         else:
             reasons[key] = f"measured on {record.machine}, not on {machine}" if elsewhere else _reason(record, parts)
     if TOP1 in reasons and found.top1 is not None:
@@ -200,7 +208,7 @@ def candidate(record: Record, machine: str, criteria: Mapping[str, tuple[str, ..
     return Candidate(record, found, figures, reasons)
 
 
-def _figure(readings: Sequence[Reading]) -> LimitedValue:
+def limited_value(readings: Sequence[Reading]) -> LimitedValue:
     """A reading, or the sum of several exact ones."""
     if len(readings) > 1:
         return LimitedValue(sum(reading.value or 0 for reading in readings))
@@ -216,5 +224,5 @@ def _reason(record: Record, parts: Iterable[str]) -> str:
     missing = next(part for part in parts if record.value(part) is None)
     reading = record.readings.get(missing)
     if reading is None:
-        return UNMEASURED
+        return EAGER_ONLY if record.mode != EAGER and missing in SAMPLED else UNMEASURED
     return f"{reading.status}: {reading.reason}" if reading.reason else reading.status

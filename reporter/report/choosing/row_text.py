@@ -33,12 +33,11 @@ def speedup_text(row: Mapping[str, Any]) -> str:
 
 
 def batch_text(row: Mapping[str, Any]) -> str:
-    """The batch size of the highest throughput, with this; empty without a curve."""
+    """The batch size of the highest throughput, with this and its interval; empty without a curve."""
     found = row.get("batch")
     if not found:
         return ""
-    figure = {"value": found["throughput"], "low": None, "high": None, "status": "ok"}
-    rate = value_text("best_throughput_cpu", figure)  # of whichever device
+    rate = value_text("best_throughput_cpu", {**found, "value": found["throughput"]})  # of whichever device
     return f"batch {found['batch']} on {found['device']}: {rate}"
 
 

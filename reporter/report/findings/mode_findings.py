@@ -28,13 +28,22 @@ TRIED = 50
 
 
 class Swap(NamedTuple):
-    """Two architectures whose order in eager is not that in a mode, and by how much at least, as a log ratio."""
+    """Two architectures whose order in eager is not that in a mode.
 
-    size: float
+    `eager` is the time of `slow` over that of `fast` in eager, `inside` that of `fast` over that of `slow` in the mode.
+    """
+
+    eager: float
+    inside: float
     slow: Record
     fast: Record
     mode: str
     key: str
+
+    @property
+    def size(self) -> float:
+        """The smaller of both ratios."""
+        return min(self.eager, self.inside)
 
 
 def gained(comparison: Comparison, language: Language) -> str | None:
@@ -50,16 +59,33 @@ def gained(comparison: Comparison, language: Language) -> str | None:
     best = [each for each in (fastest(comparison, record, key) for record in known) if each[0].mode != EAGER]
     how = conditions(comparison, key, language)
     if not best:
-        every = (gain(comparison, mode, key) for record in known for mode in comparison.modes_of(record))
-        if any(each and each.unconfirmed for each in every):
-            message = language._("Too few rounds to state which execution modes are faster than eager ({how}).")
-            return message.format(how=how)
-        return language._("No execution mode is faster than eager beyond noise ({how}).").format(how=how)
+        return _without_gain(comparison, known, key, language)
     first = max((modes[0] for modes in best), key=lambda each: (_is_sure(each, key), _ratio(comparison, each, key)))
     share = doubted(units.ratio(language, 1 / _ratio(comparison, first, key)), first.readings[SPEEDUP + key])
     message = language._("Run in {mode}, {name} takes {share} of its eager time ({how}).")
     sentence = message.format(mode=first.mode, name=first.architecture, share=share, how=how)
     return f"{sentence} {_usual(best, len(known), language)}" if len(known) > 1 else sentence
+
+
+def _without_gain(comparison: Comparison, records: Sequence[Record], key: str, language: Language) -> str:
+    """That no mode is faster, as far as is known, and which ones are, but have no right output."""
+    _, how = language._, conditions(comparison, key, language)
+    all_modes = [(mode, gain(comparison, mode, key)) for record in records for mode in comparison.modes_of(record)]
+    gains = [(mode, found) for mode, found in all_modes if found]
+    excluded = Counter(mode.mode for mode, found in gains if found.faster)
+    unconfirmed = [mode for mode, found in gains if found.unconfirmed and found.ratio > 1]
+    if not excluded:
+        if unconfirmed:
+            return _("Too few rounds to state which execution modes are faster than eager ({how}).").format(how=how)
+        return _("No execution mode is faster than eager beyond noise ({how}).").format(how=how)
+    if any(output_of(comparison, mode) == "within" for mode in unconfirmed):
+        first = _("Too few rounds to state which execution modes whose output is right are faster than eager ({how}).")
+    else:
+        first = _("No execution mode whose output is right is faster than eager beyond noise ({how}).")
+    often = _("{mode} ({often} of {count} architectures)") if len(records) > 1 else "{mode}"
+    names = [often.format(mode=mode, often=number, count=len(records)) for mode, number in excluded.items()]
+    second = _("Faster, but with output that is wrong or cannot be checked: {modes}.")
+    return f"{first.format(how=how)} {second.format(modes=language.several(names))}"
 
 
 def _ratio(comparison: Comparison, record: Record, key: str) -> float:
@@ -94,8 +120,6 @@ def reordered(comparison: Comparison, language: Language) -> str | None:
     if found is None:
         return None
     slow, fast = found.slow.architecture, found.fast.architecture
-    eager = comparison.times(found.slow.machine, found.key).ratio(slow, fast).ratio
-    inside = _times(comparison, found.mode, found.key).ratio(fast, slow).ratio
     doubtful = [each.readings[found.key] for each in (found.slow, found.fast)]
     changed = [_right(comparison, found.mode, found.key)[name].readings[found.key] for name in (slow, fast)]
     message = language._(
@@ -106,8 +130,8 @@ def reordered(comparison: Comparison, language: Language) -> str | None:
         how=conditions(comparison, found.key, language),
         slow=slow,
         fast=fast,
-        longer=doubted(units.ratio(language, eager), *doubtful),
-        reverse=doubted(units.ratio(language, inside), *changed),
+        longer=doubted(units.ratio(language, found.eager), *doubtful),
+        reverse=doubted(units.ratio(language, found.inside), *changed),
         mode=found.mode,
     )
 
@@ -123,7 +147,10 @@ def _swaps(comparison: Comparison) -> Iterator[Swap]:
 
 
 def _swap(comparison: Comparison, mode: str, key: str) -> Swap | None:
-    """The pair whose smaller difference, in eager or in the mode, is the largest, if the run resolves both."""
+    """The pair whose smaller difference, in eager or in the mode, is the largest, if the run resolves both.
+
+    The pairs are ordered by the medians of their times; those of the rounds that two have in common must differ, too.
+    """
     inside = _right(comparison, mode, key)
     both = [record for record in comparison.of(comparison.machines[0]) if record.architecture in inside]
     known = [record for record in both if record.value(key) and _is_confirmed(record.readings[key])]
@@ -137,11 +164,13 @@ def _swap(comparison: Comparison, mode: str, key: str) -> Swap | None:
     largest = np.argpartition(flat, -min(TRIED, flat.size))[-TRIED:]
     for place in largest[np.argsort(-flat[largest], kind="stable")]:
         row, column = divmod(int(place), len(known))
-        size, slow, fast = float(sizes[row, column]), known[row], known[column]
-        if size < np.log(LEAST):
+        if sizes[row, column] < np.log(LEAST):
             return None
-        if all(each.ratio(slow.architecture, fast.architecture).resolved for each in (times, changed)):
-            return Swap(size, slow, fast, mode, key)
+        slow, fast = known[row], known[column]
+        longer = times.ratio(slow.architecture, fast.architecture)
+        reverse = changed.ratio(fast.architecture, slow.architecture)
+        if all(each.resolved and each.ratio >= LEAST for each in (longer, reverse)):
+            return Swap(longer.ratio, reverse.ratio, slow, fast, mode, key)
     return None
 
 

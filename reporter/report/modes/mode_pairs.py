@@ -1,6 +1,7 @@
 """(architecture, mode) pairs for `reporter choose`.
 
-A mode has its own times and output error, and eager's static values. A mode whose output is wrong or unchecked is left
+A mode has its own times and output error, and eager's static values. The memory of the process is measured in eager
+only: in another mode, a process may load the libraries of an engine. A mode whose output is wrong or unchecked is left
 out; so is a mode with int8 precision unless it is asked for, as its accuracy is not known. The order is that of
 accuracy; modes of one architecture are in the order of their time.
 """
@@ -17,7 +18,7 @@ from reporter.model.modes import ALL, OUTPUT_ERROR, PRECISIONS
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report.choosing.limits import FLOORS, OF_PAIRS, TIMED, Candidate, candidate
-from reporter.report.comparison import Comparison
+from reporter.report.comparison import SAMPLED, Comparison
 from reporter.report.output_verdicts import output_of
 
 ON_REQUEST = "int8"
@@ -113,10 +114,11 @@ def _canonical(name: str) -> str:
 
 
 def _with_shared_readings(network: Record, record: Record) -> Record:
-    """A mode with what it shares with eager: all but times."""
+    """A mode with what it shares with eager: all but times and what was sampled in its process."""
     if record.mode == EAGER:
         return record
-    shared = {key: reading for key, reading in network.readings.items() if reading.quantity.group != "latency"}
+    readings = network.readings.items()
+    shared = {key: each for key, each in readings if each.quantity.group != "latency" and key not in SAMPLED}
     return record.model_copy(update={"readings": shared | record.readings})
 
 

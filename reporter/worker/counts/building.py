@@ -77,8 +77,11 @@ def to_meta(network: nn.Module) -> nn.Module:
 
 
 def _twin(tensor: Tensor, storages: dict[int, torch.UntypedStorage]) -> Tensor:
-    """A tensor of the same shape on meta; of views of one storage, views of one storage."""
-    if tensor.is_meta:
+    """A tensor of the same shape on meta; of views of one storage, views of one storage.
+
+    One in the layout of oneDNN stays where it is: there is none on meta, and packed_weights.py finds it by its layout.
+    """
+    if tensor.is_meta or tensor.is_mkldnn:
         return tensor
     if is_lazy(tensor):
         return tensor.to("meta")

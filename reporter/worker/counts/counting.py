@@ -16,8 +16,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from reporter.model import UnsupportedError
 from reporter.worker.counts.mac_formulas import PLAIN, Rule, rule
-from reporter.worker.counts.meta_shapes import Shapes, returned, tensors
+from reporter.worker.counts.meta_shapes import Shapes, has_storage, returned, tensors
 
 SHAPES = Shapes()
 
@@ -39,10 +40,14 @@ class Counts:
 
 
 def count(network: nn.Module, images: Tensor) -> Counts:
-    """Counts one pass of images (N x 3 x H x W) through a network on their device; the caller sets its mode."""
+    """Counts one pass of images (N x 3 x H x W) through a network on their device; the caller sets its mode.
+
+    UnsupportedError where tensors have no storage: not all that TorchScript computes on them is seen.
+    """
     paths = Paths([*network.parameters(), *network.buffers()], images)
     with unfused(network, images), torch.no_grad(), folded(network, paths), paths:
         output = network(images)
+    paths.check()
     depth = paths.depth(list(returned(output)))
     unread = frozenset(name for name, weight in network.named_parameters() if not paths.track(weight).read)
     return Counts(paths.flops // 2, paths.activations, depth, paths.peak, dict(paths.uncounted), unread)
@@ -101,21 +106,37 @@ class LiveMemory(TorchDispatchMode):
     """Adds up the bytes of live storages; `peak` is the most there were at once, beyond those known from the start.
 
     Storages are counted once however many tensors view them, and leave the sum when the last of these is gone.
+    UnsupportedError if an initial tensor has none; `check` raises it if another one has none.
     """
 
     def __init__(self, initial: Iterable[Tensor]) -> None:
         super().__init__()
         self.live = self.peak = 0
         self._storages: dict[int, LiveStorage] = {}
-        for tensor in initial:
+        self._without: torch.layout | None = None
+        for tensor in self._stored(list(initial)):
             self.track(tensor).bytes = 0
+        self.check()
         self.live = self.peak = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = SHAPES(func, args, kwargs or {})
-        for tensor in tensors(result):
+        for tensor in self._stored(result):
             self.track(tensor)
         return result
+
+    def check(self) -> None:
+        """UnsupportedError if there was a tensor without a storage, of which neither memory nor depth is known."""
+        if self._without is not None:
+            raise UnsupportedError(f"tensors in the layout {self._without} cannot be counted")
+
+    def _stored(self, values: object) -> Iterator[Tensor]:
+        """The tensors that have a storage."""
+        for tensor in tensors(values):
+            if has_storage(tensor):
+                yield tensor
+            else:
+                self._without = tensor.layout
 
     def track(self, tensor: Tensor) -> LiveStorage:
         """Return the storage of a tensor, and add it to the sum if it is new."""
@@ -160,7 +181,7 @@ class Paths(LiveMemory):
         layer = how.weighted or self._is_layer(how, args)
         result = super().__torch_dispatch__(func, types, args, kwargs)
         added = how.added if image else None  # what is made of weights alone is not done for each image
-        made = list(tensors(result))
+        made = list(self._stored(result))
         for tensor in made:
             live = self.track(tensor)
             live.depth, live.image = before + (layer or added is not None), image
@@ -175,7 +196,7 @@ class Paths(LiveMemory):
         return result
 
     def _under(self, values: object) -> Iterator[LiveStorage]:
-        for tensor in tensors(values):
+        for tensor in self._stored(values):
             live = self._storages.get(tensor.untyped_storage()._cdata)
             if live is not None:
                 yield live
@@ -190,9 +211,14 @@ def peak_bytes(run: Callable[[], object], initial: Iterable[Tensor]) -> int:
     memory = LiveMemory(initial)
     with unfused_attention(), memory:
         run()
+    memory.check()
     return memory.peak
 
 
 def storage_bytes(tensors: Iterable[Tensor]) -> int:
-    """Bytes of the storages under some tensors, each counted once."""
+    """Bytes of the storages under some tensors, each counted once; UnsupportedError where one has none."""
+    tensors = list(tensors)
+    layouts = [str(tensor.layout) for tensor in tensors if not has_storage(tensor)]
+    if layouts:
+        raise UnsupportedError(f"the bytes of tensors in the layout {layouts[0]} cannot be counted")
     return sum({tensor.untyped_storage()._cdata: tensor.untyped_storage().nbytes() for tensor in tensors}.values())

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from reporter.model import UnsupportedError
+from reporter.worker.counts.meta_shapes import has_storage
 from reporter.worker.counts.window_rules import LAST, RULES, UNKNOWN, InputWindow, Windows, slid
 
 MIXING = (
@@ -29,7 +30,8 @@ class Follower(TorchDispatchMode):
     """Keeps the windows of all maps that are computed from one image; `height` and `width` are those of the last map.
 
     `lost` has the tensors that were made of maps and whose windows are not known, with the number of positions of the
-    map. Global pooling, which leaves one value of all positions, ends both.
+    map. Global pooling, which leaves one value of all positions, ends both. `layout` is that of a tensor without a
+    storage, through which none are followed: not all that TorchScript computes on such tensors is seen.
     """
 
     def __init__(self, image: Tensor) -> None:
@@ -37,12 +39,15 @@ class Follower(TorchDispatchMode):
         self.windows = WeakTensorKeyDictionary()
         self.lost = WeakTensorKeyDictionary()
         self.height = self.width = 1
+        self.layout: torch.layout | None = None
         self.set_windows(image, Windows(InputWindow(0, 0, 1), InputWindow(0, 0, 1)))
 
     def __torch_dispatch__(
         self, operator: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         output = operator(*args, **(kwargs or {}))
+        for each in _tensors([*args, output]):
+            self.layout = self.layout if has_storage(each) else each.layout
         name = operator.overloadpacket.__name__
         for made in _tensors([output]):
             if windows := self._windows(name, args, made):
@@ -124,6 +129,8 @@ def receptive_field(network: nn.Module, image: Tensor) -> tuple[int, int]:
     """
     with torch.no_grad(), Follower(image) as follower:
         network.eval()(image)
+    if follower.layout is not None:
+        raise UnsupportedError(f"windows are not followed through tensors in the layout {follower.layout}")
     return follower.height, follower.width
 
 

@@ -78,6 +78,7 @@ def visits(network: nn.Module, images: Tensor) -> Visits:
     finally:
         for handle in handles:
             handle.remove()
+    paths.check()
     charge()
     found.setdefault("", Visit(network, (images,), _shape(output), paths.flops // 2))
     return found

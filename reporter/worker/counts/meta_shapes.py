@@ -58,6 +58,8 @@ def _learn(result: Any, args: tuple[Any, ...]) -> Call:
     if args and result is args[0]:
         return _first
     made = list(tensors(result))
+    if not all(map(has_storage, made)):
+        return _ask
     storages = {tensor.untyped_storage()._cdata for tensor in made}
     shared = storages.intersection(tensor.untyped_storage()._cdata for tensor in tensors(args))
     if shared or len(storages) < len(made) or not all(map(_can_be_made, made)):
@@ -108,8 +110,14 @@ def _batch_norm_backward(gradient: Tensor, images: Tensor, *more: Any) -> Any:
 
 
 aten = torch.ops.aten
+SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 QUICK = {aten.native_batch_norm.default: _batch_norm, aten.native_batch_norm_backward.default: _batch_norm_backward}
 """Operators that networks are full of and torch takes longest for, each without its arithmetic."""
+
+
+def has_storage(tensor: Tensor) -> bool:
+    """Whether a tensor has a storage to look at: in the layout of oneDNN, or a sparse one, it has none."""
+    return tensor.layout is torch.strided or not (tensor.is_mkldnn or tensor.layout in SPARSE)
 
 
 def tensors(value: object) -> Iterator[Tensor]:

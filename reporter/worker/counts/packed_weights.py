@@ -1,9 +1,14 @@
-"""Layers whose weights are no parameters: packed ones, as in torch.ao.quantization, and those of frozen graphs."""
+"""Layers whose weights are no parameters: packed ones, as in torch.ao.quantization, and those of frozen graphs.
+
+And those in the layout of oneDNN, which `torch.utils.mkldnn.to_mkldnn` makes buffers of: they have no storage.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from reporter.worker.graph_constants import PARAMETERS, attribute_types, frozen
 
@@ -15,9 +20,33 @@ def uncounted(network: nn.Module) -> tuple[tuple[str, ...], str]:
     layers = tuple(name or WHOLE for name in frozen(network))
     if layers:
         constants = f"weights that are constants of a frozen graph are not counted: {', '.join(layers)}"
-        return tuple(dict.fromkeys((*layers, *packed(network)))), constants
+        return tuple(dict.fromkeys((*layers, *opaque(network), *packed(network)))), constants
+    if layers := opaque(network):
+        reason = f"weights in the layout of oneDNN are not counted: {', '.join(layers)}"
+        return tuple(dict.fromkeys((*layers, *packed(network)))), reason
     layers = packed(network)
     return layers, f"packed weights are not counted: {', '.join(layers)}" if layers else ""
+
+
+def untracked(network: nn.Module) -> str:
+    """Why memory cannot be followed: weights that are tensors, but not known before a pass; empty where it can.
+
+    What operators make of constants of a graph, such as views, would count as activations. Packed weights are no
+    tensors, so that nothing else is made of them.
+    """
+    return uncounted(network)[1] if opaque(network) or any(frozen(network).values()) else ""
+
+
+def opaque(network: nn.Module) -> tuple[str, ...]:
+    """The names of the layers that hold tensors in the layout of oneDNN."""
+    named = network.named_modules()
+    return tuple(name or WHOLE for name, module in named if any(each.is_mkldnn for each in _own(module)))
+
+
+def _own(module: nn.Module) -> Iterator[Tensor]:
+    """The tensors of a module without those of its children."""
+    yield from module.parameters(recurse=False)
+    yield from module.buffers(recurse=False)
 
 
 def packed(network: nn.Module) -> tuple[str, ...]:
