@@ -19,8 +19,9 @@ import samples
 from reporter.charts import accuracy_vs_cost, best_modes, speedup_heatmap
 from reporter.model import Chart, Claim, Reading, Record
 from reporter.model.device_readings import with_device
-from reporter.model.modes import OUTPUT_ERROR, PREPARE, alternation
-from reporter.model.origins import Origin
+from reporter.model.modes import OUTPUT_ERROR, PREPARE, alternation, speedup
+from reporter.model.origins import UNKNOWN, Origin
+from reporter.model.readings import LostRound
 from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.comparison import Comparison, compare
@@ -155,6 +156,32 @@ def test_a_mode_that_is_not_available_has_its_reason(table: Table, comparison: C
     failed = failures.failed(comparison, [], ENGLISH)
     lines = [line for block in failed.blocks for line in getattr(block, "items", ())]
     assert f"resnet50: onnxruntime: n/a: {mode_samples.NOT_INSTALLED}" in lines
+
+
+def test_a_mode_without_some_of_its_values_is_listed_with_them() -> None:
+    """Training in an engine, and a lost round of a time that has a value."""
+    records, key = mode_samples.with_modes(eager(), {"compile": 0.8, "onnxruntime": 0.9}, ("openvino",)), "latency_cpu"
+    why = "ONNX Runtime runs inference only"
+    lost = LostRound(number=1, status="timeout", reason="not done after 5 s", origin=UNKNOWN)
+    for place, record in enumerate(records):
+        if record.mode == "onnxruntime":
+            step = next(each for each in records if each.mode == "eager").readings["train_step_cpu"].quantity
+            steps = [Reading(quantity=each, status="unsupported", reason=why) for each in (step, speedup(step))]
+            own = record.readings | {each.quantity.key: each for each in steps}
+            records[place] = record.model_copy(update={"readings": own})
+        elif record.architecture == "vgg16" and record.mode == "compile":
+            records[place] = changed(changed(record, key, lost=(lost,)), f"speedup_{key}", lost=(lost,))
+        elif record.architecture == "resnet18" and record.mode == "eager":
+            records[place] = changed(record, key, lost=(lost,))
+    comparison = compare(records)
+    failed = failures.failed(comparison, [], ENGLISH)
+    lines = [line for block in failed.blocks for line in getattr(block, "items", ())]
+    title, count = comparison.quantities[key].title, len(records[0].readings[key].rounds)
+    assert f"all networks: onnxruntime ({comparison.quantities['train_step_cpu'].title}): n/a: {why}" in lines
+    assert f"all networks: openvino: n/a: {mode_samples.NOT_INSTALLED}" in lines
+    words = f"1 of {count + 1} rounds lost (not done after 5 s)"
+    assert f"vgg16: compile ({title}): {words}" in lines
+    assert f"resnet18: {title}: {words}" in lines
 
 
 def test_emulated_modes_are_marked(table: Table) -> None:
