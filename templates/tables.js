@@ -6,7 +6,7 @@
   const raw = (cell) => cell.dataset.value ?? (cell.dataset.status ? "" : cell.textContent);
   const number = (text) => text !== "" && Number.isFinite(Number(text));
   // The rule of reporter/report/output/csv_tables.py: no text may become a formula, and a cell with a comma is quoted.
-  const guarded = (text) => (!number(text) && /^\s*[=+\-@＝＋－＠]/.test(text) ? `'${text}` : text);
+  const guarded = (text, numeric) => (!(numeric && number(text)) && /^\s*[=+\-@＝＋－＠]/.test(text) ? `'${text}` : text);
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
   for (const table of document.querySelectorAll(".table > table")) {
@@ -135,11 +135,10 @@
       const status = (cell) => cell.dataset.status ?? "ok";
       const doubted = columns.map((column) =>
         original.some((row) => !["ok", "missing"].includes(status(row.cells[column]))));
-      const all = (column, rank, value, end, last) => {
+      const all = (column, rank, value, end, last, numeric = false) => {
         const ends = "ends" in heads[column].dataset ? ["low", "high"].map(end) : [];
-        return [value, ...ends, ...(doubted[rank] ? [last] : [])];
+        return [value, ...ends, ...(doubted[rank] ? [last] : [])].map((text) => quoted(guarded(text, numeric)));
       };
-      const line = (cells) => cells.map((text) => quoted(guarded(text))).join();
       const lines = [columns.flatMap((column, rank) => {
         const { heading, key } = heads[column].dataset;
         return all(column, rank, heading, (end) => heading.replace(key, `${key}_${end}`), `${key}_status`);
@@ -148,10 +147,11 @@
         if (row.hidden) continue;
         lines.push(columns.flatMap((column, rank) => {
           const cell = row.cells[column];
-          return all(column, rank, raw(cell), (end) => cell.dataset[end] ?? raw(cell), status(cell));
+          const numeric = heads[column].classList.contains("number");
+          return all(column, rank, raw(cell), (end) => cell.dataset[end] ?? raw(cell), status(cell), numeric);
         }));
       }
-      return lines.map(line).join("\n") + "\n";
+      return lines.map((cells) => cells.join()).join("\n") + "\n";
     };
     const actions = {
       copy: async (button) => {

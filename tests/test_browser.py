@@ -26,6 +26,7 @@ from reporter.report import build
 from reporter.report.choosing.amounts import amount, kind
 from reporter.report.choosing.limits import candidates, choose
 from reporter.report.comparison import compare
+from reporter.report.output.csv_tables import guard
 from reporter.store import record_files
 
 BROWSER = next(
@@ -395,6 +396,30 @@ def test_the_download_is_the_csv_file(used_page: Any, folder: Path) -> None:
         there = list(csv.reader((folder / f"tables/{name}.csv").read_text("utf-8-sig").splitlines(keepends=True)))
         assert here == there
         assert name == "published" or any("_low" in title for title in here[0])
+
+
+GIVEN = """([name, figure]) => {
+  const table = document.querySelector("#table-overview table"), [first] = table.tBodies[0].rows;
+  const place = [...table.tHead.querySelectorAll("th[data-key]")].findIndex((head) => head.className === "number");
+  const cells = [first.cells[0], first.cells[place]], before = cells.map((cell) => cell.dataset.value);
+  [name, figure].forEach((value, at) => {
+    if (value === null) delete cells[at].dataset.value;
+    else cells[at].dataset.value = value;
+  });
+  return before;
+}"""
+"""Gives the first cell of a text and of a number other values; returns those before."""
+
+
+def test_a_text_that_is_a_number_is_guarded_in_the_download_as_in_the_file(used_page: Any) -> None:
+    page = used_page
+    before = page.evaluate(GIVEN, ["-5", "-0.5"])
+    with page.expect_download() as saved:
+        page.locator("#table-overview [data-do=save]").click()
+    page.evaluate(GIVEN, before)
+    first = list(csv.reader(saved.value.path().read_text("utf-8-sig").splitlines()))[1]
+    assert first[0] == guard("-5") == "'-5"
+    assert str(guard(-0.5)) in first
 
 
 CHOSEN = """(place) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -1294,6 +1296,37 @@ def test_a_single_point_of_a_curve_is_drawn_with_its_value(narrow: bool, code: s
         svg = vega.draw(draw(compare(records), language(code)), language(code))
         assert "NaN" not in svg
         assert value in svg
+
+
+@pytest.mark.parametrize(("count", "height", "left_out"), [(20, 380, 0), (36, 504, 0), (41, 560, 1), (70, 560, 30)])
+def test_names_of_very_many_lines_stay_in_the_chart(count: int, height: int, left_out: int) -> None:
+    """As with the lecture's architectures in two modes: all are named as long as there is room."""
+    of = samples.record(samples.ROWS[0])
+    rates = [100.0 * 1.05**number for number in range(count)]
+    records = [
+        of.model_copy(
+            update={"architecture": f"net{number}", "curves": Curves(batch=(point(1, rate), point(2, 1.5 * rate)))}
+        )
+        for number, rate in enumerate(rates)
+    ]
+    chart, comparison = CHARTS["throughput_over_batch"], compare(records)
+    for draw in (chart.draw, chart.narrow):
+        assert draw
+        spec = draw(comparison, language("en"))
+        assert spec
+        (panel,) = spec["vconcat"]
+        *_, names = panel["layer"]
+        assert panel["height"] == height
+        ys = [row["y"] for row in names["data"]["values"]]
+        low, high = (math.log(end) for end in panel["encoding"]["y"]["scale"]["domain"])
+        pixels = sorted(height * (math.log(y) - low) / (high - low) for y in ys)
+        assert len(pixels) == count - left_out
+        assert min(after - before for before, after in pairwise(pixels)) > 13.5
+        assert pixels[0] >= -7
+        assert pixels[-1] <= height + 7
+    assert chart.remark
+    remark = chart.remark(comparison, language("en"))
+    assert remark.startswith(f"{left_out} line") if left_out else remark == ""
 
 
 @pytest.mark.parametrize("axis", ["batch", "size"])

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import reasons
 import samples
 import words
 from babel.messages.pofile import denormalize, read_po
@@ -23,6 +24,8 @@ from reporter.report.page.claim_sections import try_claims
 from reporter.tables import measured_vs_published, published_accuracy
 
 CATALOGUES = sorted(FOLDER.glob("*.po"))
+NEVER_COMPOSED = {"no {} weights: {} could not be downloaded: {}"}
+"""Of two texts that are both assigned to a name, the one that is assigned later."""
 RECORD_TEXTS = Path(__file__).parent / "data" / "record_texts.txt"
 
 
@@ -123,6 +126,34 @@ def test_sentences_of_records_are_translated() -> None:
     assert translate("no such sentence and nothing else") == "no such sentence and nothing else"
     assert translate(None) == ""
     assert language("en").translate("anything") == "anything"
+
+
+def test_reasons_are_translated(path: Path) -> None:
+    """Every reason of a reading that the package composes, as tests/reasons.py finds them in its code.
+
+    Texts of other packages within them stay as they are.
+    """
+    found = reasons.reasons()
+    prose = {text: text.replace(reasons.BLANK, "1") for text in found if re.search("[a-z]{2}.* [a-z]{2}", text)}
+    translate = language(path.stem).translate
+    missing = [
+        f"{found[text]}: {text}"
+        for text, example in prose.items()
+        if translate(example) == example and translate(f"ValueError: {example}") == f"ValueError: {example}"
+    ]
+    assert len(prose) > 150
+    assert [each for each in missing if each.partition(": ")[2] not in NEVER_COMPOSED] == []
+
+
+def test_a_reason_within_a_reason_is_translated() -> None:
+    translate = language("ru").translate
+    within = "not run: a smaller one did not fit (needs about 3,200 MiB, and 1,024 MiB are available; it was not run)"
+    assert not re.search("[a-z]", translate(within))
+    assert translate("ValueError: /data: there is no such folder; other words").startswith("ValueError: /data: there")
+    layout = "wanted: train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg"
+    assert "такой папки нет" in translate(f"FileNotFoundError: /data: there is no such folder; {layout}")
+    failed = translate("torch.compile failed: BackendCompilerFailed: 5% of it")
+    assert failed == "torch.compile: не удалось: BackendCompilerFailed: 5\u00a0% of it"
 
 
 def test_notes_on_devices_are_translated() -> None:

@@ -17,10 +17,11 @@ import pytest
 import samples
 
 from reporter.charts import accuracy_vs_cost, best_modes, speedup_heatmap
-from reporter.model import Chart, Claim, Reading, Record
+from reporter.model import Chart, Claim, Reading, Record, Status
 from reporter.model.device_readings import with_device
-from reporter.model.modes import OUTPUT_ERROR, PREPARE, alternation
-from reporter.model.origins import Origin
+from reporter.model.modes import OUTPUT_ERROR, PREPARE, alternation, speedup
+from reporter.model.origins import UNKNOWN, Origin
+from reporter.model.readings import LostRound
 from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.comparison import Comparison, compare
@@ -33,7 +34,7 @@ from reporter.report.modes import mode_ranking, mode_words, pair_ranks
 from reporter.report.modes.mode_ranking import break_even
 from reporter.report.output import csv_tables, latex
 from reporter.report.page import failures
-from reporter.report.table import Cell, Table, Tabulation
+from reporter.report.table import Cell, Table, Tabulation, status_word
 from reporter.tables import groups, mode_table, overview
 
 ENGLISH, RUSSIAN = language("en"), language("ru")
@@ -155,6 +156,32 @@ def test_a_mode_that_is_not_available_has_its_reason(table: Table, comparison: C
     failed = failures.failed(comparison, [], ENGLISH)
     lines = [line for block in failed.blocks for line in getattr(block, "items", ())]
     assert f"resnet50: onnxruntime: n/a: {mode_samples.NOT_INSTALLED}" in lines
+
+
+def test_a_mode_without_some_of_its_values_is_listed_with_them() -> None:
+    """Training in an engine, and a lost round of a time that has a value."""
+    records, key = mode_samples.with_modes(eager(), {"compile": 0.8, "onnxruntime": 0.9}, ("openvino",)), "latency_cpu"
+    why = "ONNX Runtime runs inference only"
+    lost = LostRound(number=1, status="timeout", reason="not done after 5 s", origin=UNKNOWN)
+    for place, record in enumerate(records):
+        if record.mode == "onnxruntime":
+            step = next(each for each in records if each.mode == "eager").readings["train_step_cpu"].quantity
+            steps = [Reading(quantity=each, status="unsupported", reason=why) for each in (step, speedup(step))]
+            own = record.readings | {each.quantity.key: each for each in steps}
+            records[place] = record.model_copy(update={"readings": own})
+        elif record.architecture == "vgg16" and record.mode == "compile":
+            records[place] = changed(changed(record, key, lost=(lost,)), f"speedup_{key}", lost=(lost,))
+        elif record.architecture == "resnet18" and record.mode == "eager":
+            records[place] = changed(record, key, lost=(lost,))
+    comparison = compare(records)
+    failed = failures.failed(comparison, [], ENGLISH)
+    lines = [line for block in failed.blocks for line in getattr(block, "items", ())]
+    title, count = comparison.quantities[key].title, len(records[0].readings[key].rounds)
+    assert f"all networks: onnxruntime ({comparison.quantities['train_step_cpu'].title}): n/a: {why}" in lines
+    assert f"all networks: openvino: n/a: {mode_samples.NOT_INSTALLED}" in lines
+    words = f"1 of {count + 1} rounds lost (not done after 5 s)"
+    assert f"vgg16: compile ({title}): {words}" in lines
+    assert f"resnet18: {title}: {words}" in lines
 
 
 def test_emulated_modes_are_marked(table: Table) -> None:
@@ -404,6 +431,39 @@ def test_the_heat_map_has_a_cell_for_each_pair(comparison: Comparison) -> None:
     assert (texts["vgg16", "bf16"]["text"], texts["vgg16", "bf16"]["kind"]) == ("1.42", "1.25–1.6")
     assert (texts["vgg16", "fp16"]["text"], texts["vgg16", "fp16"]["kind"]) == ("0.33", "< 0.8")
     assert EMULATED in texts["vgg16", "fp16"]["about"]
+
+
+def many_modes() -> list[Record]:
+    """Architectures in eight modes, of which some are wrong or have no value for various reasons."""
+    names = ["bf16", "channels_last", "compile", "fp16", "openvino", "onnxruntime", "torchscript", "bf16+compile"]
+    stati: list[Status] = ["oom", "timeout", "failed", "skipped", "unsupported"]
+    records = []
+    for at, each in enumerate(eager()):
+        records += [each, *(mode_samples.mode(each, name, 0.4 + 0.1 * rank) for rank, name in enumerate(names[:6]))]
+        records[-1] = mode_samples.mode(each, names[5], error=0.5)
+        records += [mode_samples.without(each, name, stati[at % 5], "a reason") for name in names[6:]]
+    return records
+
+
+@pytest.mark.parametrize("tongue", [ENGLISH, RUSSIAN], ids=["en", "ru"])
+def test_words_in_the_heat_map_are_no_wider_than_their_cells(tongue: Language) -> None:
+    """A word that is too wide is a sign; it is in the text for the mouse, and the caption explains the signs."""
+    chart, comparison = speedup_heatmap.ENTRIES[0], compare(many_modes())
+    assert chart.narrow
+    assert chart.remark
+    signs = {speedup_heatmap.MISSING: "oom", speedup_heatmap.WRONG: "wrong"}
+    for spec in (drawn(chart, comparison, tongue), chart.narrow(comparison, tongue)):
+        panels = spec["vconcat"][0]["hconcat"]
+        cells = [(panel["width"]["step"], row) for panel in panels for row in rows(panel)]
+        assert len(cells) == 2 * 2 * 8 * len(NAMES), "rectangles and texts"
+        assert [row["text"] for step, row in cells if 0.58 * 12.5 * len(row["text"]) > step] == []
+        shown = {row["text"] for _, row in cells}
+        assert speedup_heatmap.MISSING in shown
+        about = {row["text"]: row["about"] for _, row in cells if row["name"] == NAMES[0]}
+        assert status_word(signs[speedup_heatmap.MISSING], tongue) in about[speedup_heatmap.MISSING]
+    assert speedup_heatmap.WRONG in shown, "on a phone"
+    assert all(sign in chart.remark(comparison, tongue) for sign in signs)
+    assert chart.remark(compare([each for each in many_modes() if each.mode in ("eager", "bf16")]), tongue) == ""
 
 
 @pytest.mark.parametrize("tongue", [ENGLISH, RUSSIAN], ids=["en", "ru"])

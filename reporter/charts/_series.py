@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import log10
 
@@ -21,6 +22,10 @@ from reporter.report.language import Language
 from reporter.report.modes import mode_words
 
 WIDTH, NARROW, HEIGHT = 760, 300, 380
+TALLEST = 560
+"""Height of a panel whose names need more than the usual height."""
+LINE = 14
+"""Height of a name at the end of a line."""
 Coordinates = Callable[[CurvePoint], tuple[float, float]]
 
 
@@ -52,7 +57,7 @@ def panels(
 
 
 def marks(axis: Axis) -> Callable[[Comparison, Language], str]:
-    """What the marks of the modes on the curves over an axis mean, of those that occur."""
+    """What the marks of the modes on the curves over an axis mean, of those that occur, and how many have no name."""
 
     def explained(comparison: Comparison, language: Language) -> str:
         drawn = [line for line in lines(comparison.records, axis) if line.measured]
@@ -61,9 +66,23 @@ def marks(axis: Axis) -> Callable[[Comparison, Language], str]:
             "wrong": language._("(wrong): the output of the mode is wrong."),
             "unchecked": language._("?: the output of the mode cannot be checked."),
         }
-        return " ".join(meaning for verdict, meaning in meanings.items() if verdict in found)
+        words = [meaning for verdict, meaning in meanings.items() if verdict in found]
+        if more := _unnamed(drawn):
+            without = language.ngettext(
+                "{count} line has no label; hover over it for its name.",
+                "{count} lines have no label; hover over them for their names.",
+                more,
+            )
+            words.append(without.format(count=more))
+        return " ".join(words)
 
     return explained
+
+
+def _unnamed(drawn: Iterable[CurveLine]) -> int:
+    """The number of lines for whose names the panels have no room."""
+    panels = Counter((line.record.machine, line.device) for line in drawn)
+    return sum(max(0, count - _height(count) // LINE) for count in panels.values())
 
 
 def _styles(drawn: Sequence[CurveLine], shades: Mapping[str, str], language: Language) -> tuple[Spec, Spec]:
@@ -85,10 +104,11 @@ def _panel(rows: Sequence[Spec], titles: tuple[str, str], styles: tuple[Spec, Sp
         )
     ]
     color, dash = styles
+    height = _height(len({row["line"] for row in rows}))
     shared = {"detail": [{"field": "line"}, {"field": "part"}], "color": color}
     return {
         "width": width,
-        "height": HEIGHT,
+        "height": height,
         "encoding": {"x": axes[0], "y": axes[1]},
         "layer": [
             {
@@ -97,7 +117,7 @@ def _panel(rows: Sequence[Spec], titles: tuple[str, str], styles: tuple[Spec, Sp
                 "encoding": {**shared, "strokeDash": dash},
             },
             pointed({"data": data(rows), "mark": {"type": "point", "filled": True, "size": 40}, "encoding": shared}),
-            *map(pointed, text(_ends(rows), "label", 12, align="left", dx=8)),
+            *map(pointed, text(_ends(rows, height), "label", 12, align="left", dx=8)),
         ],
     }
 
@@ -145,11 +165,22 @@ def _wide(rows: Sequence[Spec], width: int) -> list[float]:
     return [low / 1.1, high * max(1.3, (high / low) ** (0.3 if width == WIDTH else 1.4))]
 
 
-def _ends(rows: Sequence[Spec]) -> list[Spec]:
-    """The last point of each line, pushed apart so that names do not cover each other."""
-    last = list({row["line"]: row for row in rows}.values())
+def _height(count: int) -> int:
+    """The height of a panel of so many lines: with room for all names, as far as it is no taller than TALLEST."""
+    return max(HEIGHT, min(TALLEST, LINE * count))
+
+
+def _ends(rows: Sequence[Spec], height: int) -> list[Spec]:
+    """The last point of each line with its name, pushed apart so that names do not cover each other.
+
+    Of more lines than there is room for, some are named, evenly spaced in the order of their ends.
+    """
+    last = sorted({row["line"]: row for row in rows}.values(), key=lambda row: float(row["y"]))
+    most = height // LINE
+    if len(last) > most:
+        last = [last[round(place * (len(last) - 1) / (most - 1))] for place in range(most)]
     logs = [log10(row["y"]) for row in rows]
     low, high = min(logs) - 0.08, max(logs) + 0.08
-    gap = 14 * (high - low) / HEIGHT
+    gap = LINE * (high - low) / height
     places = spread([log10(row["y"]) for row in last], gap, low, high)
     return [{**row, "y": 10**place} for row, place in zip(last, places, strict=True)]

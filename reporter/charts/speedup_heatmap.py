@@ -9,6 +9,7 @@ from itertools import pairwise, product
 from reporter.charts.bars import names_axis
 from reporter.model import Chart, Record
 from reporter.report.comparison import Comparison
+from reporter.report.drawing.label_placement import CHARACTER
 from reporter.report.drawing.tooltips import about, pointed
 from reporter.report.drawing.vega import GRID, INK, MUTED, PAPER, Spec, data
 from reporter.report.headline_latency import TIMES
@@ -33,6 +34,10 @@ NARROW, FEW = 144, 4
 """Width of a panel on a phone, and so many modes in it at most."""
 LINE = 17
 """Height of a line of a name."""
+FONT = 12.5
+"""Size of the texts in cells."""
+MISSING, WRONG = "–", "×"
+"""Signs for the words in cells that are too narrow for them."""
 
 
 def draw(comparison: Comparison, language: Language, narrow: bool = False) -> Spec | None:
@@ -63,17 +68,41 @@ def _row(
     records = [record for record in comparison.of(machine) if comparison.modes_of(record)]
     modes = list(dict.fromkeys(each.mode for record in records for each in comparison.modes_of(record)))
     several = [modes[at : at + FEW] for at in range(0, len(modes), FEW)] if narrow else [modes]
-    step = min(WIDEST, NARROW // len(several[0]) if narrow else WIDTH // (len(modes) * len(cells)))
+    step = _step(len(modes), len(cells), narrow)
     names = [record.architecture for record in records]
     panels: list[Spec] = []
     for (key, some), mine in product(cells.items(), several):
-        panel = _panel([cell for cell in some if cell["mode"] in mine], (names, mine), legend)
+        panel = _panel([_fitted(cell, step) for cell in some if cell["mode"] in mine], (names, mine), legend)
         panel["encoding"]["x"]["axis"] = _names_of_modes(mine, step)
         panel["encoding"]["x"]["title"] = mode_ranking.conditions(comparison, key, language)
         panel["encoding"]["y"]["axis"] = names_axis() if narrow or not panels else None
         panels.append({"width": {"step": step}, "height": {"step": STEP}, **panel})
     named = {"title": machine} if len(comparison.machines) > 1 else {}
     return {"hconcat": panels, "spacing": 24, **named}
+
+
+def _step(modes: int, kinds: int, narrow: bool) -> int:
+    """The width of a cell, of so many modes and kinds of latency."""
+    return min(WIDEST, NARROW // min(modes, FEW) if narrow else WIDTH // (modes * kinds))
+
+
+def _fitted(cell: Spec, step: int) -> Spec:
+    """The cell with a sign instead of a word that is wider than it."""
+    wide = CHARACTER * FONT * len(cell["text"]) > step - 2
+    return {**cell, "text": cell["sign"]} if wide and "sign" in cell else cell
+
+
+def signs(comparison: Comparison, language: Language) -> str:
+    """What the signs in narrow cells mean, if there are any, also on a phone."""
+    for machine in comparison.machines:
+        cells = _cells(comparison, machine, language)
+        modes = len({cell["mode"] for some in cells.values() for cell in some})
+        for narrow in (False, True) if cells else ():
+            step = _step(modes, len(cells), narrow)
+            if any(_fitted(cell, step) is not cell for some in cells.values() for cell in some):
+                words = language._("In narrow cells, {wrong} means a wrong output, and {missing} a missing value.")
+                return words.format(wrong=WRONG, missing=MISSING)
+    return ""
 
 
 def _cell(record: Record, key: str, comparison: Comparison, language: Language) -> Spec:
@@ -85,14 +114,16 @@ def _cell(record: Record, key: str, comparison: Comparison, language: Language) 
     if found is None:
         status, reason = (reading.status, reading.reason) if reading else ("", _("not measured"))
         word, why = (status_word(status, language) if status else "–"), language.translate(reason)
-        return {**place, "text": word, "about": about(record, record.mode, word, why), "kind": "", "ink": MUTED}
+        shown = {"text": word, "sign": MISSING}
+        return {**place, **shown, "about": about(record, record.mode, word, why), "kind": "", "ink": MUTED}
     number = mode_ranking.factor(found.ratio, language)
     words = [record.mode, _("speedup {gain}").format(gain=mode_ranking.stated(found, language))]
     words += map(language.translate, mode_ranking.remarks(record, [key]))
     if why := mode_words.wrong_output(record, comparison, language):
         words.append(why)
-        text = _("wrong") if output_of(comparison, record) == "wrong" else f"{number}?"
-        return {**place, "text": text, "about": about(record, *words), "kind": "", "ink": MUTED}
+        wrong = output_of(comparison, record) == "wrong"
+        shown = {"text": _("wrong"), "sign": WRONG} if wrong else {"text": f"{number}?"}
+        return {**place, **shown, "about": about(record, *words), "kind": "", "ink": MUTED}
     if why := mode_words.unstated(found, language):
         words.append(why)
         return {**place, "text": number, "about": about(record, *words), "kind": "", "ink": MUTED}
@@ -163,7 +194,7 @@ def _names_of_modes(modes: list[str], step: int) -> Spec:
 
 
 def _texts(cells: list[Spec], ink: str) -> Spec:
-    mark = {"type": "text", "fontSize": 12.5, "color": ink}
+    mark = {"type": "text", "fontSize": FONT, "color": ink}
     return pointed({"data": data(cells), "mark": mark, "encoding": {"text": {"field": "text"}}})
 
 
@@ -175,6 +206,7 @@ ENTRIES = (
         "eager, orange slower. Without color: no difference beyond noise or in more than one round, wrong output, or "
         "not available; a question mark: the output cannot be checked.",
         draw=draw,
+        remark=signs,
         narrow=partial(draw, narrow=True),
         chapter="modes",
         order=3,

@@ -48,7 +48,7 @@ class Coverage(NamedTuple):
 
 
 class Remark(NamedTuple):
-    """A reading that is no number, or one to be doubted."""
+    """A reading that is no number, or one to be doubted; `ok` if it is a time that lacks some of its rounds."""
 
     record: Record
     quantity: Quantity
@@ -105,7 +105,7 @@ class Comparison:
             if verdict.status != "ok"
         ]
         lacking = [
-            Remark(record, reading.quantity, reading.lost[-1].status, reading.loss)
+            Remark(record, reading.quantity, "ok", reading.loss)
             for record in every
             for reading in record.readings.values()
             if reading.loss and reading.measured

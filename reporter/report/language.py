@@ -30,6 +30,8 @@ MANY = 30
 """So many items are named in an enumeration at most."""
 WRAPPED_ERROR = re.compile(r"(\band )?<urlopen error (?:\[[^\]]*\] )?([^<>]*)>")
 """An error of urllib as earlier versions recorded it, with the word before it."""
+ERROR_CLASS = re.compile(r"([A-Z]\w*Error: )(.+)", re.DOTALL)
+"""An error of Python as records contain it: its class and its message."""
 SHORTENED = (
     (
         re.compile(r"\A(torch\.fx cannot trace it: )\w+: ShapeProp error for: .*", re.DOTALL),
@@ -80,7 +82,17 @@ class Language:
             return text
         if (exact := self._(text)) != text:
             return exact
-        return PERCENT.sub("\\1\u00a0%", text) if self.code == SOURCE else _filled(self.patterns, text)
+        if self.code == SOURCE:
+            return PERCENT.sub("\\1\u00a0%", text)
+        if found := _filled(self.patterns, text):
+            message, values = found
+            return message.format(**{key: self._value(key, value) for key, value in values})
+        error = ERROR_CLASS.fullmatch(text)
+        return f"{error[1]}{self.translate(error[2])}" if error else text
+
+    def _value(self, key: str, value: str) -> str:
+        """What fills a blank of a sentence: a reason in it is a sentence, too."""
+        return PERCENT.sub("\\1\u00a0%", self.translate(value) if key == "reason" else value)
 
     def number(self, value: float | Decimal, decimals: int = 0) -> str:
         """A number with that many digits after the point, half rounded up as in the charts."""
@@ -195,12 +207,14 @@ PERCENT = re.compile(r"(\d)%")
 
 
 @lru_cache(maxsize=2**12)
-def _filled(patterns: tuple[tuple[re.Pattern[str], str], ...], text: str) -> str:
-    """The translation whose blanks the text fills in; the text itself where there is none."""
+def _filled(
+    patterns: tuple[tuple[re.Pattern[str], str], ...], text: str
+) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """The translated message whose blanks the text fills in, and what fills them; None where there is none."""
     for pattern, message in patterns:
         if match := pattern.fullmatch(text):
-            return message.format(**{key: PERCENT.sub("\\1\u00a0%", text) for key, text in match.groupdict().items()})
-    return text
+            return message, tuple(match.groupdict().items())
+    return None
 
 
 def _pattern(message: str) -> re.Pattern[str]:

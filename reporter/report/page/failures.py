@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from reporter.model import Status
-from reporter.model.modes import FIRST_CALL, PREPARE
+from reporter.model.modes import FIRST_CALL, PREPARE, alternation, speedup
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import AXES, LOST
 from reporter.report.comparison import Comparison, Remark
@@ -54,20 +54,31 @@ def failed(comparison: Comparison, complaints: Sequence[str], language: Language
 
 
 def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:
-    """One line per reason: which quantities of which networks."""
-    titles: dict[tuple[str, str, str, str, str], list[str]] = {}
+    """One line per reason: which quantities of which networks, or which modes if it concerns all their quantities."""
+    places: dict[tuple[str, str, str, str, str], list[Remark]] = {}
     for remark in remarks:
         place = (remark.status, remark.reason, remark.record.machine, remark.record.architecture, remark.record.mode)
-        titles.setdefault(place, []).append(_title(remark, comparison, language))
-    rows: dict[tuple[str, str, tuple[str, ...]], list[tuple[str, str]]] = {}
-    for (status, reason, machine, name, mode), missing in titles.items():
-        rows.setdefault((status, reason, tuple(missing) if mode == EAGER else (mode,)), []).append((machine, name))
+        places.setdefault(place, []).append(remark)
+    rows: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for (status, reason, machine, name, _mode), missing in places.items():
+        rows.setdefault((status, reason, _what(missing, comparison, language)), []).append((machine, name))
     lines = []
-    for (status, reason, lacking), who in rows.items():
-        what = "; ".join(lacking)
+    for (status, reason, what), who in rows.items():
         why = language.translate(reason) or language._("no reason was given")
-        lines.append(f"{_networks(who, comparison, language)}: {what}: {status_word(status, language)}: {why}")
+        words = [] if status == "ok" else [status_word(status, language)]
+        lines.append(": ".join((_networks(who, comparison, language), what, *words, why)))
     return lines
+
+
+def _what(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> str:
+    """The quantities of a record that remarks concern: of another mode than eager with it, or the mode if all are."""
+    record = remarks[0].record
+    keys = {remark.quantity.key for remark in remarks}
+    if record.mode != EAGER and keys == record.readings.keys():
+        return record.mode
+    derived = {make(remark.quantity).key for remark in remarks for make in (speedup, alternation)}
+    titles = [_title(remark, comparison, language) for remark in remarks if remark.quantity.key not in derived]
+    return "; ".join(titles) if record.mode == EAGER else f"{record.mode} ({'; '.join(titles)})"
 
 
 def _networks(who: Sequence[tuple[str, str]], comparison: Comparison, language: Language) -> str:
