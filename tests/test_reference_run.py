@@ -374,6 +374,9 @@ def test_a_round_that_fails_is_no_pass(simulated: Simulated, tmp_path: Path, mon
     assert "раунд не удался: failed in tonight: killed by SIGSEGV" in str(section)
 
 
+ENDED = "the 110 s of --timeout for this architecture leave no time for more rounds"
+
+
 def test_an_architecture_has_its_seconds_for_all_measurements(
     simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -399,6 +402,22 @@ def test_an_architecture_has_its_seconds_for_all_measurements(
         row = found.rows[LATENCY.key, "eager", "resnet18"]
         assert (row.rounds, row.decided, found.lost) == (5, False, []), "50 s are left, and more rounds may take 60 s"
         assert [seconds for _, seconds in limits] == [110, 105, 100, 90, 80, 70, 60]
+        assert (row.verdict, row.reason) == ("noisy", ENDED)
+
+
+def test_a_verdict_that_lacks_time_is_not_blamed_on_the_machine(simulated: Simulated, tmp_path: Path) -> None:
+    found = Against(request(tmp_path, architectures="resnet18")).measure(Quiet(sys.stderr))
+    (row,) = found.verdicts
+    noisy = row.model_copy(update={"verdict": "noisy", "reason": "only a change of 7% or more would be found"})
+    ended = noisy.model_copy(update={"reason": ENDED})
+    texts = []
+    for rows in ((noisy,), (ended,), (noisy, ended)):
+        of_rows = found.model_copy(update={"verdicts": rows, "too_noisy": True})
+        texts.append(reference_section.advice(of_rows, {}, language("en")))
+        assert texts[-1] in [*reference_section.lines(of_rows, {})][2]
+    assert ["--timeout" in text for text in texts] == [False, True, True]
+    assert ["The machine was too noisy" in text for text in texts] == [True, False, True]
+    assert "110 с по --timeout" in reference_section.described(ended, language("ru"))
 
 
 def test_a_round_that_fails_has_its_number_in_all_modes(
