@@ -213,8 +213,8 @@ def _round(
             shown = job in work.exact_values.shown
             if shown:
                 progress.job_started(job)
-            left = limit - journal.spent(job.architecture)
-            found = reference_counts.count(job, both, work.exact_values.quantities(job), left)
+            quantities, spent = work.exact_values.quantities(job), journal.spent(job.architecture)
+            found = reference_counts.count(job, both, quantities, limit, spent)
             journal.add(job, found, origin, monotonic() - start)
             reference_counts.add(job, found, books, work.request, work.examined)
             if shown:
