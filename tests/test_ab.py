@@ -374,6 +374,12 @@ def test_a_job_has_the_time_that_earlier_jobs_left_to_its_architecture(
         for spent in (0, 4, 10)
     ]
     assert limits == [10, 6]
+    late = Verdict("timeout", "not done after 6 s")
+    monkeypatch.setattr(interleaving, "measure", lambda *_: [late, interleaving.NOT_TIMED])
+    job = next(paired_run.plan(request))
+    for spent, reason in ((0, late.reason), (4, "the 10 s for this architecture were over")):
+        a, b = paired_run.measure_pair(job, (here, here), ({}, {}), request, spent)
+        assert (a.status, a.reason, b.status) == ("timeout", reason, "skipped")
     assert [(a.status, b.status) for a, b in readings] == [("skipped",) * 2, ("skipped",) * 2, ("timeout",) * 2]
 
 
@@ -419,6 +425,7 @@ def test_what_an_environment_does_not_support_is_no_failure() -> None:
 
 CRASHED = Verdict("failed", "the worker was killed by signal 11")
 DONE = Verdict("ok", None)
+LATE = Verdict("timeout", "not done after 1 s")
 UNSUPPORTED = Reading(quantity=COVERAGE["cpu_1thread"], status="unsupported", reason="torch is built without Kineto")
 
 
@@ -428,6 +435,7 @@ UNSUPPORTED = Reading(quantity=COVERAGE["cpu_1thread"], status="unsupported", re
         (9, (DONE, CRASHED), (1, 0), "not recorded in B: failed: the worker was killed by signal 11", 3),
         (9, (DONE, CRASHED), (UNSUPPORTED, 0), "not recorded in B: failed: the worker was killed by signal 11", 3),
         (9, (CRASHED, CRASHED), (0, 0), "not recorded in A: failed: the worker was killed by signal 11", 3),
+        (9, (DONE, LATE), (1, 0), "not recorded in B: timeout: the 10 s for this architecture were over", 3),
         (9, (DONE, DONE), (UNSUPPORTED, 1), "not recorded in A: unsupported: torch is built without Kineto", 0),
         (9, (DONE, DONE), (1, 1), "", 0),
         (10, (), (), "not begun: the 10 s for this architecture were over", 3),

@@ -292,12 +292,14 @@ def test_a_comparison_is_not_shown_beside_the_results_of_a_later_run(tmp_path: P
     record = next(each for each in samples.few() if each.mode == EAGER)
     compared, later = ("2026-01-02T04:00:00+00:00", "2026-01-02T05:00:00+00:00")
     found = document(reference_rule.verdicts(sides(np.random.default_rng(1))))
-    reference_file.save(tmp_path, found.model_copy(update={"started": compared}), "never", 0)
+    found = found.model_copy(update={"started": compared, "machine": record.machine})
+    reference_file.save(tmp_path, found, "never", 0)
     key, time = next((key, each) for key, each in record.readings.items() if each.samples)
     origins = (Origin(run="2", started=later),)
     round_after = time.model_copy(update={"rounds": (len(time.samples),), "origins": origins})
     for changes, is_shown in (
         ({}, True),
+        ({"started": later, "machine": "another"}, True),
         ({"started": later}, False),
         ({"readings": record.readings | {key: round_after}}, False),
     ):

@@ -193,6 +193,14 @@ def test_what_is_measured_once_is_not_best(key: str) -> None:
     assert not any(comparison.is_best(record, key) for record in comparison.records)
 
 
+def test_a_small_difference_between_the_first_and_the_last_is_no_ratio_of_1() -> None:
+    """As many digits of the ratio are printed as show that the times differ."""
+    levels = {"one": 0.05, "two": 0.0505, "three": 0.051}
+    text = sentences(compare([with_rounds(name, *[level] * 3, spread=1e-5) for name, level in levels.items()]))
+    assert "one is the fastest: 50.0 ms" in text
+    assert "three takes 1.02 times as long, 51.0" in text
+
+
 def test_what_is_faster_is_best() -> None:
     comparison = run(one=0.1, two=0.12, **others(4))
     assert [record.architecture for record in comparison.records if comparison.is_best(record, KEY)] == ["one"]

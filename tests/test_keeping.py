@@ -17,6 +17,7 @@ from simulated import METRICS, Simulated, slot
 from reporter.cli.progress import Lines
 from reporter.compare.folders import compare
 from reporter.host.job import Job
+from reporter.metrics.cold_start import ALREADY_BUILT, BUILD
 from reporter.model import Engine, Reading, Record, Verdict, absent
 from reporter.model.origins import Origin
 from reporter.model.settings import Settings
@@ -113,17 +114,36 @@ def test_a_lost_round_takes_nothing_from_the_others_and_alone_is_measured_again(
     assert measured(tmp_path, 3)[1].jobs == 0
 
 
+class Instance(Failing):
+    """Building is unsupported, as that of a module instance is."""
+
+    def listen(self) -> Event:
+        heard = super().listen()
+        if heard and isinstance(heard[1], dict) and "reading" in heard[1]:
+            reading = Reading.model_validate(heard[1]["reading"])
+            if reading.quantity == BUILD:
+                (missing,) = absent((BUILD,), "unsupported", ALREADY_BUILT)
+                missing = missing.model_copy(update={"settings": reading.settings})
+                return heard[0], {**heard[1], "reading": missing.model_dump(mode="json")}
+        return heard
+
+
+def cold_starts(folder: Path, executor: Failing, failing: dict[int, Verdict] | None = None) -> list[int]:
+    """The rounds of the first call that a run of three measures."""
+    conditions = CONDITIONS.model_copy(update={"rounds": 3})
+    metrics = {"cold_start": METRICS["cold_start"]}
+    executor.failing = failing or {}
+    experiment.run(
+        Request(folder, [own()], metrics, {"cpu": "cpu", "any": "cpu"}, conditions), executor, Lines(StringIO())
+    )
+    return [each.job.round for each in executor.done]
+
+
 def test_the_first_call_has_all_rounds(tmp_path: Path) -> None:
     """In a mode it is measured once, in eager in each round, as building is."""
 
     def run(failing: dict[int, Verdict] | None = None) -> list[int]:
-        conditions = CONDITIONS.model_copy(update={"rounds": 3})
-        metrics = {"cold_start": METRICS["cold_start"]}
-        request = Request(tmp_path, [own()], metrics, {"cpu": "cpu", "any": "cpu"}, conditions)
-        executor = Failing([slot("here")])
-        executor.failing = failing or {}
-        experiment.run(request, executor, Lines(StringIO()))
-        return [each.job.round for each in executor.done]
+        return cold_starts(tmp_path, Failing([slot("here")]), failing)
 
     def rounds() -> list[tuple[int, int]]:
         found = record(tmp_path).readings
@@ -132,6 +152,18 @@ def test_the_first_call_has_all_rounds(tmp_path: Path) -> None:
     assert (run({1: TIMEOUT}), rounds()) == ([0, 1, 2], [(2, 1)] * 2)
     assert (run(), rounds()) == ([2], [(3, 0)] * 2)
     assert run() == []
+
+
+def test_an_unsupported_part_of_a_metric_takes_no_rounds_from_the_others(tmp_path: Path) -> None:
+    def run(failing: dict[int, Verdict] | None = None) -> tuple[list[int], int, int]:
+        done = cold_starts(tmp_path, Instance([slot("here")]), failing)
+        build, first = (record(tmp_path).readings[key] for key in ("build_seconds", "first_call_seconds"))
+        assert (build.status, build.reason, build.lost) == ("unsupported", ALREADY_BUILT, ())
+        return done, len(first.rounds), len(first.lost)
+
+    assert run({1: TIMEOUT}) == ([0, 1, 2], 2, 1)
+    assert run() == ([2], 3, 0)
+    assert run() == ([], 3, 0)
 
 
 @pytest.mark.parametrize("reason", [LEFT_OUT, CUT_OFF])

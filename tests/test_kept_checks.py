@@ -280,3 +280,19 @@ def test_a_setting_in_which_the_worker_crashed_is_checked_with_its_first_time(
     assert [job.once for job in jobs] == [(), (mode,) if again else ()]
     assert record.readings[OUTPUT_ERROR.key].value == (0.02 if again else 0.01)
     assert (record.readings[BATCH].rounds, record.readings[SINGLE].rounds) == ((1,), (1, 1))
+
+
+def test_an_engine_is_not_prepared_again_for_a_time_that_is_not_tried_any_more(tmp_path: Path) -> None:
+    """The worker crashes in the first two rounds of the batch; the third one times a single image only."""
+
+    def answer(job: Job, said: Said) -> Said:
+        sent = checked(0.01)(job, said)
+        keys = [each["reading"]["quantity"]["key"] if "reading" in each else "" for each in sent[:-1]]
+        kept = [each for key, each in zip(keys, sent, strict=False) if BATCH not in key]
+        return sent if BATCH not in job.metrics else [{"running": MODE}, *kept, CRASH]
+
+    _, jobs, record = run(asked(tmp_path, (SINGLE, BATCH), 4), answer)
+    assert [(job.round, BATCH in job.metrics, job.once) for job in jobs if SINGLE in job.metrics] == [
+        (0, True, ()), (1, True, (MODE,)), (2, False, ()), (3, False, ()),
+    ]  # fmt: skip
+    assert record.readings[SINGLE].rounds == (1,) * 4

@@ -30,7 +30,7 @@ from reporter.run.experiment import plan
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
 from reporter.store import record_files
-from reporter.worker import entry
+from reporter.worker import entry, loaded_libraries, references
 from reporter.worker.entry import measure
 from reporter.worker.subject import Subject
 
@@ -203,6 +203,32 @@ def test_process_memory_includes_what_the_file_of_an_own_network_loads(tmp_path:
         assert grown == pytest.approx(2**25 + 2**25 * (name == "heavy_net"), abs=2**24)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:torch.quantize_per:UserWarning")
+def test_the_weights_of_a_module_instance_are_counted_once_each(tmp_path: Path) -> None:
+    """Also where a state_dict has more than tensors, as that of quantized layers or one with an extra state."""
+    path = tmp_path / "instances.py"
+    path.write_text(INSTANCES)
+    sizes = {"tied": 4 * 64 + 2 * 4 * 8, "quantized": 64 + 4 * 8 + 4 + 8, "noted": 4 * (64 + 8)}
+    for name, expected in sizes.items():
+        made = references.instance(loaded_libraries.load_own(f"{path}:{name}"))
+        assert made is not None
+        assert loaded_libraries.weight_bytes(made) == expected, name
+
+
+INSTANCES = """
+import torch
+from torch import nn
+
+class Noted(nn.Linear):
+    def get_extra_state(self):
+        return {"epoch": 3}
+
+tied = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+tied[1].weight = tied[0].weight
+plain = nn.Sequential(nn.Linear(8, 8)).eval()
+quantized = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear}, dtype=torch.qint8)
+noted = Noted(8, 8)
+"""
 OF_FILE = """
 import sys
 from reporter.host.job import Job

@@ -18,8 +18,10 @@ import reporter
 from reporter.charts import best_modes
 from reporter.cli import choosing
 from reporter.cli.main import command
-from reporter.model import Reading, Record, ReporterError
-from reporter.model.modes import OUTPUT_ERROR
+from reporter.metrics.latency import ENTRIES as LATENCIES
+from reporter.model import Reading, Record, ReporterError, Verdict
+from reporter.model.device_readings import with_device
+from reporter.model.modes import OUTPUT_ERROR, unchecked
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves
 from reporter.report.choosing.batch_sizes import best_batch
 from reporter.report.choosing.choice import choice
@@ -27,11 +29,13 @@ from reporter.report.choosing.limits import CRITERIA, candidate, measured_with
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.modes import mode_ranking, mode_words
+from reporter.report.output_verdicts import output_of
 from reporter.run.preparation import choose_metrics
 from reporter.store import record_files
 
 NAMES = ("resnet18", "googlenet", "vgg16")
 KEY = "latency_cpu_1thread"
+(LATENCY_CUDA,) = [each for metric in LATENCIES for each in metric.quantities if each.key == "latency_cuda"]
 
 
 def eager() -> list[Record]:
@@ -235,6 +239,28 @@ def test_a_limit_that_eager_exceeds_calls_no_mode_wrong(tmp_path: Path) -> None:
     assert {each.mode for each in mode_ranking.fastest(comparison, comparison.records[0], KEY)} == {"channels_last"}
     (line,) = mode_words.unchecked_modes(comparison, language("en"))
     assert "eager itself differs from the float64 run by more than the limit" in line
+
+
+def test_only_an_error_above_its_limit_has_the_mark_of_unchecked_ones() -> None:
+    """The check on a GPU failed, where eager is timed; the value is that of the CPU, within its limit or above."""
+    failed = unchecked(Verdict("failed", "out of memory"))
+    for value, mark in ((0.01, ""), (0.3, "?")):
+        records = []
+        for record in eager():
+            on_cpu = Reading(quantity=OUTPUT_ERROR, samples=(value,), detail={"limit": mode_samples.LIMIT})
+            on_gpu = record.readings["latency_cpu"].model_copy(update={"quantity": LATENCY_CUDA})
+            kept = {OUTPUT_ERROR.key: with_device(on_cpu, failed, "cuda"), LATENCY_CUDA.key: on_gpu}
+            base = record.model_copy(update={"readings": record.readings | kept})
+            records += [base, mode_samples.mode(base, "channels_last", 0.5, error=0.01)]
+        comparison = compare(records)
+        assert {output_of(comparison, each) for each in comparison.records if each.mode == "eager"} == {"unchecked"}
+        made = choice(comparison, language("en"))
+        assert made is not None
+        place = [column.key for column in made.table.columns].index(OUTPUT_ERROR.key)
+        cells = [row[place].text for row in made.table.rows if "eager" in [cell.text for cell in row]]
+        assert len(cells) == len(NAMES)
+        assert {text.endswith("?") for text in cells} == {bool(mark)}, cells
+        assert any("?: the output" in note for note in made.table.notes) is bool(mark)
 
 
 def test_int8_is_listed_on_request_only(folder: Path) -> None:

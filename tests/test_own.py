@@ -79,13 +79,21 @@ def test_what_a_reference_names(nets: Path) -> None:
 @pytest.mark.parametrize(
     "parameter",
     ["classes", "num_classes", "n_classes", "nclasses", "nb_classes", "numClasses", "nclass", "num_class",
-     "number_of_classes", "class_count", "num_labels", "n", "out_features", "classes, /", "*, n_class"],
+     "number_of_classes", "class_count", "num_labels", "n", "out_features", "classes, /", "*, n_class",
+     "output_size", "out_channels", "outDim", "outputs", "labels_size"],
 )  # fmt: skip
 def test_the_names_of_a_parameter_for_the_number_of_classes(nets: Path, parameter: str) -> None:
     name = parameter.strip("*, /")
     nets.write_text(NETS.format(more="") + f"\n\ndef other({parameter}):\n    return build({name})\n")
     entry = references.load(f"{nets}:other")
     assert (entry.classes, entry.build(10)[1].out_features) == (1000, 10)
+
+
+@pytest.mark.parametrize("parameter", ["inChannels", "numLayers", "dim", "embed_dim", "layers2", "output_stride"])
+def test_the_names_of_a_parameter_for_something_else(nets: Path, parameter: str) -> None:
+    nets.write_text(NETS.format(more="") + f"\n\ndef other({parameter}):\n    return build({parameter})\n")
+    with pytest.raises(ReporterError, match=f"its function wants {parameter}; give it a default, or name"):
+        references.load(f"{nets}:other")
 
 
 def test_a_module_is_named_as_python_imports_it(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:

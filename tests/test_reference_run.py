@@ -340,8 +340,9 @@ def test_a_side_that_fails_for_one_architecture(
     work = request(tmp_path)
     done = measured(work)
     found = reference_file.document(work.examined, list(done.rows.values()), gaps=done.gaps, changes=[])
+    reason = "the 1200 s for this architecture were over" if status == "timeout" else "no kernel"
     assert [(gap.architecture, gap.reason, gap.failed, gap.sides) for gap in found.gaps] == [
-        ("alexnet", f"{status} in reference: no kernel", failed, ("reference",))
+        ("alexnet", f"{status} in reference: {reason}", failed, ("reference",))
     ]
     assert {row.architecture for row in found.verdicts} == {"resnet18", "resnet50"}
     assert [found.passes(on) for on in ("exact", "timing", "any", "never")] == [not failed] * 4
@@ -374,6 +375,9 @@ def test_a_round_that_fails_is_no_pass(simulated: Simulated, tmp_path: Path, mon
     assert "раунд не удался: failed in tonight: killed by SIGSEGV" in str(section)
 
 
+ENDED = "the 110 s of --timeout for this architecture leave no time for more rounds"
+
+
 def test_an_architecture_has_its_seconds_for_all_measurements(
     simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,7 +402,47 @@ def test_an_architecture_has_its_seconds_for_all_measurements(
         found = measured(request(tmp_path, architectures="resnet18", timeout=110))
         row = found.rows[LATENCY.key, "eager", "resnet18"]
         assert (row.rounds, row.decided, found.lost) == (5, False, []), "50 s are left, and more rounds may take 60 s"
-        assert [seconds for _, seconds in limits] == [110, 105, 100, 90, 80, 70, 60]
+        assert [seconds for _, seconds in limits] == [55, 105, 100, 90, 80, 70, 60]
+        assert (row.verdict, row.reason) == ("noisy", ENDED)
+
+
+def test_of_counts_each_side_has_its_share_of_the_time(simulated: Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first side needs 40 s, the other one 4 s: only the first one is late."""
+    clock, needs, begun = [0.0], {"a": 40.0, "b": 4.0}, []
+
+    def alone(side: Any, _: Job, seconds: float) -> Verdict:
+        begun.append((side.name, seconds))
+        clock[0] += min(seconds, needs[side.name])
+        side.readings = [COUNT] if needs[side.name] <= seconds else []
+        return Verdict("ok", None) if side.readings else Verdict("timeout", f"not done after {seconds:.0f} s")
+
+    monkeypatch.setattr(reference_counts, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(interleaving, "alone", alone)
+    job: Any = SimpleNamespace(architecture="net")
+    with simulated.sides() as sides:
+        a, b = reference_counts.count(job, sides, [COUNT.quantity], 60.0, 10.0)
+        assert (begun, b) == ([("a", 25.0), ("b", 25.0)], [COUNT])
+        late = ("timeout", "not done in its share of the 60 s for this architecture")
+        assert [(each.status, each.reason) for each in a] == [late]
+        found = reference_counts.count(job, sides, [COUNT.quantity], 60.0, 61.0)
+        over = "not begun: the 60 s for this architecture were over"
+        assert [(each.status, each.reason) for side in found for each in side] == [("timeout", over)] * 2
+        assert len(begun) == 2, "neither side is started"
+
+
+def test_a_verdict_that_lacks_time_is_not_blamed_on_the_machine(simulated: Simulated, tmp_path: Path) -> None:
+    found = Against(request(tmp_path, architectures="resnet18")).measure(Quiet(sys.stderr))
+    (row,) = found.verdicts
+    noisy = row.model_copy(update={"verdict": "noisy", "reason": "only a change of 7% or more would be found"})
+    ended = noisy.model_copy(update={"reason": ENDED})
+    texts = []
+    for rows in ((noisy,), (ended,), (noisy, ended)):
+        of_rows = found.model_copy(update={"verdicts": rows, "too_noisy": True})
+        texts.append(reference_section.advice(of_rows, {}, language("en")))
+        assert texts[-1] in [*reference_section.lines(of_rows, {})][2]
+    assert ["--timeout" in text for text in texts] == [False, True, True]
+    assert ["The machine was too noisy" in text for text in texts] == [True, False, True]
+    assert "110 с по --timeout" in reference_section.described(ended, language("ru"))
 
 
 def test_a_round_that_fails_has_its_number_in_all_modes(

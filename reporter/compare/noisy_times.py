@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from reporter.compare.reference_rule import NOISY
+from reporter.compare.reference_rule import LIMIT, NOISY
 from reporter.documents.reference_verdicts import ReferenceVerdict
 
 MetricAndMode = tuple[str, str]
@@ -40,3 +40,8 @@ def too_noisy(rows: Iterable[ReferenceVerdict]) -> list[MetricAndMode]:
     for row in rows:
         groups[row.metric, row.mode].append(lacks_verdict(row))
     return [place for place, lacking in groups.items() if 2 * sum(lacking) > len(lacking)]
+
+
+def is_limited(row: ReferenceVerdict) -> bool:
+    """Whether a time has no verdict because --timeout left no time for more rounds."""
+    return row.verdict == "noisy" and LIMIT in (row.reason or "")

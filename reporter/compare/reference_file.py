@@ -72,6 +72,7 @@ def document(
         changes=tuple(changes),
         lost=tuple(lost),
         machine_kind=machine.kind(tonight.machine_facts, tonight.kernels),
+        machine=tonight.machine,
         threads=threads or tonight.machine_facts.get("threads", 0),
         input_sizes=dict(input_sizes or {}),
     )
@@ -100,12 +101,13 @@ def load(folder: Path) -> AgainstReference | None:
 
 
 def load_for_report(folder: Path, records: Iterable[Record]) -> AgainstReference | None:
-    """Reads the comparison; ReporterError, too, if some of these records were measured after it.
+    """Reads the comparison; ReporterError, too, if some of these records of its machine were measured after it.
 
     This is so if the next run did not finish: the comparison is of the run before.
     """
     found = load(folder)
-    if found and found.started and found.started < _newest(records):
+    same = [each for each in records if found and found.machine in ("", each.machine)]
+    if found and found.started and found.started < _newest(same):
         raise ReporterError(f"{folder / NAME}: older than the newest results; compare again with --against")
     return found
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,8 @@ INTERVAL = 0.05
 GROWTH = 1.6
 """The rounds of a look over those of the look before."""
 LOOKS = 3
+LIMIT = "of --timeout"
+"""Part of the reason of a row that got no more rounds because of --timeout."""
 Place = tuple[str, str, str]
 """Metric, mode, architecture."""
 
@@ -166,6 +168,12 @@ def _row(
         rounds=len(rounds),
         reason=reason,
     )
+
+
+def ended(row: ReferenceTime, timeout: float) -> ReferenceTime:
+    """A row that gets no more rounds because of --timeout, in seconds; if it has no verdict, that is the reason."""
+    reason = f"the {timeout:.0f} s {LIMIT} for this architecture leave no time for more rounds"
+    return replace(row, reason=reason) if row.verdict == "noisy" else row
 
 
 def agrees(rounds: Sequence[Log], change: float) -> bool:

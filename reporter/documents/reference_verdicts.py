@@ -144,6 +144,8 @@ class AgainstReference(Document):
     """The exit code of the run; null in the same files."""
     machine_kind: str = ""
     """The processor with its instructions, and the GPUs, for which alone a ratio is valid."""
+    machine: str = ""
+    """The key of the machine in records; empty in files of development versions before 0.2.0."""
     threads: int | None = None
     """The threads of times that are measured on all; null in files of development versions before 0.2.0."""
     input_sizes: dict[str, str] = {}

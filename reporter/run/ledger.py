@@ -125,13 +125,11 @@ class Ledger:
         return history_line(self.records, self.request, now, self.spent, self._took)
 
     def goes_on(self, name: str, number: int, mode: str = EAGER) -> bool:
-        """Whether a later round of a metric is tried: the first one succeeded or crashed, few were lost in this run."""
+        """Whether a later round of a metric is tried: all that is supported succeeded or crashed, few were lost now."""
         found = self._of(mode).readings
-        readings = (found.get(quantity.key) for quantity in self.request.metrics[name].quantities)
-        return number == 0 or all(
-            reading and (reading.status in CONTINUED or reading.lost) and self._lost_now(reading) < MOST_LOST
-            for reading in readings
-        )
+        readings = [found.get(quantity.key) for quantity in self.request.metrics[name].quantities]
+        tried = [each for each in readings if not (each and each.status == "unsupported")]
+        return number == 0 or (bool(tried) and all(map(self._is_continued, tried)))
 
     def crashed(self, mode: str, device: str) -> bool:
         """Whether the worker crashed before it had prepared a mode and checked its outputs, and no round did since."""
@@ -203,8 +201,10 @@ class Ledger:
             return reading
         return reading.model_copy(update={"settings": reading.settings | {"data": self.request.images.used}})
 
-    def _lost_now(self, reading: Reading) -> int:
-        return sum(lost.origin.run == self.request.run for lost in reading.lost)
+    def _is_continued(self, reading: Reading | None) -> bool:
+        if reading is None or not (reading.status in CONTINUED or reading.lost):
+            return False
+        return sum(lost.origin.run == self.request.run for lost in reading.lost) < MOST_LOST
 
     def _of(self, mode: str) -> Record:
         """The record of a mode, without readings where nothing is measured yet."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from time import monotonic
 
 from reporter.host.job import Job, wanted
-from reporter.model import Quantity, Reading, Verdict, absent
+from reporter.model import Metric, Quantity, Reading, Verdict, absent
 from reporter.model.devices import device_type
 from reporter.model.modes import OUTPUT_ERROR, unchecked
 from reporter.model.records import EAGER
@@ -23,8 +23,8 @@ Place = tuple[str, str]
 class Measurement:
     """One job from its first start to its end; started again on another slot, it measures only what is missing.
 
-    A metric that failed in its first round, or in several, is left out of the later ones; one in an execution mode in
-    which the worker crashed only loses that round. `repeated`: it was started
+    A metric that failed in its first round, or in several, is left out of the later ones, as is a quantity that was
+    unsupported; one in an execution mode in which the worker crashed only loses that round. `repeated`: it was started
     again without an execution mode in which its worker ended. A metric in which a worker ended is left out too.
     """
 
@@ -41,7 +41,7 @@ class Measurement:
         self._missing = {
             (mode, quantity.key): (metric.name, quantity)
             for mode, metric, quantity in wanted(self.job, ledger.request.metrics)
-            if ledger.goes_on(metric.name, job.round, mode)
+            if _is_tried(ledger, job, mode, metric, quantity)
         }
         self._delivered: set[Place] = set()
         self._mode = EAGER
@@ -214,3 +214,10 @@ class Measurement:
                     reading, self.job, self.progress, self._started, mode, crashed=self._crashed, stays=known
                 )
             del self._missing[place]
+
+
+def _is_tried(ledger: Ledger, job: Job, mode: str, metric: Metric, quantity: Quantity) -> bool:
+    """Whether a job tries a quantity of a metric; a later round leaves out one that is unsupported."""
+    reading = ledger.records[mode].readings.get(quantity.key) if mode in ledger.records else None
+    unsupported = reading is not None and reading.status == "unsupported" and quantity in metric.quantities
+    return ledger.goes_on(metric.name, job.round, mode) and not (job.round and unsupported)

@@ -95,10 +95,12 @@ def has_once(ledger: Ledger, job: Job, mode: str, quantity: Quantity) -> bool:
 def is_checked_again(ledger: Ledger, job: Job, mode: str) -> bool:
     """Whether a later round prepares a mode and checks its outputs, as the worker crashed before it had done so.
 
-    In an engine each setting is checked before it is timed, so that one without a time may not have been.
+    In an engine each setting is checked before it is timed, so that one without a time may not have been. The settings
+    of times that are not tried any more do not count.
     """
     readings = ledger.records[mode].readings if mode in ledger.records else {}
-    times = (readings.get(each.key) for name in job.metrics for each in ledger.request.metrics[name].quantities)
+    tried = (ledger.request.metrics[name] for name in job.metrics if ledger.goes_on(name, job.round, mode))
+    times = (readings.get(each.key) for metric in tried for each in metric.quantities)
     is_lost = any(time and time.lost and not time.measured for time in times)
     return ledger.crashed(mode, job.device) or (is_lost and "engine" in conditions(ledger, mode))
 

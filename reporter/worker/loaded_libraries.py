@@ -6,8 +6,11 @@ itself shares the code of libraries with the fork server, which also has importe
 
 from __future__ import annotations
 
+import torch
 import torchvision  # noqa: F401  with torch
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.utils._pytree import tree_leaves
 
 from reporter.architectures.timm import PREFIX
 from reporter.host import process_memory
@@ -35,9 +38,19 @@ def load_own(reference: str) -> Architecture:
     before = process_memory.resident()
     entry = references.load(reference)
     made = references.instance(entry)
-    weights = sum(each.nbytes for each in made.state_dict().values() if not is_lazy(each)) if made else 0
-    _more[entry.name] = max(0, process_memory.resident() - before - weights)
+    grown = process_memory.resident() - before
+    _more[entry.name] = max(0, grown - (weight_bytes(made) if made else 0))
     return entry
+
+
+def weight_bytes(network: nn.Module) -> int:
+    """Bytes of the storages of all tensors in the state of a network, each counted once.
+
+    A state_dict also has values of other types: the tuples and data types of packed weights, and extra states.
+    """
+    found = [each for each in tree_leaves(network.state_dict()) if isinstance(each, Tensor) and not is_lazy(each)]
+    storages = [each.untyped_storage() for each in found if each.layout is torch.strided]
+    return sum({each._cdata: each.nbytes() for each in storages}.values())
 
 
 def resident(architecture: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,12 +37,15 @@ NUMBERS = ("classes", "num_classes")
 """The names of a parameter that takes the number of classes, also where it has a default."""
 OTHERWISE = frozenset((
     "activation", "args", "block", "blocks", "cfg", "channel", "channels", "checkpoint", "conf", "config",
-    "depth", "device", "dilation", "dropout", "growth", "height", "hidden", "hparams", "image", "in", "input",
-    "inputs", "kernel", "layer", "layers", "names", "norm", "options", "opt", "opts", "params", "path",
-    "pretrained", "rate", "resolution", "scale", "size", "stage", "stages", "stride", "variant", "version",
-    "weights", "width",
+    "depth", "device", "dilation", "dim", "dims", "dropout", "growth", "height", "hidden", "hparams", "image",
+    "in", "input", "inputs", "kernel", "layer", "layers", "names", "norm", "opt", "options", "opts", "params",
+    "path", "pretrained", "rate", "resolution", "scale", "size", "stage", "stages", "stride", "variant",
+    "version", "weights", "width",
 ))  # fmt: skip
 """Words in the name of a parameter that does not take the number of classes."""
+OUTPUTS = frozenset(("out", "output", "outputs", "classes", "labels"))
+SIZES = frozenset(("channel", "channels", "dim", "dims", "size"))
+"""Words of OTHERWISE that mean the number of classes beside one of OUTPUTS, as in output_size."""
 
 
 def load(reference: str) -> Architecture:
@@ -127,12 +131,18 @@ def _takes(function: Callable[..., Any]) -> str:
     ]
     if not named and len(wanting) == 1:
         (name,) = wanting
-        if OTHERWISE & set(name.lower().split("_")):
+        words = _words(name)
+        if OTHERWISE & (words - SIZES if OUTPUTS & words else words):
             raise ReporterError(f"its function wants {name}; give it a default, or name the parameter num_classes")
         return name
     if set(wanting) - {named}:
         raise ReporterError(f"its function wants {', '.join(wanting)}; it may want the number of classes, and no more")
     return named
+
+
+def _words(name: str) -> set[str]:
+    """The words in the name of a parameter, in lower case: those of in_channels and of inChannels are the same."""
+    return set(re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
 
 
 def _module(place: str) -> ModuleType:

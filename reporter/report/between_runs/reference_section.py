@@ -86,13 +86,18 @@ def headline(found: AgainstReference, tongue: Language) -> str:
 
 
 def advice(found: AgainstReference, titles: Mapping[str, str], tongue: Language) -> str:
-    """What to do if a machine is too noisy; with the metrics and modes that it was too noisy for, if not for all."""
+    """What to do if most times have no verdict; with the metrics and modes of these, if not all."""
     _ = tongue._
+    lacking = [row for row in found.verdicts if noisy_times.lacks_verdict(row)]
+    limited = [noisy_times.is_limited(row) for row in lacking]
     text = _(
         "The machine was too noisy for a verdict, so this run does not show that nothing became slower. If this "
         "lasts: run on a machine without other work, use --preset thorough, which measures more rounds, or measure "
         "latency_cpu_1thread only."
     )
+    if limited and all(limited):
+        text = _("--timeout ended the rounds before a verdict, so this run does not show that nothing became slower.")
+    text += f" {_('A longer --timeout allows more rounds.')}" if any(limited) else ""
     noisy = noisy_times.too_noisy(found.verdicts)
     if not noisy or len(noisy) == len({(row.metric, row.mode) for row in found.verdicts}):
         return text

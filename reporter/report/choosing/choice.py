@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from reporter.model import Quantity
 from reporter.model.extensions import Edition
-from reporter.model.modes import ALL, OUTPUT_ERROR
+from reporter.model.modes import ALL, OUTPUT_ERROR, exceeds
 from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind
@@ -247,8 +247,13 @@ def _accuracy_slider(key: str, title: str, networks: Sequence[Candidate], langua
 
 
 def _is_unchecked(each: Candidate, comparison: Comparison) -> bool:
-    """Whether a pair has an output error above its limit that cannot be checked: only eager is listed nevertheless."""
-    return OUTPUT_ERROR.key in each.figures and output_of(comparison, each.record) == "unchecked"
+    """Whether a pair has an output error above its limit that cannot be checked: only eager is listed nevertheless.
+
+    Of several devices, the error is the largest in relation to its limit; one without a value takes nothing from it.
+    """
+    error = each.record.readings.get(OUTPUT_ERROR.key)
+    is_above = OUTPUT_ERROR.key in each.figures and error is not None and exceeds(error)
+    return is_above and output_of(comparison, each.record) == "unchecked"
 
 
 def _cell(each: Candidate, key: str, scale: units.Scale, comparison: Comparison, language: Language) -> Cell:

@@ -75,7 +75,7 @@ def _last(last: Record, first: Record, key: str, comparison: Comparison, languag
     """
     rivals = _rivals(last, key, comparison)
     slow, fast = (units.printed(language, record.readings[key]) for record in (last, first))
-    ratio = units.ratio(language, slow / fast)
+    ratio = units.unequal_ratio(language, slow / fast)
     doubt = doubted(ratio, first.readings[key], last.readings[key])
     blanks = {"ratio": doubt, "slow": _formatted(last, key, language)}
     if len(rivals) == 1:

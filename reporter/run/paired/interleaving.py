@@ -262,6 +262,13 @@ def alone(side: Side, job: Job, timeout: float) -> Verdict:
         return Verdict("timeout", f"not done after {timeout:.0f} s")
 
 
+def with_limit(verdict: Verdict, limit: float, spent: float) -> Verdict:
+    """The verdict on a job; that of a timeout has the whole limit of its architecture if earlier jobs spent some."""
+    if spent <= 0 or verdict.status != "timeout":
+        return verdict
+    return Verdict("timeout", f"the {limit:.0f} s for this architecture were over")
+
+
 def _alternate(sides: Sequence[Side], seconds: float, goal: float) -> None:
     """Calls in pairs, the order turned around from pair to pair, until the ratio is known well or time is up."""
     ratios: list[float] = []

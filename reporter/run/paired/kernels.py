@@ -69,9 +69,14 @@ def plan(request: Request) -> Iterator[Job]:
             )
 
 
-def record(job: Job, sides: Sequence[Side], request: Request, found: Kernels, limit: float) -> None:
-    """Records the kernels of an architecture on both sides; a setting counts on both sides or on neither."""
-    taken = [_recorded(side, job, limit) for side in sides]
+def record(
+    job: Job, sides: Sequence[Side], request: Request, found: Kernels, *, limit: float, spent: float = 0.0
+) -> None:
+    """Records the kernels of an architecture on both sides; a setting counts on both sides or on neither.
+
+    `limit` are the seconds of the architecture, of which `spent` are over.
+    """
+    taken = [_recorded(side, job, limit, spent) for side in sides]
     architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
     keys = dict.fromkeys(key for readings, _ in taken for key in readings)
     for key in keys or [COVERAGE + device_of(job)]:
@@ -88,9 +93,9 @@ def device_of(job: Job) -> str:
     return job.device.partition(":")[0]
 
 
-def _recorded(side: Side, job: Job, limit: float) -> tuple[dict[str, Reading], Verdict]:
+def _recorded(side: Side, job: Job, limit: float, spent: float) -> tuple[dict[str, Reading], Verdict]:
     """The readings with kernels by key, each with the variables of its side, and why others are missing."""
-    verdict = interleaving.alone(side, job, limit)
+    verdict = interleaving.with_limit(interleaving.alone(side, job, limit - spent), limit, spent)
     found = {VARIABLES: variables(side.about.variables)}
     readings = {
         reading.quantity.key: reading.model_copy(update={"settings": {**reading.settings, **found}})

@@ -115,12 +115,12 @@ def _record_kernels(
     if not all(any(each.measured for each in side) for side in readings):
         return
     if spent >= limit:
-        recorded.lose(kernels.device_of(job), job.architecture, _over(limit))
+        recorded.lose(kernels.device_of(job), job.architecture, not_begun(limit))
     else:
-        kernels.record(job, sides, request, recorded, limit - spent)
+        kernels.record(job, sides, request, recorded, limit=limit, spent=spent)
 
 
-def _over(limit: float) -> Verdict:
+def not_begun(limit: float) -> Verdict:
     """The verdict on what begins after the seconds of its architecture."""
     return Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
 
@@ -194,9 +194,11 @@ def measure_pair(
     if any(earlier) and not all(reading and reading.measured for reading in earlier):
         return []
     limit = request.timeout or math.inf
-    over = _over(limit)
+    over = not_begun(limit)
     origin = Origin(run=request.run, started=moment())
     verdicts = [over] * 2 if spent >= limit else interleaving.measure(sides, (job, job), limit - spent)
+    if spent < limit:
+        verdicts = [interleaving.with_limit(verdict, limit, spent) for verdict in verdicts]
     taken = [_reading(side, verdict, quantity, origin) for side, verdict in zip(sides, verdicts, strict=True)]
     if journal is not None:
         journal.add(job, [[reading] for reading in taken], origin, monotonic() - start)

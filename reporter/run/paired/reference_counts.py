@@ -10,12 +10,12 @@ from reporter.compare.environments import About
 from reporter.compare.matching import is_exact
 from reporter.documents.reference_verdicts import ReferenceChange
 from reporter.host.job import Job
-from reporter.model import Metric, Quantity, Reading, Record, absent
+from reporter.model import Metric, Quantity, Reading, Record, Verdict, absent
 from reporter.model.records import EAGER, pair_name
 from reporter.run.blank_records import blank
 from reporter.run.paired import interleaving
 from reporter.run.paired.interleaving import Side
-from reporter.run.paired.paired_run import Book, pair_of
+from reporter.run.paired.paired_run import Book, not_begun, pair_of
 from reporter.run.request import Request
 
 NOT_COUNTED = "macs_fvcore"
@@ -46,15 +46,25 @@ def plan(request: Request, metrics: Mapping[str, Metric]) -> list[Job]:
 
 
 def count(
-    job: Job, sides: Sequence[Side], quantities: Sequence[Quantity], seconds: float = math.inf
+    job: Job, sides: Sequence[Side], quantities: Sequence[Quantity], limit: float = math.inf, spent: float = 0.0
 ) -> list[list[Reading]]:
-    """The readings of both sides, which together may take so many seconds; what is missing has the reason."""
-    deadline = monotonic() + seconds
-    return [_counted(side, job, quantities, deadline - monotonic()) for side in sides]
+    """The readings of both sides; what is missing has the reason.
+
+    `limit` are the seconds of the architecture, of which `spent` are over. The first side may take half of the others,
+    so that one that takes too long is not the reason why there is none of the other.
+    """
+    if spent >= limit:
+        over = not_begun(limit)
+        return [list(absent(quantities, over.status, over.reason or "")) for _ in sides]
+    deadline = monotonic() + limit - spent
+    shares = ((deadline - monotonic()) / left for left in range(len(sides), 0, -1))
+    return [_counted(side, job, quantities, share, limit) for side, share in zip(sides, shares, strict=True)]
 
 
-def _counted(side: Side, job: Job, quantities: Sequence[Quantity], seconds: float) -> list[Reading]:
+def _counted(side: Side, job: Job, quantities: Sequence[Quantity], seconds: float, limit: float) -> list[Reading]:
     verdict = interleaving.alone(side, job, min(SECONDS, max(0.0, seconds)))
+    if verdict.status == "timeout" and seconds < SECONDS:
+        verdict = Verdict("timeout", f"not done in its share of the {limit:.0f} s for this architecture")
     there = {reading.quantity.key for reading in side.readings}
     missing = [quantity for quantity in quantities if quantity.key not in there]
     ended = verdict.status == "ok"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reporter.compare.environments import About, is_control
 from reporter.compare.matching import NO_NUMBER
 from reporter.compare.reference_rule import Place, ReferenceTime
-from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, SideName
+from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, ReferenceLoss, SideName
 from reporter.host.job import Job
 from reporter.metrics.operators import KERNELS
 from reporter.model import Metric, Quantity, Reading
@@ -78,3 +78,11 @@ def gap(place: Place, reference: Reading, tonight: Reading) -> ReferenceGap:
         failed=any(each.status in NO_NUMBER for _, each in lost),
         sides=tuple(name for name, _ in lost),
     )
+
+
+def losses(place: Place, reading: Reading) -> Iterator[ReferenceLoss]:
+    """The rounds of a row that failed after others had succeeded."""
+    key, mode, architecture = place
+    for each in reading.lost:
+        number = each.number if mode == EAGER else each.number - 1  # workers get the rounds of modes as later ones
+        yield ReferenceLoss(architecture=architecture, metric=key, mode=mode, round=number, reason=each.reason)

@@ -27,7 +27,7 @@ from reporter.run.costs import Costs
 from reporter.run.paired import interleaving, paired_run, reference_counts, reference_kernels
 from reporter.run.paired.pair_journal import PairJournal
 from reporter.run.paired.paired_run import Book, PairProgress
-from reporter.run.paired.reference_exact import NAMES, ExactValues, gap
+from reporter.run.paired.reference_exact import NAMES, ExactValues, gap, losses
 from reporter.run.request import Request, moment
 
 OPTIONS = ("--against", "this environment")
@@ -115,6 +115,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     books: tuple[Book, Book] = ({}, {})
     looks, open_jobs = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work))
     half = (work.request.timeout or math.inf) / 2  # the rounds up to a look take at most as long as all before
+    ended: set[Place] = set()
     done = [job for job in work.exact_values.shown if job not in journal]
     costs, number = paired_run.costs_of(work.request, books), 0
     for place, look in enumerate(looks):
@@ -128,11 +129,15 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
         done, number = [*done, *planned(look)], look
         found.taken, found.gaps = _sorted(work, books)
         _decide(found, work)
-        open_jobs = [job for job in open_jobs if _is_open(job, work, found) and journal.spent(job.architecture) <= half]
+        open_jobs = [job for job in open_jobs if _is_open(job, work, found)]
+        late = [job for job in open_jobs if look != looks[-1] and journal.spent(job.architecture) > half]
+        ended |= {_place(job, work.times) for job in late}
+        open_jobs = [job for job in open_jobs if job not in late]
         if not open_jobs:
             break
+    found.rows |= {place: reference_rule.ended(found.rows[place], 2 * half) for place in ended}
     progress.plan(done, 1, costs.total)
-    found.lost = [loss for place, (reading, _) in found.taken.items() for loss in _lost(place, reading)]
+    found.lost = [loss for place, (reading, _) in found.taken.items() for loss in losses(place, reading)]
     listed = {(each.architecture, each.mode) for each in found.gaps if each.failed or each.mode != EAGER}
     found.changes, missing = work.exact_values.changes(books, found.rows.values())
     failures = work.exact_values.failures(books)
@@ -208,8 +213,8 @@ def _round(
             shown = job in work.exact_values.shown
             if shown:
                 progress.job_started(job)
-            left = limit - journal.spent(job.architecture)
-            found = reference_counts.count(job, both, work.exact_values.quantities(job), left)
+            quantities, spent = work.exact_values.quantities(job), journal.spent(job.architecture)
+            found = reference_counts.count(job, both, quantities, limit, spent)
             journal.add(job, found, origin, monotonic() - start)
             reference_counts.add(job, found, books, work.request, work.examined)
             if shown:
@@ -289,11 +294,3 @@ def _sorted(
         else:
             gaps.append(gap(place, reference, tonight))
     return taken, gaps
-
-
-def _lost(place: Place, reading: Reading) -> Iterator[ReferenceLoss]:
-    """The rounds of a row that failed after others had succeeded."""
-    key, mode, architecture = place
-    for each in reading.lost:
-        number = each.number if mode == EAGER else each.number - 1  # see _of_mode
-        yield ReferenceLoss(architecture=architecture, metric=key, mode=mode, round=number, reason=each.reason)
