@@ -37,7 +37,7 @@ def readings(job: Job, engines: Mapping[str, Engine] | None = None) -> list[dict
     """What a worker would say of a job: one sample of 1 for every quantity; `engines` are those of its machine."""
     found = []
     for metric in (METRICS[name] for name in job.metrics):
-        for mode in job.modes or (EAGER,):
+        for mode in (each for each in job.modes or (EAGER,) if (each, metric.name) not in job.without):
             number = 0 if mode in job.once else job.round
             own, of_mode = (
                 conditions | conditions_of(mode, engines)

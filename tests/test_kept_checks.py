@@ -280,3 +280,46 @@ def test_a_setting_in_which_the_worker_crashed_is_checked_with_its_first_time(
     assert [job.once for job in jobs] == [(), (mode,) if again else ()]
     assert record.readings[OUTPUT_ERROR.key].value == (0.02 if again else 0.01)
     assert (record.readings[BATCH].rounds, record.readings[SINGLE].rounds) == ((1,), (1, 1))
+
+
+TWO = ("bf16", "channels_last")
+
+
+def test_a_metric_that_failed_in_a_mode_is_measured_in_the_others_only(tmp_path: Path) -> None:
+    """A first round that fails is a failed row."""
+
+    def answer(job: Job, said: Said) -> Said:
+        failed = [
+            {**each, "reading": {**next(iter(absent([reading.quantity], "failed", "broken"))).model_dump(mode="json")}}
+            if each["mode"] == "bf16" and BATCH in reading.quantity.key and not job.round
+            else each
+            for each in said[:-1]
+            for reading in [Reading.model_validate(each["reading"])]
+        ]
+        return [*failed, said[-1]]
+
+    outcome, jobs, record = run(asked(tmp_path, (SINGLE, BATCH), 3, modes=TWO), answer)
+    assert [job.without for job in jobs] == [(), (("bf16", BATCH),), (("bf16", BATCH),)]
+    for key in (BATCH, f"speedup_{BATCH}"):
+        assert (record.readings[key].status, record.readings[key].rounds) == ("failed", ())
+    assert record.readings[SINGLE].rounds == (1, 1, 1)
+    assert outcome.failed == 1
+
+
+def test_a_metric_that_ends_the_worker_in_a_mode_takes_two_rounds_from_the_others_at_most(tmp_path: Path) -> None:
+    """It is not tried again after two lost rounds, and each of these is repeated without the mode."""
+
+    def answer(job: Job, said: Said) -> Said:
+        if "bf16" not in job.modes or BATCH not in job.metrics or ("bf16", BATCH) in job.without:
+            return said
+        before = [each for each in said[:-1] if BATCH not in each["reading"]["quantity"]["key"]]
+        return [*before, {"running": "bf16"}, KILLED]
+
+    request = asked(tmp_path, (SINGLE, BATCH), 3, modes=TWO)
+    _, jobs, record = run(request, answer)
+    assert [(job.round, job.modes) for job in jobs] == [(0, TWO), (0, TWO[1:]), (1, TWO), (1, TWO[1:]), (2, TWO)]
+    assert (record.readings[BATCH].status, len(record.readings[BATCH].lost)) == ("oom", 2)
+    [path] = tmp_path.glob("records/*/*.json")
+    [other] = [each for each in record_files.load_modes(path) if each.mode == "channels_last"]
+    assert [found.readings[SINGLE].rounds for found in (record, other)] == [(1, 1, 1)] * 2
+    assert (other.readings[BATCH].rounds, other.readings[BATCH].lost) == ((1, 1, 1), ())

@@ -1039,6 +1039,20 @@ def test_what_is_measured_once_is_measured_in_the_round_after_a_crash(tmp_path: 
     assert not (tmp_path / "bf16").exists()
 
 
+def test_a_metric_is_left_out_in_a_mode() -> None:
+    """With its speedup; the other modes and metrics are measured."""
+    measured, keys = subject(own(), seconds=0.01), ("latency_cpu_1thread", "latency_cpu", "train_step_cpu")
+    without = (("bf16", "latency_cpu_1thread"), (CHANNELS_LAST, "train_step_cpu"))
+    job = Job(
+        architecture="small", metrics=keys, device="cpu", process="modes cpu", round=1, modes=("bf16", CHANNELS_LAST),
+        conditions=measured.conditions, without=without,
+    )  # fmt: skip
+    pairs = [(mode, key) for mode in job.modes for key in keys if (mode, key) not in without]
+    found = set(sent(job, measured))
+    assert found == {(mode, each) for mode, key in pairs for each in (key, f"speedup_{key}")}
+    assert found == {(mode, quantity.key) for mode, _, quantity in all_wanted(job, METRICS)}
+
+
 def test_all_rounds_time_the_weights_that_were_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first calibration is repeated without a run of the network, and made again where it is missing."""
     made: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from time import monotonic
 
 from reporter.host.job import Job, wanted
@@ -66,9 +67,11 @@ class Measurement:
     @property
     def remaining(self) -> Job | None:
         """The job with the metrics that are still to be measured; None where there are none."""
+        places = {(mode, name) for (mode, _), (name, _) in self._missing.items()}
         names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
         modes = tuple(dict.fromkeys(mode for mode, _ in self._missing)) if self.job.modes else ()
-        found = {"metrics": names, "modes": modes, "ceilings": self.ledger.ceilings}
+        without = tuple(each for each in product(modes, names) if each not in places)
+        found = {"metrics": names, "modes": modes, "without": without, "ceilings": self.ledger.ceilings}
         return self.job.model_copy(update=found) if names else None
 
     def receive(self, message: Message) -> None:
