@@ -201,18 +201,40 @@ def test_after_a_crash_a_mode_that_was_checked_before_is_checked_again(
 def test_a_repetition_that_ends_early_keeps_the_times_and_is_repeated(
     mode: str, cause: str, end: Verdict | None, tmp_path: Path
 ) -> None:
-    """The mode is measured again because its outputs could not be checked, which is not that they are wrong."""
+    """The mode is checked again because its outputs could not be checked, which is not that they are wrong."""
     request = asked(tmp_path, (SINGLE,), 3, modes=(mode,))
     assert output_verdict(run(request, checked(cause))[-1]) == "unchecked"
     *_, record = run(asked(tmp_path, (SINGLE,), 3, modes=(mode,), **({} if end else {"timeout": 0.0})), ending(end))
     assert record.readings[SINGLE].rounds == record.readings["speedup_latency_cpu"].rounds == (1, 1, 1)
-    assert record.readings[SINGLE].lost
+    assert record.readings[SINGLE].lost == ()
     assert output_verdict(record) == "unchecked"
     _, jobs, record = run(request, checked(0.02))
-    assert [job.round for job in jobs] == [0, 1, 2]
+    assert [(job.round, job.checks, job.metrics) for job in jobs] == [(0, True, (SINGLE,))]
     assert output_verdict(record) == "within"
     assert (record.readings[SINGLE].rounds, record.readings[SINGLE].lost) == ((1, 1, 1), ())
     assert run(request, checked(0.02))[1] == []
+
+
+@pytest.mark.parametrize("keys", [(SINGLE, BATCH), (SINGLE, ONE_THREAD, BATCH)], ids=["alone", "beside a time"])
+@pytest.mark.parametrize("mode", [MODE, "channels_last"])
+def test_a_check_that_fails_every_time_takes_no_time_from_a_mode(
+    mode: str, keys: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A mode of torch is checked by the job that adds a time; an engine also in the settings of the others."""
+    *_, before = run(asked(tmp_path, (SINGLE, BATCH), 3, modes=(mode,)), checked("oom"))
+    for value in ("oom", "oom", 0.02):
+        _, jobs, record = run(asked(tmp_path, keys, 3, modes=(mode,)), checked(value))
+        for key in (SINGLE, BATCH, f"speedup_{SINGLE}"):
+            assert record.readings[key] == before.readings[key]
+        if len(keys) == 3 and not before.readings.get(ONE_THREAD):
+            times = [(number, False, (ONE_THREAD,)) for number in range(3)]
+            checks = [(0, True, (SINGLE, BATCH))] if mode == MODE else []
+            assert [(job.round, job.checks, job.metrics) for job in jobs] == [times[0], *checks, *times[1:]]
+        else:
+            assert [(job.round, job.checks, job.metrics) for job in jobs] == [(0, True, keys)]
+        before = record
+    assert output_verdict(record) == "within"
+    assert run(asked(tmp_path, keys, 3, modes=(mode,)), checked(0.02))[1] == []
 
 
 def test_a_repetition_that_is_cut_off_is_repeated(tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ class Measurement:
         """The job with the metrics that are still to be measured; None where there are none."""
         places = {(mode, name) for (mode, _), (name, _) in self._missing.items()}
         names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
+        if self.job.checks and names:  # in the settings of all metrics
+            return self.job.model_copy(update={"modes": tuple(dict.fromkeys(mode for mode, _ in self._missing))})
         modes = tuple(dict.fromkeys(mode for mode, _ in self._missing)) if self.job.modes else ()
         without = tuple(each for each in product(modes, names) if each not in places)
         found = {"metrics": names, "modes": modes, "without": without, "ceilings": self.ledger.ceilings}

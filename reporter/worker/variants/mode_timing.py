@@ -57,8 +57,7 @@ class ModeTiming:
     ) -> None:
         self.job, self.subject, self.running, self.rotation = job, subject, running, rotation
         self.preparation = ModePreparation(subject, cache, trained=bool(job.reference))
-        timed = [metric for metric in metrics if metric.inference]
-        self.metrics = sorted(timed, key=_order)
+        self.metrics = sorted((metric for metric in metrics if metric.inference), key=_order)
         self.checks = ModeChecks(self.preparation, keeps=bool(self.metrics))
         self.training = [metric for metric in metrics if metric.training]
         self.has_curve = any(metric.curve for metric in metrics)
@@ -81,7 +80,7 @@ class ModeTiming:
             self.lost = before if metric.inference.batched else self.lost  # a batch may only be too large
         if self.job.round == 0:
             yield from self._profiled()
-        for metric in self.training:  # last: a mode that cannot train is lost then
+        for metric in () if self.job.checks else self.training:  # last: a mode that cannot train is lost then
             yield from self._training_times(metric)
 
     def _profiled(self) -> Found:
@@ -111,7 +110,7 @@ class ModeTiming:
                 yield from ((name, reading) for reading in self._absent(name, ONCE))
 
     def _times(self, metric: Metric, inference: Inference) -> Found:
-        """The times of all modes that are left, and their speedups."""
+        """The times of all modes that are left, and their speedups; if the job `checks`, only larger output errors."""
         modes = self._modes_of(metric)
         batch = self.subject.conditions.throughput_batch if inference.batched else 1
         count = 1 if inference.one_thread else self.subject.threads
@@ -122,6 +121,8 @@ class ModeTiming:
             ready = self.checks.take(count, batch)
             variants = self._variants(modes, batch, ready)  # before: an engine may count the processors once for all
             yield from self._worse({name: each for name, each in variants.items() if name not in ready}, batch)
+            if self.job.checks:
+                return
             stack.enter_context(pinned)
             calls = self._calls(variants, batch)
             before = self._alone(calls, timer)
