@@ -16,7 +16,9 @@ from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.model import Engine, Reading, Record, Verdict, absent
 from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, output_verdict
+from reporter.model.scaling_curves import CurvePoint
 from reporter.run import experiment
+from reporter.run.curve_measurement import CurveMeasurement
 from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
@@ -345,3 +347,25 @@ def test_a_metric_that_ends_the_worker_in_a_mode_takes_two_rounds_from_the_other
     [other] = [each for each in record_files.load_modes(path) if each.mode == "channels_last"]
     assert [found.readings[SINGLE].rounds for found in (record, other)] == [(1, 1, 1)] * 2
     assert (other.readings[BATCH].rounds, other.readings[BATCH].lost) == ((1, 1, 1), ())
+
+
+@pytest.mark.parametrize("announced", [{"running": "bf16"}, {"measuring": SINGLE}, {"trying": "batch"}], ids=str)
+def test_a_crash_before_anything_is_announced_is_not_that_of_what_ran_on_a_lost_node(
+    announced: dict[str, Any], tmp_path: Path
+) -> None:
+    """The worker on the next node was killed while it was starting."""
+    is_curve, modes = "trying" in announced, TWO if "running" in announced else ("eager",)
+    keys = ["best_throughput_cpu"] if is_curve else [SINGLE, BATCH]
+    request = asked(tmp_path, keys, batches=(32, 64) if is_curve else (), modes=modes)
+    ledger = Ledger(own(), request)
+    job = [each for each in experiment.plan(request, {"small": ledger}) if bool(each.modes) == ("bf16" in modes)][-1]
+    measurement = (CurveMeasurement if job.curve else Measurement)(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    if is_curve:
+        announced["point"] = CurvePoint(mode="eager", device="cpu", batch=64, size="32", status="skipped").model_dump()
+    measurement.receive(announced)
+    measurement.interrupt()
+    measurement.start()
+    assert not measurement.drop_crashed(KILLED)
+    assert not ledger.record.curves
+    assert not any(record.readings for record in ledger.records.values())

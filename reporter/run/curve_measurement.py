@@ -63,6 +63,11 @@ class CurveMeasurement(Measurement):
         self._blame(verdict)
         return self.remaining is not None
 
+    def interrupt(self) -> None:
+        """Counts the seconds, too; the point that was tried is missing like the others."""
+        super().interrupt()
+        self._pending = None
+
     def _asked(self) -> CurveJob:
         """The curves of the job, with the points that are there by now."""
         assert self.job.curve

@@ -114,8 +114,9 @@ class Measurement:
         self._started = moment()
 
     def interrupt(self) -> None:
-        """Counts the seconds of a slot that was lost."""
+        """Counts the seconds of a slot that was lost or a worker that crashed, and resets what it ran."""
         self.ledger.spend(stored_as(self.job), monotonic() - self._start_time, usual=False)
+        self._mode, self._metric = EAGER, ""
 
     def drop_crashed(self, verdict: Verdict) -> bool:
         """After a crash: stores it as the status of the mode or metric that ran; whether the others are tried again."""
