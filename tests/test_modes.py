@@ -56,7 +56,7 @@ from reporter.registry.execution_modes import (
     obstacle,
     resolve,
 )
-from reporter.run import experiment, mode_plan
+from reporter.run import allocation, experiment, mode_plan
 from reporter.run.costs import Costs
 from reporter.run.executors.ray import Place, RayExecutor
 from reporter.run.executors.ray_node import NodeWorker
@@ -693,7 +693,8 @@ def test_a_mode_keeps_its_rounds_when_another_one_is_added(tmp_path: Path) -> No
     asked = [(job.round, job.modes, job.metrics) for job in jobs if job.modes]
     assert (0, (CHANNELS_LAST,), ("operators",)) in asked
     assert {modes for number, modes, _ in asked if number} == {("bf16",)}
-    assert len({(job.process, job.round) for job in jobs}) == len(jobs)
+    assert {job.process for job in jobs if job.modes} == {"modes cpu"}, "its rounds are of one series"
+    assert len({allocation.identity(job) for job in jobs}) == len(jobs)
     [path] = tmp_path.glob("records/*/*.json")
     for record in record_files.load_modes(path):
         if record.mode != "eager":

@@ -181,9 +181,8 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
                 for lacking, checks in ((names, False), (checked, True)):
                     if lacking:
                         needs.setdefault((lacking, checks), []).append(mode)
-            for place, ((names, checks), modes) in enumerate(needs.items()):
-                process = f"{group.process} {', '.join(modes)}" if place else group.process
-                job = _job(ledger, process, group.device, names, number)
+            for (names, checks), modes in needs.items():
+                job = _job(ledger, group.process, group.device, names, number)
                 cache = str(mode_plan.cache(ledger.request, job.architecture))
                 yield job.model_copy(update={"modes": tuple(modes), "cache": cache, "checks": checks})
 
