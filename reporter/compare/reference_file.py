@@ -105,17 +105,8 @@ def load_for_report(folder: Path, records: Iterable[Record]) -> AgainstReference
     This is so if the next run did not finish: the comparison is of the run before.
     """
     found = load(folder)
-    if found and found.started and found.started < _newest(records):
+    if found and found.started and found.started < stored_comparison.newest(records):
         raise ReporterError(f"{folder / NAME}: older than the newest results; compare again with --against")
-    return found
-
-
-def _newest(records: Iterable[Record]) -> str:
-    """When the newest of these records or of their rounds was begun."""
-    found = ""
-    for record in records:
-        origins = (each.started for reading in record.readings.values() for each in reading.origins)
-        found = max(found, record.started, *origins)
     return found
 
 
