@@ -23,7 +23,9 @@ from forked_sides import ForkedSide, SlowedSide
 from installed import environment
 
 from reporter.cli.progress import Quiet
-from reporter.compare import noisy_times, reference_file, reference_rule
+from reporter.compare import baseline_file, noisy_times, reference_file, reference_rule, stored_comparison
+from reporter.compare.baseline_file import BaselineComparison
+from reporter.compare.differences import Differences
 from reporter.compare.environments import About, Import
 from reporter.compare.reference_rule import Place, ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceSide, ReferenceVerdict
@@ -310,6 +312,24 @@ def test_a_comparison_is_not_shown_beside_the_results_of_a_later_run(tmp_path: P
         assert ("Against the reference" in text) is is_shown
         assert ("older than the newest results; compare again with" in text) is not is_shown
     assert reference_file.load(tmp_path)
+
+
+def test_changes_are_not_shown_beside_the_results_of_a_later_run(tmp_path: Path) -> None:
+    """As after a run with --baseline and another one that was interrupted; a file without the time is used."""
+    record = next(each for each in samples.few() if each.mode == EAGER)
+    key, time = next((key, each) for key, each in record.readings.items() if each.samples)
+    origins = (Origin(run="2", started="2099-01-02T05:00:00+00:00"),)
+    later = time.model_copy(update={"rounds": (len(time.samples),), "origins": origins})
+    found = BaselineComparison("before", record.started, Differences(), stored_comparison.newest([record]))
+    older = replace(found, newest="")
+    for compared, reading, is_shown in ((found, time, True), (found, later, False), (older, later, True)):
+        baseline_file.save(tmp_path, compared)
+        again = record.model_copy(update={"readings": record.readings | {key: reading}})
+        record_files.save_all(tmp_path, [again])
+        build.write(tmp_path)
+        text = (tmp_path / "report.md").read_text()
+        assert ("Compared with before" in text) is is_shown
+        assert ("older than the newest results; compare again with" in text) is not is_shown
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from reporter.model.durations import duration, in_seconds
 from reporter.report.claim_verdicts import Answer, Case
 from reporter.run import budget
 from reporter.run.allocation import allocate, place
+from reporter.run.budget import _planned
 from reporter.run.budget_schedule import CUT_OFF, TOLERANCE, BudgetSchedule
 from reporter.run.costs import Costs
 from reporter.run.request import Outcome, Request
@@ -375,6 +376,22 @@ def test_eager_comes_before_other_modes() -> None:
         taken = allocate([*modes, *eager], cost, seconds)
         assert len(taken) == expected
         assert sum(not each.modes for each in taken) == min(expected, 3)
+
+
+def test_jobs_of_some_modes_of_a_process_are_planned_one_by_one() -> None:
+    """Where they lack other metrics, in the first round; a later round of all of them needs each of these."""
+    changes = [(0, ("bf16",)), (0, ("channels_last",)), (1, ("bf16", "channels_last"))]
+    first, second, later = (
+        job(0, "modes cpu").model_copy(update={"round": number, "modes": modes}) for number, modes in changes
+    )
+    checks = second.model_copy(update={"checks": True})
+    prices = {("bf16",): 10.0, ("channels_last",): 20.0, ("bf16", "channels_last"): 5.0}
+    jobs = [first, second, later]
+    assert allocate(jobs, lambda each: prices[each.modes], 15.0) == [first]
+    assert allocate(jobs, lambda each: prices[each.modes], 30.0) == [first, second]
+    assert allocate([*jobs, checks], lambda each: prices[each.modes], 55.0) == [first, second, checks, later]
+    planned = _planned([*jobs, checks], Costs({}, 1e-12, lambda _: record()))
+    assert planned.startswith("1 network, 2 rounds, about")
 
 
 def test_eager_comes_before_the_curves_of_other_modes() -> None:

@@ -765,7 +765,10 @@ def test_a_worker_that_ends_in_a_point_loses_that_point_alone(tmp_path: Path) ->
 
 
 class OfCurves(Simulated):
-    """Its workers send every point that they are asked for, with as many images per second as the batch has."""
+    """Its workers send every point that they are asked for, with as many images per second as the batch has.
+
+    Of a sweep, they send three points, and throughput does not rise in the last one.
+    """
 
     def listen(self) -> Event:
         if not self._to_say:
@@ -776,7 +779,11 @@ class OfCurves(Simulated):
             about = {"mode": "eager", "device": "cpu", "latency": 1.0, "samples": (1.0,)}
             points = [
                 ("batch", CurvePoint(batch=each, size="32", throughput=float(each), settings=own, **about))
-                for each in job.curve.batches or ((1, 2) if job.curve.sweep else ())
+                for each in job.curve.batches
+            ]
+            points += [
+                ("batch", CurvePoint(batch=each, size="32", throughput=min(each, 2.0), settings=own, **about))
+                for each in ((1, 2, 4) if job.curve.sweep else ())
             ]
             points += [
                 ("size", CurvePoint(batch=1, size=each, throughput=1.0, settings=own, **about))
@@ -810,7 +817,7 @@ def test_image_sizes_alone_have_no_best_throughput(tmp_path: Path) -> None:
 def test_image_sizes_do_not_replace_a_best_throughput_that_is_named(named: str, tmp_path: Path) -> None:
     record, failed = measured(tmp_path, sizes=("16",), settings={"metrics": ["latency_cpu", named]})
     assert [each.size for each in record.curves.size] == ["16"]
-    assert [each.batch for each in record.curves.batch] == [1, 2]
+    assert [each.batch for each in record.curves.batch] == [1, 2, 4]
     assert (record.readings[CPU.name].value, failed) == (2.0, 0)
     request = of_curves(tmp_path, sizes=("16",), settings={"metrics": ["latency_cpu", "best_throughput_cuda"]})
     assert not curve_plan.wanted(Ledger(own(), request), CPU, "eager").has_batches
@@ -1053,6 +1060,36 @@ def test_a_sweep_for_which_there_was_no_time_is_a_failure(tmp_path: Path) -> Non
     record, failed = measured(tmp_path, timeout=0.0)
     assert [(each.batch, each.status) for each in record.curves.batch] == [(1, "timeout"), (30, "ok"), (31, "ok")]
     assert failed == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("late", "timeout"), ("killed", "failed"), ("crash", "failed"), ("cut", "skipped"), ("", "failed")],
+)
+def test_a_sweep_that_does_not_continue_has_the_reason_at_its_next_batch(end: str, status: str, tmp_path: Path) -> None:
+    """The next run continues it: no time is left, the worker ends before it tries a point, or cannot build it."""
+    ledger = Ledger(own(), replace(of_curves(tmp_path, timeout=0.0 if end == "late" else None), about=slot("").about))
+    for batch in (1, 2, 4):
+        made = point(batch, 10.0 * batch, settings=CONDITIONS.of(CPU, "cpu"))
+        ledger.keep_curves(ledger.record.curves.with_point("batch", made))
+    ends = {"killed": ("oom", "killed"), "crash": ("failed", "crashed"), "cut": ("timeout", "late")}
+    if end:
+        [job] = experiment.plan(ledger.request, {"small": ledger})
+        found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+        found.start(budget=5.0 if end == "cut" else None)
+        if end in ends:
+            assert not found.drop_crashed(Verdict(*ends[end]))
+            found.finish(Verdict(*ends[end]), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    else:
+        _refused(ledger)
+    assert [(each.batch, each.status) for each in ledger.record.curves.batch] == [
+        (1, "ok"), (2, "ok"), (4, "ok"), (8, status)
+    ]  # fmt: skip
+    assert ledger.record.readings[CPU.name].value == 40.0
+    assert curve_plan.failures(ledger) == (end != "cut")
+    [again] = experiment.plan(ledger.request, {"small": ledger})
+    assert again.curve
+    assert [each.batch for each in again.curve.settled.batch] == [1, 2, 4]
 
 
 @pytest.mark.parametrize(("variables", "count"), [(None, 1), (OTHER, 0)])

@@ -16,7 +16,9 @@ from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.model import Engine, Reading, Record, Verdict, absent
 from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, output_verdict
+from reporter.model.scaling_curves import CurvePoint
 from reporter.run import experiment
+from reporter.run.curve_measurement import CurveMeasurement
 from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.measurement import Measurement
 from reporter.run.request import Outcome, Request
@@ -201,18 +203,40 @@ def test_after_a_crash_a_mode_that_was_checked_before_is_checked_again(
 def test_a_repetition_that_ends_early_keeps_the_times_and_is_repeated(
     mode: str, cause: str, end: Verdict | None, tmp_path: Path
 ) -> None:
-    """The mode is measured again because its outputs could not be checked, which is not that they are wrong."""
+    """The mode is checked again because its outputs could not be checked, which is not that they are wrong."""
     request = asked(tmp_path, (SINGLE,), 3, modes=(mode,))
     assert output_verdict(run(request, checked(cause))[-1]) == "unchecked"
     *_, record = run(asked(tmp_path, (SINGLE,), 3, modes=(mode,), **({} if end else {"timeout": 0.0})), ending(end))
     assert record.readings[SINGLE].rounds == record.readings["speedup_latency_cpu"].rounds == (1, 1, 1)
-    assert record.readings[SINGLE].lost
+    assert record.readings[SINGLE].lost == ()
     assert output_verdict(record) == "unchecked"
     _, jobs, record = run(request, checked(0.02))
-    assert [job.round for job in jobs] == [0, 1, 2]
+    assert [(job.round, job.checks, job.metrics) for job in jobs] == [(0, True, (SINGLE,))]
     assert output_verdict(record) == "within"
     assert (record.readings[SINGLE].rounds, record.readings[SINGLE].lost) == ((1, 1, 1), ())
     assert run(request, checked(0.02))[1] == []
+
+
+@pytest.mark.parametrize("keys", [(SINGLE, BATCH), (SINGLE, ONE_THREAD, BATCH)], ids=["alone", "beside a time"])
+@pytest.mark.parametrize("mode", [MODE, "channels_last"])
+def test_a_check_that_fails_every_time_takes_no_time_from_a_mode(
+    mode: str, keys: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A mode of torch is checked by the job that adds a time; an engine also in the settings of the others."""
+    *_, before = run(asked(tmp_path, (SINGLE, BATCH), 3, modes=(mode,)), checked("oom"))
+    for value in ("oom", "oom", 0.02):
+        _, jobs, record = run(asked(tmp_path, keys, 3, modes=(mode,)), checked(value))
+        for key in (SINGLE, BATCH, f"speedup_{SINGLE}"):
+            assert record.readings[key] == before.readings[key]
+        if len(keys) == 3 and not before.readings.get(ONE_THREAD):
+            times = [(number, False, (ONE_THREAD,)) for number in range(3)]
+            checks = [(0, True, (SINGLE, BATCH))] if mode == MODE else []
+            assert [(job.round, job.checks, job.metrics) for job in jobs] == [times[0], *checks, *times[1:]]
+        else:
+            assert [(job.round, job.checks, job.metrics) for job in jobs] == [(0, True, keys)]
+        before = record
+    assert output_verdict(record) == "within"
+    assert run(asked(tmp_path, keys, 3, modes=(mode,)), checked(0.02))[1] == []
 
 
 def test_a_repetition_that_is_cut_off_is_repeated(tmp_path: Path) -> None:
@@ -296,3 +320,68 @@ def test_an_engine_is_not_prepared_again_for_a_time_that_is_not_tried_any_more(t
         (0, True, ()), (1, True, (MODE,)), (2, False, ()), (3, False, ()),
     ]  # fmt: skip
     assert record.readings[SINGLE].rounds == (1,) * 4
+
+
+TWO = ("bf16", "channels_last")
+
+
+def test_a_metric_that_failed_in_a_mode_is_measured_in_the_others_only(tmp_path: Path) -> None:
+    """A first round that fails is a failed row."""
+
+    def answer(job: Job, said: Said) -> Said:
+        failed = [
+            {**each, "reading": {**next(iter(absent([reading.quantity], "failed", "broken"))).model_dump(mode="json")}}
+            if each["mode"] == "bf16" and BATCH in reading.quantity.key and not job.round
+            else each
+            for each in said[:-1]
+            for reading in [Reading.model_validate(each["reading"])]
+        ]
+        return [*failed, said[-1]]
+
+    outcome, jobs, record = run(asked(tmp_path, (SINGLE, BATCH), 3, modes=TWO), answer)
+    assert [job.without for job in jobs] == [(), (("bf16", BATCH),), (("bf16", BATCH),)]
+    for key in (BATCH, f"speedup_{BATCH}"):
+        assert (record.readings[key].status, record.readings[key].rounds) == ("failed", ())
+    assert record.readings[SINGLE].rounds == (1, 1, 1)
+    assert outcome.failed == 1
+
+
+def test_a_metric_that_ends_the_worker_in_a_mode_takes_two_rounds_from_the_others_at_most(tmp_path: Path) -> None:
+    """It is not tried again after two lost rounds, and each of these is repeated without the mode."""
+
+    def answer(job: Job, said: Said) -> Said:
+        if "bf16" not in job.modes or BATCH not in job.metrics or ("bf16", BATCH) in job.without:
+            return said
+        before = [each for each in said[:-1] if BATCH not in each["reading"]["quantity"]["key"]]
+        return [*before, {"running": "bf16"}, KILLED]
+
+    request = asked(tmp_path, (SINGLE, BATCH), 3, modes=TWO)
+    _, jobs, record = run(request, answer)
+    assert [(job.round, job.modes) for job in jobs] == [(0, TWO), (0, TWO[1:]), (1, TWO), (1, TWO[1:]), (2, TWO)]
+    assert (record.readings[BATCH].status, len(record.readings[BATCH].lost)) == ("oom", 2)
+    [path] = tmp_path.glob("records/*/*.json")
+    [other] = [each for each in record_files.load_modes(path) if each.mode == "channels_last"]
+    assert [found.readings[SINGLE].rounds for found in (record, other)] == [(1, 1, 1)] * 2
+    assert (other.readings[BATCH].rounds, other.readings[BATCH].lost) == ((1, 1, 1), ())
+
+
+@pytest.mark.parametrize("announced", [{"running": "bf16"}, {"measuring": SINGLE}, {"trying": "batch"}], ids=str)
+def test_a_crash_before_anything_is_announced_is_not_that_of_what_ran_on_a_lost_node(
+    announced: dict[str, Any], tmp_path: Path
+) -> None:
+    """The worker on the next node was killed while it was starting."""
+    is_curve, modes = "trying" in announced, TWO if "running" in announced else ("eager",)
+    keys = ["best_throughput_cpu"] if is_curve else [SINGLE, BATCH]
+    request = asked(tmp_path, keys, batches=(32, 64) if is_curve else (), modes=modes)
+    ledger = Ledger(own(), request)
+    job = [each for each in experiment.plan(request, {"small": ledger}) if bool(each.modes) == ("bf16" in modes)][-1]
+    measurement = (CurveMeasurement if job.curve else Measurement)(job, ledger, Lines(StringIO()), Outcome())
+    measurement.start()
+    if is_curve:
+        announced["point"] = CurvePoint(mode="eager", device="cpu", batch=64, size="32", status="skipped").model_dump()
+    measurement.receive(announced)
+    measurement.interrupt()
+    measurement.start()
+    assert not measurement.drop_crashed(KILLED)
+    assert not ledger.record.curves
+    assert not any(record.readings for record in ledger.records.values())

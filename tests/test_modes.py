@@ -34,6 +34,7 @@ from reporter.model import Architecture, Engine, Metric, Reading, Record, Report
 from reporter.model.modes import (
     CHANNELS_LAST,
     CHECK_FAILED,
+    ONCE,
     OUTPUT_ERROR,
     PRECISIONS,
     Mode,
@@ -55,7 +56,7 @@ from reporter.registry.execution_modes import (
     obstacle,
     resolve,
 )
-from reporter.run import experiment, mode_plan
+from reporter.run import allocation, experiment, mode_plan
 from reporter.run.costs import Costs
 from reporter.run.executors.ray import Place, RayExecutor
 from reporter.run.executors.ray_node import NodeWorker
@@ -692,7 +693,8 @@ def test_a_mode_keeps_its_rounds_when_another_one_is_added(tmp_path: Path) -> No
     asked = [(job.round, job.modes, job.metrics) for job in jobs if job.modes]
     assert (0, (CHANNELS_LAST,), ("operators",)) in asked
     assert {modes for number, modes, _ in asked if number} == {("bf16",)}
-    assert len({(job.process, job.round) for job in jobs}) == len(jobs)
+    assert {job.process for job in jobs if job.modes} == {"modes cpu"}, "its rounds are of one series"
+    assert len({allocation.identity(job) for job in jobs}) == len(jobs)
     [path] = tmp_path.glob("records/*/*.json")
     for record in record_files.load_modes(path):
         if record.mode != "eager":
@@ -1039,6 +1041,42 @@ def test_what_is_measured_once_is_measured_in_the_round_after_a_crash(tmp_path: 
     assert not (tmp_path / "bf16").exists()
 
 
+def test_a_metric_is_left_out_in_a_mode() -> None:
+    """With its speedup; the other modes and metrics are measured."""
+    measured, keys = subject(own(), seconds=0.01), ("latency_cpu_1thread", "latency_cpu", "train_step_cpu")
+    without = (("bf16", "latency_cpu_1thread"), (CHANNELS_LAST, "train_step_cpu"))
+    job = Job(
+        architecture="small", metrics=keys, device="cpu", process="modes cpu", round=1, modes=("bf16", CHANNELS_LAST),
+        conditions=measured.conditions, without=without,
+    )  # fmt: skip
+    pairs = [(mode, key) for mode in job.modes for key in keys if (mode, key) not in without]
+    found = set(sent(job, measured))
+    assert found == {(mode, each) for mode, key in pairs for each in (key, f"speedup_{key}")}
+    assert found == {(mode, quantity.key) for mode, _, quantity in all_wanted(job, METRICS)}
+
+
+def test_a_job_that_checks_times_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The outputs of an engine are checked in all settings."""
+    settings: list[tuple[int, int]] = []
+
+    def prepare(model, example, **_):
+        settings.append((torch.get_num_threads(), len(example)))
+        return model
+
+    made = {"seen": Engine("seen", "seen", prepare)}
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
+    measured = subject(own(), seconds=0.01, threads=2, throughput_batch=3)
+    job = Job(
+        architecture="small", metrics=(*KEYS, "throughput_cpu", "train_step_cpu"), device="cpu", process="modes cpu",
+        conditions=measured.conditions, modes=("bf16", "seen"), cache=str(tmp_path), checks=True,
+    )  # fmt: skip
+    with threads(2):
+        found = sent(job, measured)
+    assert set(found) == {(mode, each.key) for mode in job.modes for each in ONCE} | {("eager", OUTPUT_ERROR.key)}
+    assert set(settings) == {(2, 1), (1, 1), (2, 3)}
+
+
 def test_all_rounds_time_the_weights_that_were_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first calibration is repeated without a run of the network, and made again where it is missing."""
     made: list[str] = []
@@ -1240,7 +1278,7 @@ def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path)
 def test_a_check_that_failed_is_repeated_by_the_same_command(
     rounds: int, changes: dict, is_repeated: bool, of: str, tmp_path: Path
 ) -> None:
-    """With the times of the mode in all rounds, whose outputs it is about."""
+    """It alone: the times of the mode stay."""
     simulated_run(tmp_path, [CHANNELS_LAST], rounds)
     [path] = tmp_path.glob("records/*/*.json")
     records = record_files.load_modes(path)
@@ -1251,7 +1289,7 @@ def test_a_check_that_failed_is_repeated_by_the_same_command(
          for each in records],
     )  # fmt: skip
     jobs = simulated_run(tmp_path, [CHANNELS_LAST], rounds)
-    assert [(job.round, job.modes) for job in jobs] == [(n, (CHANNELS_LAST,)) for n in range(rounds) if is_repeated]
+    assert [(job.round, job.modes, job.checks) for job in jobs] == [(0, (CHANNELS_LAST,), True)] * is_repeated
     found = {each.mode: each.readings for each in record_files.load_modes(path)}
     assert found[CHANNELS_LAST]["output_error"].measured == (is_repeated or of == "eager")
     assert len(found[CHANNELS_LAST]["latency_cpu"].rounds) == rounds

@@ -9,6 +9,7 @@ import socketserver
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -64,6 +65,22 @@ def test_the_comment_is_edited_in_place(nights: Nights, api: Api, tmp_path: Path
     assert [method for method, _, _ in api.calls].count("POST") == 1
     assert call(*command, "https://a.example/2", "--name", "other", variables=event(tmp_path, api)).returncode == 0
     assert len([each for each in api.comments.values() if "architecture-reporter" in each["body"]]) == 2
+
+
+def test_findings_of_an_earlier_run_are_not_published_with_later_results(nights: Nights, tmp_path: Path) -> None:
+    """As after a run that did not finish and `reporter render`; without this, all of it is of the run before."""
+    folder = tmp_path / "out"
+    shutil.copytree(nights.out, folder)
+    assert outlets.read(folder).rows
+    [path, *_] = sorted(folder.glob("records/*/*.json"))
+    records = record_files.load_modes(path)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    record_files.save_all(folder, [each.model_copy(update={"started": now}) for each in records])
+    content = json.loads((folder / "summary.json").read_text())
+    for generated, is_later in (("2026-01-01T00:00:00+00:00", False), (now, True)):
+        (folder / "summary.json").write_text(json.dumps({**content, "generated": generated}))
+        run = outlets.read(folder)
+        assert (bool(run.rows), run.is_compared) == (not is_later, not is_later)
 
 
 def test_a_link_that_is_not_utf8_can_be_written(nights: Nights, tmp_path: Path) -> None:

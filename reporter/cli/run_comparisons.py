@@ -70,7 +70,7 @@ def with_baseline(
 
     `asked`: whether the run was to be compared with a reference.
     """
-    from reporter.compare import baseline_file, folders
+    from reporter.compare import baseline_file, folders, stored_comparison
     from reporter.nightly.level import of_folder
     from reporter.report.between_runs import changes as words
     from reporter.report.between_runs.folders_document import fails, folders_document
@@ -89,4 +89,5 @@ def with_baseline(
         printing.message(line)
     if asked and (found.fails("timing") or found.fails("level")):
         printing.note("times are judged by the reference; those that are slower than in the baseline are shown only")
-    return baseline_file.BaselineComparison(before.folder.name, before.measured, found), document, code
+    newest = stored_comparison.newest(now.records)
+    return baseline_file.BaselineComparison(before.folder.name, before.measured, found, newest), document, code

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,22 @@ from reporter.compare import stored_comparison
 from reporter.compare.differences import Differences
 from reporter.documents.comparisons import FindingRow
 from reporter.host import files
+from reporter.model import Record, ReporterError
 
 NAME = "comparison.json"
 
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """A comparison with a baseline: the name of its folder, and when its newest record was measured."""
+    """A comparison with a baseline: the name of its folder, and when its newest record was measured.
+
+    `newest` is when the newest round of the run was begun; empty in files of earlier versions.
+    """
 
     base: str
     measured: str
     differences: Differences
+    newest: str = ""
 
 
 ADAPTER = TypeAdapter(BaselineComparison)
@@ -50,3 +55,14 @@ def save(
 def load(folder: Path) -> BaselineComparison | None:
     """Read the comparison, None if there is no file; raises ReporterError if the file is not valid."""
     return stored_comparison.load(folder / NAME, ADAPTER, "--baseline")
+
+
+def load_for_report(folder: Path, records: Iterable[Record]) -> BaselineComparison | None:
+    """Read the comparison; raises ReporterError, too, if some of these records were measured after it.
+
+    This is so if the next run did not finish: the comparison is of the run before.
+    """
+    found = load(folder)
+    if found and found.newest and found.newest < stored_comparison.newest(records):
+        raise ReporterError(f"{folder / NAME}: older than the newest results; compare again with --baseline")
+    return found

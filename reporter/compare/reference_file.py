@@ -107,17 +107,8 @@ def load_for_report(folder: Path, records: Iterable[Record]) -> AgainstReference
     """
     found = load(folder)
     same = [each for each in records if found and found.machine in ("", each.machine)]
-    if found and found.started and found.started < _newest(same):
+    if found and found.started and found.started < stored_comparison.newest(same):
         raise ReporterError(f"{folder / NAME}: older than the newest results; compare again with --against")
-    return found
-
-
-def _newest(records: Iterable[Record]) -> str:
-    """When the newest of these records or of their rounds was begun."""
-    found = ""
-    for record in records:
-        origins = (each.started for reading in record.readings.values() for each in reading.origins)
-        found = max(found, record.started, *origins)
     return found
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from reporter.model import ReporterError
+from reporter.model import Record, ReporterError
 from reporter.model.fields import plain
 from reporter.store.record_files import LARGEST_FILE
 
 Stored = TypeVar("Stored")
+
+
+def newest(records: Iterable[Record]) -> str:
+    """When the newest of these records or of their rounds was begun."""
+    found = ""
+    for record in records:
+        origins = (each.started for reading in record.readings.values() for each in reading.origins)
+        found = max(found, record.started, *origins)
+    return found
 
 
 def load(path: Path, kind: TypeAdapter[Stored], option: str) -> Stored | None:

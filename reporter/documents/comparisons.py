@@ -280,6 +280,8 @@ class StoredComparison(ComparisonDocument):
     """The regressions of a nightly run; empty in other runs."""
     differences: dict[str, JsonValue]
     """What `reporter render` reads; not for other programs."""
+    newest: str = ""
+    """When the newest round of the run was started (ISO 8601, UTC); missing in files of earlier versions."""
 
 
 class Ab(ComparisonDocument):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reporter.host.file_names import FileName
 from reporter.model import Metric, Quantity, Reading
-from reporter.model.modes import quantities
+from reporter.model.modes import ONCE, quantities
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import Curves, is_saturated
 from reporter.model.settings import Conditions
@@ -53,7 +53,9 @@ class Job(BaseModel):
 
     `modes` are execution modes, timed in turns with eager; without any, eager alone is measured. `cache` is the folder
     that keeps what is prepared for them between rounds. `once` are the modes whose preparation is timed and whose
-    outputs are checked in a later round than the first one, in which the worker crashed. `reference` is FILE.py:NAME or
+    outputs are checked in a later round than the first one, in which the worker crashed. `without` are the metrics that
+    are not measured in a mode, each as a pair with its mode before it. A job that `checks` measures what is
+    measured once for a mode, in the settings of its metrics, and nothing else. `reference` is FILE.py:NAME or
     package.module:NAME if the architecture is from elsewhere, else empty. `curve` has the points to measure if it is a
     job of a curve. `ceilings` are those of the machine if an earlier job of the run measured them. `concurrent` is how
     many jobs run at a time on its machine, with this one.
@@ -71,6 +73,8 @@ class Job(BaseModel):
     reference: FileName = ""
     modes: tuple[str, ...] = ()
     once: tuple[str, ...] = ()
+    without: tuple[tuple[str, str], ...] = ()
+    checks: bool = False
     cache: FileName = ""
     curve: CurveJob | None = None
     ceilings: tuple[Reading, ...] = ()
@@ -86,9 +90,10 @@ def wanted(job: Job, metrics: Mapping[str, Metric]) -> Iterator[tuple[str, Metri
     """What a job measures: execution mode, metric and quantity, each once."""
     seen: set[tuple[str, str]] = set()
     for mode in job.modes or (job.curve.mode if job.curve else EAGER,):
-        for metric in (metrics[name] for name in job.metrics):
+        for metric in (metrics[name] for name in job.metrics if (mode, name) not in job.without):
             number = 0 if mode in job.once else job.round
-            for quantity in quantities(metric, number) if job.modes else metric.quantities:
+            of_mode = ONCE if job.checks else quantities(metric, number)
+            for quantity in of_mode if job.modes else metric.quantities:
                 if (mode, quantity.key) not in seen:
                     seen.add((mode, quantity.key))
                     yield mode, metric, quantity

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reporter.compare import baseline_file, ratio_history, recent_level, reference_file
+from reporter.compare import baseline_file, ratio_history, recent_level, reference_file, stored_comparison
 from reporter.compare.differences import Differences
 from reporter.compare.folders import ledgers_of
 from reporter.documents.reference_verdicts import AgainstReference
@@ -246,7 +246,8 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
         elsewhere=reference_findings.elsewhere(nightly.pinned, before.last),
     )
     since = newest.started if newest else ""  # all values of the baseline are those of the history
-    compared = baseline_file.BaselineComparison(run_document.BASE, since, nightly.differences)
+    measured = stored_comparison.newest(nightly.tonight)
+    compared = baseline_file.BaselineComparison(run_document.BASE, since, nightly.differences, measured)
     try:
         found = run_document.as_json(nightly, work.request, work.folder.out.name, work.fail_on, code)
         reference_file.save(work.request.folder, nightly.pinned, work.fail_on, code)

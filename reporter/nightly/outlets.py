@@ -13,7 +13,7 @@ from zlib import crc32
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from reporter.compare import reference_file
+from reporter.compare import reference_file, stored_comparison
 from reporter.compare.reference_file import ReferenceFailure
 from reporter.documents import Document
 from reporter.documents.comparisons import StoredComparison
@@ -28,6 +28,7 @@ from reporter.nightly import issue_places, outlet_rows, state
 from reporter.nightly.outlet_rows import OutletRow
 from reporter.nightly.run_folder import Folder, Started
 from reporter.nightly.screen import moment
+from reporter.store import record_files
 
 MARKER = "<!-- architecture-reporter: {name} -->"
 MOST_ROWS = 12
@@ -205,6 +206,9 @@ def _read(folder: Path, code: int | None) -> PublishedRun:
     summary = _document(folder / "summary.json", Summary)
     path = folder / "comparison.json"
     comparison = _document(path, StoredComparison) if path.is_file() else {}
+    newest = comparison.get("newest") and stored_comparison.newest(record_files.load_all_modes(folder)[0])
+    if newest and comparison["newest"] < newest <= summary["generated"]:  # the summary is of a later run
+        comparison = {}
     for fail_on in (each.get("fail_on") for each in (comparison, summary["settings"])):
         if fail_on not in (None, *get_args(FailOn)):
             raise ReporterError(f"{folder}: unknown value of --fail-on: {legible(str(fail_on))}")

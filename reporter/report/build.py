@@ -61,7 +61,7 @@ def write(folder: Path, languages: Sequence[str] = (), given: Settings | None = 
     except ReporterError as error:
         complaints = [*complaints, str(error)]
     try:
-        changed = baseline_file.load(folder)
+        changed = baseline_file.load_for_report(folder, (*comparison.records, *comparison.modes))
     except ReporterError as error:
         complaints, changed = [*complaints, str(error)], None
     try:

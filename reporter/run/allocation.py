@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from reporter.host.job import Job
 
 Cost = Callable[[Job], float]
-Identity = tuple[str, str, int]
+Identity = tuple[str, str, int, tuple[str, ...], bool]
 
 
 def allocate(jobs: Sequence[Job], cost: Cost, seconds: float, opening: float = 0.0, now: int = 0) -> list[Job]:
@@ -48,5 +48,5 @@ def place(job: Job) -> tuple[str, str]:
 
 
 def identity(job: Job) -> Identity:
-    """What makes a job unique among those of one machine: its architecture, process and round."""
-    return job.architecture, job.process, job.round
+    """What makes a job unique among those of one machine: its architecture, process and round, modes and checks."""
+    return job.architecture, job.process, job.round, job.modes, job.checks

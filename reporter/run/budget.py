@@ -66,7 +66,7 @@ def described(plan: BudgetSchedule, costs: Costs) -> Iterator[str]:
 
 def _planned(jobs: Sequence[Job], costs: Costs) -> str:
     """How many architectures and rounds are planned of a process, and what they take."""
-    rounds = Counter(job.architecture for job in jobs).values()
+    rounds = Counter(name for name, _ in {(job.architecture, job.round) for job in jobs}).values()
     few, many = min(rounds), max(rounds)
     parts = [f"{len(rounds)} networks" if len(rounds) > 1 else "1 network"]
     if many > 1:

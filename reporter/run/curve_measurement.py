@@ -63,6 +63,11 @@ class CurveMeasurement(Measurement):
         self._blame(verdict)
         return self.remaining is not None
 
+    def interrupt(self) -> None:
+        """Counts the seconds, too; the point that was tried is missing like the others."""
+        super().interrupt()
+        self._pending = None
+
     def _asked(self) -> CurveJob:
         """The curves of the job, with the points that are there by now."""
         assert self.job.curve
@@ -138,10 +143,15 @@ class CurveMeasurement(Measurement):
         self._store(dict(self._missing), verdict)
 
     def _fill(self, verdict: Verdict) -> None:
-        """Stores the points that are asked for and were never tried, with the reason; a sweep that started has none."""
+        """Stores the points that are asked for and were never tried, with the reason; of a sweep, its next batch.
+
+        If smaller batches were measured, this one was not tried: that memory ran out before is no result of it.
+        """
         asked = self._asked()
-        if asked.sweep and swept(asked.settled.batch):
-            asked = asked.model_copy(update={"sweep": False})
+        if asked.sweep and (done := swept(asked.settled.batch)):
+            following = (2 ** len(done),) if asked.continues_sweep else ()
+            asked = asked.model_copy(update={"sweep": False, "batches": following})
+            verdict = verdict._replace(status="failed") if verdict.status == "oom" else verdict
         places = {(axis, point.place) for axis in AXES for point in asked.settled.points(axis)}
         for axis, point in curve_plan.points(self.ledger, self._curve_metric, asked, verdict):
             if (axis, point.place) not in places:

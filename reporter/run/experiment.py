@@ -163,7 +163,7 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
     """The jobs of execution modes, round by round over all architectures.
 
     Modes of a group that lack other metrics than the first one have a job of their own: what is there is not measured
-    again.
+    again. If only the check of its outputs is missing, a job of the first round makes it, and the times stay.
     """
     groups = {
         (name, group): (ledger, mode_plan.metrics(ledger.request, group.device, group.modes[0]).values())
@@ -174,20 +174,35 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
     for number in range(request.conditions.rounds):
         for (_, group), (ledger, asked) in groups.items():
             metrics = [metric for metric in asked if metric.timed or not number]
-            needs = {m: tuple(each.name for each in metrics if _needs(ledger, each, number, m)) for m in group.modes}
-            for place, names in enumerate(dict.fromkeys(filter(None, needs.values()))):
-                modes = tuple(mode for mode in group.modes if needs[mode] == names)
-                process = f"{group.process} {', '.join(modes)}" if place else group.process
-                job = _job(ledger, process, group.device, names, number)
+            needs: dict[tuple[tuple[str, ...], bool], list[str]] = {}
+            for mode in group.modes:
+                names = tuple(each.name for each in metrics if _needs(ledger, each, number, mode))
+                checked = _unchecked(ledger, metrics, names, mode) if not number else ()
+                for lacking, checks in ((names, False), (checked, True)):
+                    if lacking:
+                        needs.setdefault((lacking, checks), []).append(mode)
+            for (names, checks), modes in needs.items():
+                job = _job(ledger, group.process, group.device, names, number)
                 cache = str(mode_plan.cache(ledger.request, job.architecture))
-                yield job.model_copy(update={"modes": modes, "cache": cache})
+                yield job.model_copy(update={"modes": tuple(modes), "cache": cache, "checks": checks})
+
+
+def _unchecked(ledger: Ledger, metrics: Sequence[Metric], names: Sequence[str], mode: str) -> tuple[str, ...]:
+    """The metrics in whose settings the outputs of a mode are to be checked again, besides the `names` that it lacks.
+
+    A mode of torch is checked once for all of them, by the job that measures what it lacks.
+    """
+    outputs = [metric for metric in metrics if not metric.profile]
+    if not any(output_errors.is_unchecked(ledger, mode, metric.device) for metric in outputs):
+        return ()
+    is_checked = not parse(mode, ledger.request.engines).engine and any(each.name in names for each in outputs)
+    return () if is_checked else tuple(each.name for each in outputs if each.name not in names)
 
 
 def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
     """Whether a round of a metric is to be measured in a mode; of a curve, whether the outputs are to be checked."""
     if not metric.curve:
-        is_unchecked = not metric.profile and output_errors.is_unchecked(ledger, mode, metric.device)
-        return ledger.needs(metric, number, mode) or is_unchecked or _lacks_alternation(ledger, metric, mode)
+        return ledger.needs(metric, number, mode) or _lacks_alternation(ledger, metric, mode)
     error = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
     found = of_device(error, metric.device) if error and was_tried(error) else None
     if number or ledger.request.fresh or found is None or found.status not in CHECKED:

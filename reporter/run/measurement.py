@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from time import monotonic
 
 from reporter.host.job import Job, wanted
@@ -67,9 +68,13 @@ class Measurement:
     @property
     def remaining(self) -> Job | None:
         """The job with the metrics that are still to be measured; None where there are none."""
+        places = {(mode, name) for (mode, _), (name, _) in self._missing.items()}
         names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
+        if self.job.checks and names:  # in the settings of all metrics
+            return self.job.model_copy(update={"modes": tuple(dict.fromkeys(mode for mode, _ in self._missing))})
         modes = tuple(dict.fromkeys(mode for mode, _ in self._missing)) if self.job.modes else ()
-        found = {"metrics": names, "modes": modes, "ceilings": self.ledger.ceilings}
+        without = tuple(each for each in product(modes, names) if each not in places)
+        found = {"metrics": names, "modes": modes, "without": without, "ceilings": self.ledger.ceilings}
         return self.job.model_copy(update=found) if names else None
 
     def receive(self, message: Message) -> None:
@@ -110,9 +115,10 @@ class Measurement:
         self._started = moment()
 
     def interrupt(self) -> None:
-        """Counts the seconds of a slot that was lost, or of a worker that crashed."""
+        """Counts the seconds of a slot that was lost or a worker that crashed, and resets what it ran."""
         self._interrupted = True
         self.ledger.spend(stored_as(self.job), monotonic() - self._start_time, usual=False)
+        self._mode, self._metric = EAGER, ""
 
     def drop_crashed(self, verdict: Verdict) -> bool:
         """After a crash: stores it as the status of the mode or metric that ran; whether the others are tried again."""

@@ -57,8 +57,7 @@ class ModeTiming:
     ) -> None:
         self.job, self.subject, self.running, self.rotation = job, subject, running, rotation
         self.preparation = ModePreparation(subject, cache, trained=bool(job.reference))
-        timed = [metric for metric in metrics if metric.inference]
-        self.metrics = sorted(timed, key=_order)
+        self.metrics = sorted((metric for metric in metrics if metric.inference), key=_order)
         self.checks = ModeChecks(self.preparation, keeps=bool(self.metrics))
         self.training = [metric for metric in metrics if metric.training]
         self.has_curve = any(metric.curve for metric in metrics)
@@ -81,14 +80,14 @@ class ModeTiming:
             self.lost = before if metric.inference.batched else self.lost  # a batch may only be too large
         if self.job.round == 0:
             yield from self._profiled()
-        for metric in self.training:  # last: a mode that cannot train is lost then
-            yield from self._training_times(metric.quantities[0])
+        for metric in () if self.job.checks else self.training:  # last: a mode that cannot train is lost then
+            yield from self._training_times(metric)
 
     def _profiled(self) -> Found:
         """The operators and stages of each mode that can be prepared, in every setting."""
         for setting in self.profiles.settings:
             with self.profiles.running(setting):
-                for name, variant in self._variants(1, {}).items():
+                for name, variant in self._variants(self.modes, 1, {}).items():
                     if name != EAGER:
                         self.running(name)
                         call = self._call_of(name, variant, 1)
@@ -111,8 +110,8 @@ class ModeTiming:
                 yield from ((name, reading) for reading in self._absent(name, ONCE))
 
     def _times(self, metric: Metric, inference: Inference) -> Found:
-        """The times of all modes that are left, and their speedups."""
-        quantity = metric.quantities[0]
+        """The times of all modes that are left, and their speedups; if the job `checks`, only larger output errors."""
+        modes = self._modes_of(metric)
         batch = self.subject.conditions.throughput_batch if inference.batched else 1
         count = 1 if inference.one_thread else self.subject.threads
         pinned = machine.one_core(self.job.round) if inference.one_thread else nullcontext()
@@ -120,15 +119,21 @@ class ModeTiming:
         machine.keep_freed_memory()
         with threads(count), ExitStack() as stack:
             ready = self.checks.take(count, batch)
-            variants = self._variants(batch, ready)  # before: an engine may count the processors once for all
+            variants = self._variants(modes, batch, ready)  # before: an engine may count the processors once for all
             yield from self._worse({name: each for name, each in variants.items() if name not in ready}, batch)
+            if self.job.checks:
+                return
             stack.enter_context(pinned)
             calls = self._calls(variants, batch)
             before = self._alone(calls, timer)
             measured = self._sampled(calls, torch.inference_mode, timer)
             after = self._alone(calls, timer)
         alone = {name: (*before[name], *after[name]) for name in before.keys() & after.keys()}
-        yield from self._pairs(self.modes, quantity, measured, batch, alone)
+        yield from self._pairs(modes, metric.quantities[0], measured, batch, alone)
+
+    def _modes_of(self, metric: Metric) -> dict[str, Mode]:
+        """The modes in which a metric is measured."""
+        return {name: mode for name, mode in self.modes.items() if (name, metric.name) not in self.job.without}
 
     def _worse(self, variants: Mapping[str, Variant], batch: int) -> Found:
         """The output errors of what engines prepared for a setting, if they are larger than those before."""
@@ -151,29 +156,30 @@ class ModeTiming:
                 found |= {name: tuple(samples)} if samples else {}
         return found
 
-    def _training_times(self, quantity: Quantity) -> Found:
+    def _training_times(self, metric: Metric) -> Found:
         """The times of a training step of all modes that can train, and their speedups."""
+        modes = self._modes_of(metric)
         machine.keep_freed_memory()
         self.running(EAGER)
         training = self._attempt(EAGER, partial(ModeTraining, self.subject, self.preparation.cache))
         with threads(self.subject.threads):
-            calls = {name: self._noting(name, step) for name, step in self._steps(training).items()}
+            calls = {name: self._noting(name, step) for name, step in self._steps(training, modes).items()}
             measured = self._sampled(calls, nullcontext, timing.timer(self.subject.place))
-        modes = {name: computing(mode) for name, mode in self.modes.items()}
-        yield from self._pairs(modes, quantity, measured, 1, {})
+        computed = {name: computing(mode) for name, mode in modes.items()}
+        yield from self._pairs(computed, metric.quantities[0], measured, 1, {})
 
-    def _steps(self, training: ModeTraining | None) -> dict[str, Callable[[], object]]:
+    def _steps(self, training: ModeTraining | None, modes: Mapping[str, Mode]) -> dict[str, Callable[[], object]]:
         """A training step of eager and of each mode that can train, if eager can; the mode is noted before it runs."""
         found = {}
         with self.checks.counting("preparing"):
-            for name, mode in {EAGER: Mode(), **self.modes}.items():
+            for name, mode in {EAGER: Mode(), **modes}.items():
                 if training and name not in self.lost:
                     self.running(name)
                     step = self._attempt(name, partial(training.step, mode))
                     if step is not None:
                         found[name] = step
         if EAGER not in found:
-            reasons = {name: self.lost.get(name, self.lost[EAGER]) for name in self.modes}
+            reasons = {name: self.lost.get(name, self.lost[EAGER]) for name in modes}
             self.lost |= {name: without_eager(self.subject, each) for name, each in reasons.items()}
         return found if EAGER in found else {}
 
@@ -218,11 +224,11 @@ class ModeTiming:
             samples = self.rotation(calls, timer, seconds=seconds, goal=goal, announce=self.running)
         return samples, states
 
-    def _variants(self, batch: int, ready: Mapping[str, Variant]) -> dict[str, Variant]:
+    def _variants(self, modes: Mapping[str, Mode], batch: int, ready: Mapping[str, Variant]) -> dict[str, Variant]:
         """Eager and the modes that can be prepared for a batch, each of which has been called."""
         found = {EAGER: eager(self.subject.network, self.subject.form)}
         with self.checks.counting("preparing"):
-            for name, mode in self.modes.items():
+            for name, mode in modes.items():
                 if name not in self.lost:
                     self.running(name)
                     variant = self._attempt(name, partial(self.preparation.ready, mode, batch, ready.get(name)))
@@ -275,21 +281,16 @@ def measure_modes(
 
     A network that cannot be built, or does not fit into memory, is the reason for all of them.
     """
-    named = {name: metrics[name] for name in job.metrics}
-    settings = settings_of(named.values(), subject)
+    chosen = [metrics[name] for name in job.metrics]
+    settings = settings_of(chosen, subject)
     with cache_folder(job.cache) as cache:
         made = ModeTiming(
-            job,
-            list(named.values()),
-            subject,
-            cache=cache,
-            running=lambda mode: send({"running": mode}),
-            rotation=rotation,
+            job, chosen, subject, cache=cache, running=lambda mode: send({"running": mode}), rotation=rotation
         )
         about = {name: of_device(subject.place, mode) for name, mode in {EAGER: Mode(), **made.modes}.items()}
         checked: set[str] = set()
         _, verdict = attempt(lambda: subject.network is not None)  # no reference is kept: a training step replaces it
-        for mode, reading in made.readings() if verdict.status == "ok" else lost(job, named, verdict):
+        for mode, reading in made.readings() if verdict.status == "ok" else lost(job, metrics, verdict):
             own = settings.get(reading.quantity.key, subject.conditions.of_mode()) | conditions_of(mode)
             detail = reading.detail | about[mode] if reading.measured else reading.detail
             kept = reading.model_copy(update={"settings": own, "detail": detail})
