@@ -132,6 +132,8 @@ def test_a_network_of_one_size_cannot_be_trained_at_another() -> None:
         for reading in measure(metric, subject(own(fixed), steps=1, seeds=1)):
             if metric.finetuning:
                 assert reading.measured, "digits are trained at 32 pixels"
+                if reading.quantity.key == "gradient_ratio_trained":
+                    assert reading.detail == {"image_size": 32}, "it is not on the batch of the other one"
             elif metric in trained:
                 assert reading.status == "unsupported", (metric.name, reading)
                 other = CONDITIONS.image_size

@@ -835,7 +835,7 @@ def test_reasons_of_verdicts_are_translated() -> None:
     found = compare(on_several(cpu=0.5, cuda=0.01), on_several(cpu=0.5, cuda=0.3))
     assert "на CUDA: погрешность результата 0.3 больше допустимой 0.02" in Words(found, language("ru")).changes()[0]
     found = compare(on_several(cpu=0.5, cuda=0.01), on_several(cpu=0.5, cuda="NaN"))
-    assert "на CUDA: the outputs contain NaN" in Words(found, language("ru")).changes()[0]
+    assert "на CUDA: выходы содержат NaN" in Words(found, language("ru")).changes()[0]
     found = compare(output_of(1, UNSUPPORTED), output_of(2, RIGHT))
     (line,) = Words(found, language("ru")).changes()
     assert "результат снова можно проверить" in line

@@ -75,6 +75,14 @@ def test_two_processes_read_what_one_reads(folders, everything_is_much, monkeypa
     assert [len(complaints) for _, complaints in found] == [2, 2]
 
 
+@pytest.mark.parametrize("many", [1, 10_000])
+def test_a_folder_is_compared_with_itself(folders, monkeypatch, many):
+    monkeypatch.setattr(record_files, "MANY_FILES", many)
+    one, same, other = record_files.load_folders([folders[0], folders[0], folders[1]])
+    assert one == same == record_files.load_all_modes(folders[0])
+    assert other == record_files.load_all_modes(folders[1])
+
+
 def test_what_readings_share_they_share_however_they_were_read(folders, everything_is_much, monkeypatch):
     _slowed(monkeypatch)
     (records, _), (others, _) = record_files.load_folders(folders)

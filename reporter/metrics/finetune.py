@@ -53,7 +53,8 @@ RATIO = Quantity(
     better="neither",
     centre="mean",
     definition="The gradient ratio after the short training, on the same batch: images of the same size, also where "
-    "the training takes smaller ones. The geometric mean over the seeds of the training.",
+    "the training takes smaller ones, unless the network takes no others then. The geometric mean over the seeds of "
+    "the training.",
 )
 STEP = _seconds(
     "finetune_step_seconds",
@@ -121,11 +122,15 @@ def measure(subject: Subject, mode: FinetuningMethod = "full") -> Iterator[Readi
 
 @dataclass
 class SeedRuns:
-    """The trainings of one network in one mode, seed by seed; `parts` are the two parts of the data set."""
+    """The trainings of one network in one mode, seed by seed; `parts` are the two parts of the data set.
+
+    `side` is the size of their images, `ratio_side` that of the images of the gradient ratio.
+    """
 
     subject: Subject
     mode: FinetuningMethod
     side: int
+    ratio_side: int
     parts: tuple[Images, Images]
     classes: int
     pooled: bool
@@ -144,7 +149,7 @@ class SeedRuns:
         side = training_side(subject)
         parts = load_parts(subject.conditions, subject.device, side)
         classes, pooled = class_count(subject.conditions, *parts), dataset(subject.conditions.dataset).pooled
-        return cls(subject, mode, side, parts, classes, pooled)
+        return cls(subject, mode, side, subject.conditions.image_size, parts, classes, pooled)
 
     @property
     def seeds(self) -> range:
@@ -184,6 +189,9 @@ class SeedRuns:
         self.seconds.append(perf_counter() - start)
         if self.mode == "full" and self.ratio_verdict.status == "ok":
             ratio, self.ratio_verdict = attempt(partial(self._ratio, network, seed))
+            if ratio is None and not self.ratios and self.ratio_side != self.side:
+                self.ratio_side = self.side  # after training it takes images of no other size
+                ratio, self.ratio_verdict = attempt(partial(self._ratio, network, seed))
             self.ratios += [] if ratio is None else [ratio]
         pool = sum(len(labels) for _, labels in self.pool)
         images = {"train_images": len(train[1]), "test_images": len(held_out[1]), "held_out_pool": pool}
@@ -201,21 +209,19 @@ class SeedRuns:
         return network, Recipe.of(subject.architecture, steps, subject.conditions.batch_size, seed, **kind), about
 
     def _ratio(self, network: nn.Module, seed: int) -> float:
+        """On the batch of the ratio before training, or of the same number of training images of `side` pixels."""
         from reporter.worker.learning.training_steps import drop_heads, gradient_ratio
 
-        conditions = self.subject.conditions
-        drop_heads(self.subject, network, conditions.image_size)
-        return gradient_ratio(network, self.ratio_images, conditions.batch_size, seed, self.classes)
+        images = self.parts[0] if self.ratio_side == self.side else self.ratio_images
+        drop_heads(self.subject, network, self.ratio_side)
+        return gradient_ratio(network, images, self.subject.conditions.batch_size, seed, self.classes)
 
     @cached_property
     def ratio_images(self) -> Images:
-        """The images from which the batch of the gradient ratio is drawn, before training and after it."""
+        """The images of the gradient ratio before training, where they have another size."""
         from reporter.worker.learning.training_steps import load_part
 
-        conditions = self.subject.conditions
-        if self.side == conditions.image_size:
-            return self.parts[0]
-        return load_part(conditions, self.subject.device)
+        return load_part(self.subject.conditions, self.subject.device)
 
     def readings(self, more: dict[str, Any]) -> Iterator[Reading]:
         """The readings of the mode, in the order of its quantities."""
@@ -230,8 +236,8 @@ class SeedRuns:
         if not rest:
             return
         if self.ratio_verdict.status == "ok":
-            batch = {BATCH_OF: GRADIENT_RATIOS[0], "image_size": self.subject.conditions.image_size}
-            yield Reading(quantity=RATIO, samples=tuple(self.ratios), detail=batch)
+            batch = {BATCH_OF: GRADIENT_RATIOS[0]} if self.ratio_side == self.subject.conditions.image_size else {}
+            yield Reading(quantity=RATIO, samples=tuple(self.ratios), detail={**batch, "image_size": self.ratio_side})
         else:
             yield from absent((RATIO,), self.ratio_verdict.status, self.ratio_verdict.reason or "")
         yield Reading(quantity=STEP, samples=tuple(median(history.step_seconds) for history in self.courses))

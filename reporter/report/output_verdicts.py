@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reporter.model import Record
-from reporter.model.modes import OutputDecision, OutputVerdict, output_decision
+from reporter.model.modes import OUTPUT_ERROR, OutputDecision, OutputVerdict, exceeds, output_decision
 from reporter.report.comparison import Comparison
 
 
@@ -19,3 +19,12 @@ def decision_of(comparison: Comparison, record: Record) -> OutputDecision:
         return alone
     same = (each for each in comparison.of(record.machine) if each.architecture == record.architecture)
     return output_decision(record, next(same, None))
+
+
+def is_above(comparison: Comparison, record: Record) -> bool:
+    """Whether a record has an output error above its limit that cannot be checked, as eager's may be.
+
+    Of several devices, the error is the largest in relation to its limit; one without a value takes nothing from it.
+    """
+    error = record.readings.get(OUTPUT_ERROR.key)
+    return error is not None and exceeds(error) and output_of(comparison, record) == "unchecked"

@@ -120,14 +120,14 @@ def load_all_modes(folder: Path, kind: type[Record] = Record) -> tuple[list[Reco
 
 def load_folders(folders: Iterable[Path], kind: type[Record] = Record) -> list[tuple[list[Record], list[str]]]:
     """The same of several folders: of very many files, another process reads half."""
-    files = {folder: [*map(str, paths(folder / "records"))] for folder in folders}
-    names, read = [name for inside in files.values() for name in inside], partial(_read, kind=kind)
+    files = [[*map(str, paths(folder / "records"))] for folder in folders]
+    names, read = [*dict.fromkeys(name for inside in files for name in inside)], partial(_read, kind=kind)
     with collection.disabled():
         if len(names) < MANY_FILES:
             found = dict(zip(names, map(read, names), strict=True))
         else:
             found = dict(zip(names, read_ahead.read_all(read, names, __name__, [kind.__name__]), strict=True))
-    return [_apart(found[name] for name in inside) for inside in files.values()]
+    return [_apart(found[name] for name in inside) for inside in files]
 
 
 def _read(name: str, kind: type[Record]) -> list[Record] | str:

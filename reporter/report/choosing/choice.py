@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from reporter.model import Quantity
 from reporter.model.extensions import Edition
-from reporter.model.modes import ALL, OUTPUT_ERROR, exceeds
+from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
 from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind
@@ -29,7 +29,7 @@ from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import newest_machine
 from reporter.report.language import Language
 from reporter.report.modes import mode_pairs
-from reporter.report.output_verdicts import output_of
+from reporter.report.output_verdicts import is_above
 from reporter.report.published.accuracy_marks import SIZE, footnotes, marked, other_size
 from reporter.report.table import Builder, Cell, Column, Table, status_word
 from reporter.report.throughput_batches import batches
@@ -199,7 +199,7 @@ def _limited(networks: Sequence[Candidate], several: bool) -> list[str]:
 
 def _notes_on_modes(rows: Builder, networks: Sequence[Candidate]) -> tuple[str, ...]:
     language, _ = rows.language, rows.language._
-    unchecked = any(_is_unchecked(each, rows.comparison) for each in networks)
+    unchecked = any(OUTPUT_ERROR.key in each.figures and is_above(rows.comparison, each.record) for each in networks)
     marked = any(OTHER_PRECISION in _accuracy(each, language).text for each in networks)
     return (
         _(
@@ -246,16 +246,6 @@ def _accuracy_slider(key: str, title: str, networks: Sequence[Candidate], langua
     return Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], units.PERCENT, language))
 
 
-def _is_unchecked(each: Candidate, comparison: Comparison) -> bool:
-    """Whether a pair has an output error above its limit that cannot be checked: only eager is listed nevertheless.
-
-    Of several devices, the error is the largest in relation to its limit; one without a value takes nothing from it.
-    """
-    error = each.record.readings.get(OUTPUT_ERROR.key)
-    is_above = OUTPUT_ERROR.key in each.figures and error is not None and exceeds(error)
-    return is_above and output_of(comparison, each.record) == "unchecked"
-
-
 def _cell(each: Candidate, key: str, scale: units.Scale, comparison: Comparison, language: Language) -> Cell:
     """The value that is limited with its bounds, or why there is none."""
     found = each.figures.get(key)
@@ -263,7 +253,7 @@ def _cell(each: Candidate, key: str, scale: units.Scale, comparison: Comparison,
         return _absent(each, key, language)
     reading = each.record.readings[OF_PAIRS[key][0]]
     if key == OUTPUT_ERROR.key:
-        text = units.rough(language, found.value, scale) + ("?" if _is_unchecked(each, comparison) else "")
+        text = units.rough(language, found.value, scale) + ("?" if is_above(comparison, each.record) else "")
     elif len(OF_PAIRS[key]) == 1:
         text = units.figure(language, reading, scale)
     else:
