@@ -364,6 +364,16 @@ def test_what_does_not_fit_is_said_and_measured_by_the_next_call(tmp_path: Path,
     assert readings(tmp_path)["vgg11"]["finetune_top1"]["status"] == "ok"
 
 
+def test_a_mode_that_does_not_fit_keeps_no_rounds_from_others() -> None:
+    process = "modes cpu"
+    cheap = [job(0, process, number).model_copy(update={"modes": ("bf16",)}) for number in range(3)]
+    dear = [job(0, process, number).model_copy(update={"modes": ("channels_last",)}) for number in range(3)]
+    found = allocate(
+        [*cheap, *dear], lambda each: 100.0 if each.modes == ("channels_last",) and not each.round else 2.0, 20
+    )
+    assert found == cheap
+
+
 def test_eager_comes_before_other_modes() -> None:
     """A mode that is cheaper than any time of eager is measured only when all of eager fits."""
     eager = [job(n, "timing cpu") for n in range(3)]

@@ -201,6 +201,15 @@ def test_a_small_difference_between_the_first_and_the_last_is_no_ratio_of_1() ->
     assert "three takes 1.02 times as long, 51.0" in text
 
 
+def test_the_ratio_of_two_times_does_not_depend_on_how_they_are_rounded() -> None:
+    """Both vary by a third, alike: 104 ms are printed in tens, and 100 over 96 would be 1.04."""
+    drift = (0.7, 1.0, 1.3) * 3
+    levels = {"one": 0.096, "two": 0.104}
+    text = sentences(compare([with_rounds(name, *(level * each for each in drift)) for name, level in levels.items()]))
+    assert "one is the fastest: ≈ 96 ms" in text
+    assert "two takes ≈ 1.1 times as long, ≈ 100 ms" in text
+
+
 def test_what_is_faster_is_best() -> None:
     comparison = run(one=0.1, two=0.12, **others(4))
     assert [record.architecture for record in comparison.records if comparison.is_best(record, KEY)] == ["one"]

@@ -231,12 +231,44 @@ def test_a_check_that_fails_every_time_takes_no_time_from_a_mode(
         if len(keys) == 3 and not before.readings.get(ONE_THREAD):
             times = [(number, False, (ONE_THREAD,)) for number in range(3)]
             checks = [(0, True, (SINGLE, BATCH))] if mode == MODE else []
-            assert [(job.round, job.checks, job.metrics) for job in jobs] == [times[0], *checks, *times[1:]]
+            assert [(job.round, job.checks, job.metrics) for job in jobs] == [*checks, *times]
         else:
             assert [(job.round, job.checks, job.metrics) for job in jobs] == [(0, True, keys)]
         before = record
     assert output_verdict(record) == "within"
     assert run(asked(tmp_path, keys, 3, modes=(mode,)), checked(0.02))[1] == []
+
+
+@pytest.mark.parametrize("mode", [MODE, "channels_last"])
+def test_a_repeated_check_counts_once_all_settings_are_checked(mode: str, tmp_path: Path) -> None:
+    """The outputs for a single image are right, and the worker is killed in the check of a batch."""
+
+    def answer(job: Job, said: Said) -> Said:
+        return [*checked(0.02)(job, said)[:-1], KILLED]
+
+    request = asked(tmp_path, (SINGLE, BATCH), 3, modes=(mode,))
+    run(request, checked("oom"))
+    _, jobs, record = run(request, answer)
+    assert [job.checks for job in jobs] == [True]
+    assert output_verdict(record) == "unchecked"
+    assert record.readings[BATCH].rounds == (1, 1, 1)
+    _, jobs, record = run(request, checked(0.02))
+    assert [job.checks for job in jobs] == [True]
+    assert output_verdict(record) == "within"
+
+
+def test_a_time_that_is_added_does_not_stand_for_the_check_of_others(tmp_path: Path) -> None:
+    """The check of the throughput runs out of memory again; that of the time that is added does not."""
+
+    def answer(job: Job, said: Said) -> Said:
+        return checked("oom" if job.checks else 0.02)(job, said)
+
+    run(asked(tmp_path, (SINGLE, BATCH), 3), checked("oom"))
+    request = asked(tmp_path, (SINGLE, ONE_THREAD, BATCH), 3)
+    _, jobs, record = run(request, answer)
+    assert [(job.round, job.checks) for job in jobs] == [(0, True), (0, False), (1, False), (2, False)]
+    assert output_verdict(record) == "unchecked"
+    assert record.readings[ONE_THREAD].rounds == (1, 1, 1)
 
 
 def test_a_repetition_that_is_cut_off_is_repeated(tmp_path: Path) -> None:

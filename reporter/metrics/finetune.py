@@ -189,7 +189,7 @@ class SeedRuns:
         self.seconds.append(perf_counter() - start)
         if self.mode == "full" and self.ratio_verdict.status == "ok":
             ratio, self.ratio_verdict = attempt(partial(self._ratio, network, seed))
-            if ratio is None and not self.ratios and self.ratio_side != self.side:
+            if self.ratio_verdict.status == "failed" and not self.ratios and self.ratio_side != self.side:
                 self.ratio_side = self.side  # after training it takes images of no other size
                 ratio, self.ratio_verdict = attempt(partial(self._ratio, network, seed))
             self.ratios += [] if ratio is None else [ratio]

@@ -145,12 +145,6 @@ def stated(language: Language, reading: Reading) -> str:
     return f"≈ {words}" if number.endswith("≈") else words
 
 
-def printed(language: Language, reading: Reading) -> float:
-    """The value that `stated` prints, in the unit of the reading: a text that compares printed values divides these."""
-    chosen = scale(reading.quantity, [reading.value])
-    return language.value(figure(language, reading, chosen).removesuffix(" ≈")) * chosen.factor
-
-
 def count(language: Language, value: float) -> str:
     """A count with its prefix: 11.1 M."""
     chosen = next((scale for scale in COUNTS if abs(value) >= scale.factor), COUNTS[-1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from reporter.host.job import Job
+from reporter.model.records import EAGER
 
 Cost = Callable[[Job], float]
 Identity = tuple[str, str, int, tuple[str, ...], bool]
@@ -23,13 +24,13 @@ def allocate(jobs: Sequence[Job], cost: Cost, seconds: float, opening: float = 0
     """
     prices = {identity(job): cost(job) for job in jobs}
     taken: set[Identity] = set()
-    missing: set[tuple[str, str]] = set()
+    missing: set[tuple[str, str, str]] = set()
     opened = {now}
     for job in sorted(jobs, key=lambda job: (job.round, not job.is_eager, prices[identity(job)])):
         price = prices[identity(job)] + (0.0 if job.round in opened else opening)
-        blocked = place(job) in missing if job.round else bool(missing)
+        blocked = not missing.isdisjoint(_places(job)) if job.round else bool(missing)
         if blocked or price > seconds:
-            missing.add(place(job))
+            missing |= _places(job)
         else:
             seconds -= price
             taken.add(identity(job))
@@ -45,6 +46,11 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
 def place(job: Job) -> tuple[str, str]:
     """What the rounds of one network's process have in common."""
     return job.architecture, job.process
+
+
+def _places(job: Job) -> set[tuple[str, str, str]]:
+    """The same of each mode of a job; a round of a mode follows the first one of this mode only."""
+    return {(*place(job), mode) for mode in job.modes or (EAGER,)}
 
 
 def identity(job: Job) -> Identity:

@@ -10,6 +10,7 @@ from reporter.host.job import Job
 from reporter.host.questions import MeasureSpeed, WorkerError
 from reporter.model.durations import duration
 from reporter.run import curve_plan, evidence, failure_counts
+from reporter.run.allocation import identity
 from reporter.run.budget_schedule import BudgetSchedule
 from reporter.run.costs import Costs
 from reporter.run.ledger import CUT_OFF, Ledger
@@ -54,8 +55,8 @@ def described(plan: BudgetSchedule, costs: Costs) -> Iterator[str]:
     yield f"budget of {duration(plan.seconds)}: about {seconds} of measurements planned"
     for process in dict.fromkeys(task.job.process for task in plan.waiting):
         mine = [job for job in plan.planned if job.process == process]
-        once = {job.architecture for job in mine if not job.round}
-        out = [name for name in first_of_all(_waiting(plan, process)) if name not in once]
+        planned = set(map(identity, mine))
+        out = first_of_all(job for job in _waiting(plan, process) if identity(job) not in planned)
         parts = [_planned(mine, costs)] if mine else []
         if out:
             parts.append(f"left out: {enumerated(out)}")

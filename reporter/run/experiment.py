@@ -181,7 +181,7 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
                 for lacking, checks in ((names, False), (checked, True)):
                     if lacking:
                         needs.setdefault((lacking, checks), []).append(mode)
-            for (names, checks), modes in needs.items():
+            for (names, checks), modes in sorted(needs.items(), key=lambda each: not each[0][1]):  # checks come first
                 job = _job(ledger, group.process, group.device, names, number)
                 cache = str(mode_plan.cache(ledger.request, job.architecture))
                 yield job.model_copy(update={"modes": tuple(modes), "cache": cache, "checks": checks})

@@ -9,7 +9,7 @@ from time import monotonic
 from reporter.host.job import Job, wanted
 from reporter.model import Metric, Quantity, Reading, Verdict, absent
 from reporter.model.devices import device_type
-from reporter.model.modes import OUTPUT_ERROR, unchecked
+from reporter.model.modes import OUTPUT_ERROR, exceeds, unchecked
 from reporter.model.records import EAGER
 from reporter.run import mode_plan, output_errors
 from reporter.run.costs import Costs, stored_as
@@ -45,6 +45,8 @@ class Measurement:
             if _is_tried(ledger, job, mode, metric, quantity)
         }
         self._delivered: set[Place] = set()
+        self._within: dict[Place, Reading] = {}
+        """Errors within their limits of a job that checks only: they count once all settings are checked."""
         self._mode = EAGER
         self._metric = ""
         self._fallbacks: dict[str, Reading] = {}
@@ -103,16 +105,24 @@ class Measurement:
         mode = message.get("mode", EAGER)
         place = mode, reading.quantity.key
         name, _ = self._missing.pop(place, ("", None))
-        if place not in self._delivered or message.get("replaces"):
-            before = self._error_before(*place)
-            self._delivered.add(place)
-            if before is None or output_errors.is_larger(reading, before):
-                stays = self._takes_nothing(name, reading, mode)
-                self.ledger.keep(reading, self.job, self.progress, self._started, mode, stays=stays)
-            elif before.lost:  # the round that was lost is made up for
-                found = before.model_copy(update={"lost": ()})
-                self.ledger.keep(found, self.job, self.progress, self._started, mode)
+        if self.job.checks and reading.quantity == OUTPUT_ERROR and reading.measured and not exceeds(reading):
+            if place not in self._within or output_errors.is_larger(reading, self._within[place]):
+                self._within[place] = reading
+        elif place not in self._delivered or message.get("replaces"):
+            self._keep_larger(reading, name, mode)
         self._started = moment()
+
+    def _keep_larger(self, reading: Reading, name: str, mode: str) -> None:
+        """Stores a reading of a metric unless the output error that is there is larger."""
+        place = mode, reading.quantity.key
+        before = self._error_before(*place)
+        self._delivered.add(place)
+        if before is None or output_errors.is_larger(reading, before):
+            stays = self._takes_nothing(name, reading, mode)
+            self.ledger.keep(reading, self.job, self.progress, self._started, mode, stays=stays)
+        elif before.lost:  # the round that was lost is made up for
+            found = before.model_copy(update={"lost": ()})
+            self.ledger.keep(found, self.job, self.progress, self._started, mode)
 
     def interrupt(self) -> None:
         """Counts the seconds of a slot that was lost or a worker that crashed, and resets what it ran."""
@@ -148,6 +158,8 @@ class Measurement:
             verdict = Verdict("skipped", CUT_OFF)
         elif self._shared is not None and verdict.status == "timeout":
             verdict = Verdict("timeout", f"the {self._shared:.0f} s for this architecture were over")
+        for (mode, _), error in self._within.items() if not failed else ():
+            self._keep_larger(error, "", mode)
         self._give_up(verdict if failed else Verdict("failed", "the worker ended without this reading"))
         failed = failed or self._interrupted
         self.ledger.spend(stored_as(self.job), seconds, usual=self._is_whole and not (opens or failed))

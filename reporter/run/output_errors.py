@@ -109,9 +109,11 @@ def kept(ledger: Ledger, job: Job, mode: str) -> Reading | None:
     """The output error of an engine that stays unless a job finds a larger one, under the same conditions.
 
     It may be that of a setting whose times the job does not measure, or of a point of a curve: what the engine prepared
-    for these is not checked again.
+    for these is not checked again. So does the reason why one was not checked, until a job checks them all.
     """
     now, error = conditions(ledger, mode), found(ledger, mode, job.device)
+    if "engine" in now and error and _lacks_check(error) and not job.checks:
+        return error if _has_other_times(ledger, job, mode, now) else None
     if "engine" not in now or not error or error.status not in COMPARED or is_repeated(error):
         return None
     has_points = _is_of_run(ledger, mode, job.device) and _has_points(ledger, mode, job.device, now)
@@ -130,7 +132,8 @@ def _has_points(ledger: Ledger, mode: str, device: str, now: Mapping[str, Any]) 
 
 def _has_other_times(ledger: Ledger, job: Job, mode: str, now: Mapping[str, Any]) -> bool:
     """Whether a mode has times under these conditions that a job does not measure again; those of curves are points."""
-    again = {each.key for name in job.metrics for each in ledger.request.metrics[name].quantities}
+    metrics = () if job.checks else job.metrics
+    again = {each.key for name in metrics for each in ledger.request.metrics[name].quantities}
     return any(
         reading.timed
         and not reading.quantity.is_ratio

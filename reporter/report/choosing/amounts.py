@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, DecimalException
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, DecimalException
 from typing import Literal
 
 Kind = Literal["time", "size", "count", "rate", "share"]
@@ -25,6 +25,8 @@ KINDS: dict[str, Kind] = {
     "process_memory": "size",
     "output_error": "share",
 }
+DIGITS = 3
+"""Digits of a limit that is printed."""
 
 
 def kind(key: str) -> Kind:
@@ -49,3 +51,17 @@ def amount(text: str, kind: Kind) -> float | None:
         return float(Decimal(found[1]) * Decimal(repr(factors.get(unit, 1.0))))
     except DecimalException:  # its exponent is beyond those of Decimal
         return float(found[1])  # infinite or 0
+
+
+def rounded(amount: Decimal, *, down: bool, decimals: int = -DIGITS) -> Decimal:
+    """An amount in three digits, or with more `decimals`, that is not above it (`down`), or not below it."""
+    if not amount:
+        return amount
+    step = Decimal(1).scaleb(min(amount.adjusted() + 1 - DIGITS, -decimals))
+    return amount.quantize(step, rounding=ROUND_FLOOR if down else ROUND_CEILING)
+
+
+def outwards(value: float, factor: float, *, down: bool, decimals: int = -DIGITS) -> tuple[float, int]:
+    """The quotient, rounded in the same way, and how many of its digits are after the point."""
+    amount = rounded(Decimal(repr(value / factor)), down=down, decimals=decimals)
+    return float(amount), -int(amount.as_tuple().exponent)

@@ -13,7 +13,7 @@ from reporter.model.extensions import Edition
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
-from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind
+from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind, outwards
 from reporter.report.choosing.licenses import license_of
 from reporter.report.choosing.limits import (
     BEST_TOP1,
@@ -280,7 +280,7 @@ def _stops(
     """The limits that one network after the other keeps, thinned where there are many, then the stop without limit."""
     floor = key in FLOORS
     ends = {(each.bounds[0] if floor else each.bounds[1]): each for each in figures if each}
-    texts = {limit: _limit_text(key, limit, each, scale, language) for limit, each in ends.items()}
+    texts = dict(_stop(key, limit, each, scale, language) for limit, each in ends.items())
     values, unit = sorted(texts, reverse=floor), language._(scale.word)
     chosen = values if len(values) <= STOPS else [values[i * (len(values) - 1) // (STOPS - 1)] for i in range(STOPS)]
     sign = "≥" if floor else "≤"
@@ -288,7 +288,11 @@ def _stops(
     return (*stops, (None, language._("any")))
 
 
-def _limit_text(key: str, limit: float, figure: LimitedValue, scale: units.Scale, language: Language) -> str:
+def _stop(key: str, limit: float, figure: LimitedValue, scale: units.Scale, language: Language) -> tuple[float, str]:
+    """A limit with its text; that of a time is rounded so that the network keeps the limit as it is printed."""
     if key == OUTPUT_ERROR.key:
-        return units.rough(language, limit, scale)
-    return units.text(language, limit, scale, figure.interval)
+        return limit, units.rough(language, limit, scale)
+    if figure.interval is None:
+        return limit, units.text(language, limit, scale)
+    amount, digits = outwards(limit, scale.factor, down=key in FLOORS)
+    return (min if key in FLOORS else max)(limit, amount * scale.factor), language.number(amount, digits)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
-from reporter.report.choosing.amounts import FACTORS, kind
+from reporter.report.choosing.amounts import FACTORS, kind, rounded
 from reporter.report.choosing.limits import FLOORS, Candidate, option
 
 UNITS = {
@@ -17,7 +17,6 @@ UNITS = {
     "share": ("%",),
 }
 """The units that a limit is printed in, the largest first."""
-DIGITS = 3
 
 
 class Relaxed(NamedTuple):
@@ -62,9 +61,7 @@ def typed(key: str, limit: float) -> str:
     of_kind = kind(key)
     unit = next((unit for unit in UNITS[of_kind] if limit >= FACTORS[of_kind][unit]), UNITS[of_kind][-1])
     amount = Decimal(repr(limit)) / Decimal(repr(FACTORS[of_kind][unit]))
-    step = Decimal(1).scaleb(amount.adjusted() + 1 - DIGITS)
-    rounded = amount.quantize(step, rounding=ROUND_FLOOR if key in FLOORS else ROUND_CEILING)
-    return f"{rounded:f}{unit}"
+    return f"{rounded(amount, down=key in FLOORS):f}{unit}"
 
 
 def _strictest(key: str, candidates: Sequence[Candidate]) -> Iterator[Relaxed]:

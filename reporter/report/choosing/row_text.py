@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reporter.report import units
+from reporter.report.choosing.amounts import outwards
 from reporter.report.choosing.limits import ACCURACIES, CRITERIA, FLOORS
 from reporter.report.language import SOURCE, language
 
@@ -56,5 +57,12 @@ def value_text(key: str, figure: Mapping[str, Any]) -> str:
     rough = bounds is None and unit in ("s", "1/s")
     text = units.rough(ENGLISH, value, scale) if rough else units.text(ENGLISH, value, scale, bounds)
     mark = "≈ " if figure["status"] == "noisy" else ""
-    span = f" [{' – '.join(units.ends(ENGLISH, value, scale, bounds))}]" if bounds else ""
-    return f"{mark}{text} {scale.word}".strip() + span
+    return f"{mark}{text} {scale.word}".strip() + (_span(value, scale, bounds) if bounds else "")
+
+
+def _span(value: float, scale: units.Scale, interval: tuple[float, float]) -> str:
+    """An interval with its ends rounded outwards, in three digits at least: they are compared with limits."""
+    low, high = (end / scale.factor for end in interval)
+    decimals = units.decimals(value / scale.factor, (low, high))
+    ends = (outwards(low, 1.0, down=True, decimals=decimals), outwards(high, 1.0, down=False, decimals=decimals))
+    return f" [{' – '.join(ENGLISH.number(*end) for end in ends)}]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -24,6 +25,8 @@ Priced = tuple[Record, float, float]
 """A network, its MACs and its time."""
 NAMED = 4
 """So many architectures that a run does not distinguish are named; more are counted."""
+ALIKE = 1.05
+"""Two times whose quotient is below this are nearly the same: medians of other rounds may be the other way round."""
 
 
 def findings(comparison: Comparison, language: Language) -> list[str]:
@@ -71,10 +74,14 @@ def _first(first: Record, key: str, comparison: Comparison, language: Language) 
 def _last(last: Record, first: Record, key: str, comparison: Comparison, language: Language) -> str:
     """The slowest architecture, or those that may be it, and how many times as long as the fastest the last takes.
 
-    The ratio is that of the two printed times. That of the rounds in common decides whether they differ.
+    The ratio is that of the two times. That of the rounds in common decides whether they differ, and is given where
+    the times are nearly the same.
     """
     rivals = _rivals(last, key, comparison)
-    slow, fast = (units.printed(language, record.readings[key]) for record in (last, first))
+    slow, fast = (record.value(key) or math.nan for record in (last, first))
+    if not slow >= ALIKE * fast:
+        found = comparison.times(last.machine, key).ratio(last.architecture, first.architecture)
+        slow, fast = found.ratio, 1.0
     ratio = units.unequal_ratio(language, slow / fast)
     doubt = doubted(ratio, first.readings[key], last.readings[key])
     blanks = {"ratio": doubt, "slow": _formatted(last, key, language)}
