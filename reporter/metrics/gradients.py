@@ -61,7 +61,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
             ratios += [] if ratio is None else [ratio]
         layers.append(relative(used))
     if verdict.status == "ok":
-        yield Reading(quantity=RATIO, samples=tuple(ratios), detail={**weights})
+        yield Reading(quantity=RATIO, samples=tuple(ratios), detail=weights)
     else:
         yield from absent((RATIO,), verdict.status, verdict.reason or "")
     flows = [flow for each in layers if (flow := early_over_late(list(each.values()))) and math.isfinite(flow)]

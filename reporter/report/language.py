@@ -99,11 +99,6 @@ class Language:
         exact = Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, EXACTLY)
         return f"{exact:,f}".translate(self._signs)
 
-    def value(self, text: str) -> float:
-        """The number that `number` formatted as a text."""
-        written = {sign: chr(python) for python, sign in self._signs.items()}
-        return float("".join(written.get(sign, sign) for sign in text).replace(",", ""))
-
     @cached_property
     def _signs(self) -> dict[int, str]:
         """What Python writes into numbers -> what this language does; Babel formats ten times as slowly."""

@@ -123,10 +123,9 @@ def load_folders(folders: Iterable[Path], kind: type[Record] = Record) -> list[t
     files = [[*map(str, paths(folder / "records"))] for folder in folders]
     names, read = [*dict.fromkeys(name for inside in files for name in inside)], partial(_read, kind=kind)
     with collection.disabled():
-        if len(names) < MANY_FILES:
-            found = dict(zip(names, map(read, names), strict=True))
-        else:
-            found = dict(zip(names, read_ahead.read_all(read, names, __name__, [kind.__name__]), strict=True))
+        many = len(names) >= MANY_FILES
+        made = read_ahead.read_all(read, names, __name__, [kind.__name__]) if many else map(read, names)
+        found = dict(zip(names, made, strict=True))
     return [_apart(found[name] for name in inside) for inside in files]
 
 

@@ -53,15 +53,16 @@ def amount(text: str, kind: Kind) -> float | None:
         return float(found[1])  # infinite or 0
 
 
-def rounded(amount: Decimal, *, down: bool, decimals: int = -DIGITS) -> Decimal:
+def rounded(exact: Decimal, *, down: bool, decimals: int | None = None) -> Decimal:
     """An amount in three digits, or with more `decimals`, that is not above it (`down`), or not below it."""
-    if not amount:
-        return amount
-    step = Decimal(1).scaleb(min(amount.adjusted() + 1 - DIGITS, -decimals))
-    return amount.quantize(step, rounding=ROUND_FLOOR if down else ROUND_CEILING)
+    if not exact:
+        return exact
+    place = exact.adjusted() + 1 - DIGITS
+    step = Decimal(1).scaleb(place if decimals is None else min(place, -decimals))
+    return exact.quantize(step, rounding=ROUND_FLOOR if down else ROUND_CEILING)
 
 
-def outwards(value: float, factor: float, *, down: bool, decimals: int = -DIGITS) -> tuple[float, int]:
+def outwards(value: float, factor: float, *, down: bool, decimals: int | None = None) -> tuple[float, int]:
     """The quotient, rounded in the same way, and how many of its digits are after the point."""
-    amount = rounded(Decimal(repr(value / factor)), down=down, decimals=decimals)
-    return float(amount), -int(amount.as_tuple().exponent)
+    quotient = rounded(Decimal(repr(value / factor)), down=down, decimals=decimals)
+    return float(quotient), -int(quotient.as_tuple().exponent)
