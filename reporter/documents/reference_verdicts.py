@@ -139,15 +139,15 @@ class AgainstReference(Document):
     changes: tuple[ReferenceChange, ...] = ()
     """Counts, exact memory and kernels that differ."""
     fail_on: FailOn | None = None
-    """`--fail-on` of the run; null in files of development versions before 0.2.0."""
+    """`--fail-on` of the run; null in older files."""
     exit_code: int | None = None
     """The exit code of the run; null in the same files."""
     machine_kind: str = ""
     """The processor with its instructions, and the GPUs, for which alone a ratio is valid."""
     machine: str = ""
-    """The key of the machine in records; empty in files of development versions before 0.2.0."""
+    """The key of the machine in records; empty in older files."""
     threads: int | None = None
-    """The threads of times that are measured on all; null in files of development versions before 0.2.0."""
+    """The threads of times that are measured on all; null in older files."""
     input_sizes: dict[str, str] = {}
     """The image sizes, `N` or `HxW` in pixels, of the architectures that were not measured at their own."""
 
