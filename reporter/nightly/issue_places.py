@@ -22,7 +22,7 @@ LINE = "<!-- slower: {places} -->"
 PATTERN = re.compile(r"^<!-- slower: ([0-9a-f: ]*) -->\r?$", re.MULTILINE)
 MOST = 2000
 """Times in a line."""
-Place = tuple[str, str]
+Digests = tuple[str, str]
 """The digest of the kind of machine, empty in a text that has none, and that of the architecture, metric and mode."""
 
 
@@ -38,12 +38,12 @@ def line(pinned: Mapping[str, Any], before: str) -> str:
     return _line([*found, *sorted(earlier)])
 
 
-def replaced(text: str, places: Iterable[Place]) -> str:
+def replaced(text: str, places: Iterable[Digests]) -> str:
     """A text whose line has these times only."""
     return PATTERN.sub(lambda _: _line(sorted(places)), text, count=1)
 
 
-def without_verdict(pinned: Mapping[str, Any], text: str) -> set[Place]:
+def without_verdict(pinned: Mapping[str, Any], text: str) -> set[Digests]:
     """What a text lists and a run has no verdict on: it is noisy, was not measured in both environments, or is of
     another kind of machine. What the run leaves out on this kind is not part of it; empty without a reference. Kernels
     have no gap of their own if a time in their mode failed.
@@ -67,7 +67,7 @@ def without_verdict(pinned: Mapping[str, Any], text: str) -> set[Place]:
     }
 
 
-def _line(places: Iterable[Place]) -> str:
+def _line(places: Iterable[Digests]) -> str:
     by_kind: dict[str, list[str]] = defaultdict(list)
     for kind, place in list(dict.fromkeys(places))[:MOST]:
         by_kind[kind].append(place)
@@ -75,8 +75,8 @@ def _line(places: Iterable[Place]) -> str:
     return LINE.format(places=" ".join(word for word in words if word != ":"))
 
 
-def _listed(text: str) -> set[Place]:
-    listed: set[Place] = set()
+def _listed(text: str) -> set[Digests]:
+    listed: set[Digests] = set()
     found, kind = PATTERN.search(text), ""
     for word in found[1].split() if found else ():
         if word.endswith(":"):
@@ -86,7 +86,7 @@ def _listed(text: str) -> set[Place]:
     return listed
 
 
-def _place(row: Mapping[str, Any], pinned: Mapping[str, Any]) -> Place:
+def _place(row: Mapping[str, Any], pinned: Mapping[str, Any]) -> Digests:
     """The digests of a row; kernels do not depend on the threads of times that are measured on all."""
     name, metric = row["architecture"], row["metric"]
     threads = pinned.get("threads") if reference_names.runs_on_all_threads(metric) else None

@@ -9,6 +9,7 @@ from typing import Any
 
 from reporter.compare.kernel_changes import layers_in_words
 from reporter.compare.noisy_times import is_growth_hidden
+from reporter.compare.reference_names import RowPlace
 from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly.screen import day
@@ -25,8 +26,6 @@ WORDS = {
     "reference": "worse than the reference",
 }
 HIDDEN = ", too noisy to show whether it grew"
-Place = tuple[str, str, str]
-"""Architecture, metric, mode."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +132,8 @@ def _hidden(row: Mapping[str, Any]) -> str:
     return HIDDEN if is_growth_hidden(row["known"]["ratio"], row.get("high"), row.get("detectable")) else ""
 
 
-def _place(row: Mapping[str, Any]) -> Place:
-    return row["architecture"], row["metric"], row["mode"]
+def _place(row: Mapping[str, Any]) -> RowPlace:
+    return RowPlace(row["metric"], row["mode"], row["architecture"])
 
 
 def _kernels(row: Mapping[str, Any]) -> str:
@@ -153,7 +152,7 @@ def _finding(row: Mapping[str, Any]) -> Finding:
     return Finding.model_validate({**about, "ratio": row["slowdown"], "information": row.get("information", False)})
 
 
-def _shown(row: Mapping[str, Any], hidden: Collection[Place]) -> str:
+def _shown(row: Mapping[str, Any], hidden: Collection[RowPlace]) -> str:
     """How a finding of comparison.json is shown that does not fail a run; empty for another one.
 
     `hidden` are the times of which the run does not show whether they grew.

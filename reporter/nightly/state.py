@@ -24,7 +24,7 @@ SCHEMA = 1
 LARGEST = 2**24
 """Bytes of a file of this module."""
 Stored = TypeVar("Stored", bound=Model)
-Place = tuple[str, str, str]
+LevelPlace = tuple[str, str, str]
 """Architecture, metric, machine."""
 
 
@@ -146,7 +146,7 @@ class Start(Model):
     run: str
 
     @property
-    def place(self) -> Place:
+    def place(self) -> LevelPlace:
         return self.architecture, self.metric, self.machine
 
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from reporter.compare import ratio_history, reference_file, reference_names, reference_rule
 from reporter.compare.environments import About
+from reporter.compare.reference_names import RowPlace
 from reporter.compare.reference_rule import ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files, interrupts
@@ -106,12 +107,12 @@ def _not_continued(work: ReferenceRequest) -> Iterator[str]:
     names = {here.machine_kind, reference_names.former(here.machine_kind)}
     lines = ratio_history.load(work.request.folder)
     runs = [line for line in lines if line.kind == "run" and line.machine_kind in names]
-    planned = {(name, metric, mode) for metric, mode, name in reference_run.places(work)}
+    planned = set(reference_run.places(work))
     ended = []
     for row in runs[-1].rows if runs else ():
         threads = runs[-1].threads if reference_names.runs_on_all_threads(row.metric) else None
         continued = row.input_size == here.input_sizes.get(row.architecture) and threads in (None, here.threads)
-        if row.name not in planned or not continued:
+        if RowPlace.of(row) not in planned or not continued:
             conditions = reference_names.conditions(threads, row.input_size)
             name = f"{pair_name(row.architecture, row.mode)} {row.metric}"
             ended.append(f"{name} ({conditions})" if conditions else name)
