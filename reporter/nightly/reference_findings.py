@@ -202,16 +202,7 @@ def accepted(
     rows = [row for row in _rows(found) if row.known is None]
     made = [each for row in rows if (each := _finding(row, found, found.started))]
     meant = [each for each in made if all(getattr(each, key) in names for key, names in named.items())]
-    entries = [
-        Acceptance(
-            **each.model_dump(include=set(Acceptance.model_fields) - {"accepted", "run", "reason"}),
-            accepted=now,
-            run=found.started,
-            reason=reason,
-        )
-        for each in meant
-    ]
-    return meant, entries
+    return meant, [Acceptance.of(each, now, found.started, reason) for each in meant]
 
 
 def every(found: AgainstReference) -> list[Finding]:
