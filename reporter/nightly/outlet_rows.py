@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reporter.compare.kernel_changes import layers_in_words
+from reporter.compare.kernel_changes import NAMED
 from reporter.compare.noisy_times import is_growth_hidden
 from reporter.compare.reference_names import RowPlace
+from reporter.model.names import first_of
 from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly.screen import day
@@ -138,7 +139,7 @@ def _place(row: Mapping[str, Any]) -> RowPlace:
 
 def _kernels(row: Mapping[str, Any]) -> str:
     """The layers that ran another kernel, with both names."""
-    return "; ".join(f"{layers_in_words(swap['layers'])}: {swap['base']} -> {swap['new']}" for swap in row["swaps"])
+    return "; ".join(f"{first_of(swap['layers'], NAMED)}: {swap['base']} -> {swap['new']}" for swap in row["swaps"])
 
 
 def _grouped(value: object) -> str:
