@@ -109,11 +109,11 @@ def check(run: outlets.PublishedRun, night: AgainstReference, gate: str, code: i
     assert ("Regressions: " in text) == (run.red and not run.comparison)
     assert f'failures="{int(run.red)}"'.encode() in outlet_files.junit(run)
     if run.comparison:
-        headline = str(run.comparison["headline"])
+        headline = run.comparison.headline
         assert headline.startswith("Nothing changed")
         assert ("1 slower" in headline) == (night is SLOWER)
-        assert run.comparison["exit_code"] == code
-        assert (gate in run.comparison["fails"]) == (code == 1)
+        assert run.comparison.exit_code == code
+        assert (gate in run.comparison.fails) == (code == 1)
 
 
 def test_slower_than_the_baseline_is_for_information(measured: list[AgainstReference], tmp_path: Path) -> None:
@@ -130,7 +130,8 @@ def test_slower_than_the_baseline_is_for_information(measured: list[AgainstRefer
         assert ("times are judged by the reference" in process.stderr) == (name == "base")
     run = outlets.read(tmp_path / "out base")
     assert "1 slower" in run.headline
-    assert (run.comparison["fails"], run.green) == ([], True)
+    assert run.comparison
+    assert (run.comparison.fails, run.green) == ((), True)
 
 
 NOISY = found(1.02, "noisy", noisy=True)
@@ -312,8 +313,8 @@ def test_a_reference_that_cannot_be_measured_takes_nothing_from_the_run(
             assert "nothing to do" not in process.stderr
             publish(tmp_path / "out", 3, api, *baseline)
         run = outlets.read(tmp_path / "out")
-        assert "against" not in run.summary
-        assert ("exit_code" in run.comparison) == compared
+        assert run.summary.against is None
+        assert bool(run.comparison) == compared
         assert (run.red, run.green) == (False, False)
         for text in (outlets.comment(run, "x", ""), step_summary.content(run)):
             assert "### Architecture report: no verdict\n" in text
