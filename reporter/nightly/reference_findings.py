@@ -140,7 +140,7 @@ def outdated(found: AgainstReference | None, acceptances: Sequence[Acceptance]) 
 def elsewhere(found: AgainstReference | None, last: NightlyRun | None) -> tuple[Finding, ...]:
     """The findings of earlier runs that this one is not about: on other kinds of machines, or all without --against.
 
-    A job may run on another kind of machine every night.
+    Each nightly run of a job may be on another kind of machine.
     """
     if found is None:
         return tuple(_stored(last))
