@@ -301,7 +301,7 @@ def test_what_failed_in_the_reference_does_not_pass(measured: list[AgainstRefere
     assert play(played, measured, found(1.0, "unchanged")) == 0
     assert play(played, measured, failed) == 3
     run = published(played, failed)
-    assert not run.green
+    assert not run.passes
     text = outlets.comment(run, "nightly", "")
     assert "Architecture report: no verdict" in text
     assert "not compared: failed in reference: no kernel" in text
@@ -342,11 +342,11 @@ def test_a_main_job_without_a_number_is_no_pass(measured: list[AgainstReference]
     play(played, measured, found(1.0, "unchanged"))
     night = found(0.9, "faster").model_copy(update={"gaps": (gap,)})
     run = replace(published(played, night), comparison=None)
-    assert (run.red, run.green) == (False, False)
+    assert (run.has_regression, run.passes) == (False, False)
     assert run.headline == "No verdict: times that failed in one of both environments: 1."
     assert [row.result for row in run.rows] == ["not compared: timeout in reference: 9 s", "faster (-10.0 % time)"]
     better = replace(published(played, found(0.9, "faster")), comparison=None)
-    assert (better.green, better.headline, len(better.rows)) == (True, "No regression.", 1)
+    assert (better.passes, better.headline, len(better.rows)) == (True, "No regression.", 1)
 
 
 def test_an_acceptance_is_about_one_reference(measured: list[AgainstReference], tmp_path: Path) -> None:
@@ -447,7 +447,7 @@ def test_slower_than_the_night_before_is_for_information(
     assert "not gated: resnet50 +25.1% time" in line
     assert "times are judged by the reference" in line
     run = outlets.read(played.out)
-    assert (run.red, run.green) == (False, True)
+    assert (run.has_regression, run.passes) == (False, True)
     assert b'failures="0"' in outlet_files.junit(run)
     assert "| `resnet50` | Latency, CPU, 1 thread | slower (+25.1 %) (for information) |" in outlets.comment(
         run, "x", ""

@@ -176,19 +176,19 @@ def test_a_run_that_did_not_finish_is_no_pass(tmp_path: Path) -> None:
     """The files are those of the run before it, which was green: no issue is closed by them."""
     played = Nights(tmp_path / "out")
     assert played.play(made(), preset="standard") == 0
-    assert outlets.read(played.out).green
+    assert outlets.read(played.out).passes
     assert played.play(made(), MACS, preset="standard", room=4) == 1
     run = outlets.read(played.out)
-    assert not run.green
+    assert not run.passes
     text = outlets.comment(run, "x", "")
     assert "no regression" not in text
     assert "The run of 2 November 2026, 02:17 UTC did not finish" in text
     assert "**What to do:** fix the failures, which are in the log." in text
     assert b'failures="0" errors="1"' in outlet_files.junit(run)
     (played.out / ".nightly" / "started.json").write_text("{")
-    assert outlets.read(played.out).green
+    assert outlets.read(played.out).passes
     assert played.play(made(), preset="standard") == 0
-    assert outlets.read(played.out).green
+    assert outlets.read(played.out).passes
 
 
 @pytest.mark.parametrize("code", [2, 130, 137])
@@ -224,7 +224,7 @@ def test_a_run_that_compared_nothing_is_no_pass(tmp_path: Path) -> None:
         run = outlets.read(tmp_path)
         assert f"### Architecture report: {word}\n\n{headline}\n" in outlets.comment(run, "x", "")
         assert (b'errors="0"' in outlet_files.junit(run)) == (change is None)
-        assert (run.red, run.settles) == (False, False)
+        assert (run.has_regression, run.closes_issue) == (False, False)
 
 
 @pytest.mark.parametrize("code", [2, 137])
@@ -296,7 +296,7 @@ def test_a_regression_is_published_although_no_record_of_the_baseline_can_be_rea
     path.write_text("{")
     assert played.play(made(["alexnet"]), MACS, architectures="alexnet") == 1
     run = outlets.read(played.out)
-    assert (run.red, run.headline) == (True, played.headline)
+    assert (run.has_regression, run.headline) == (True, played.headline)
     assert [row.metric for row in run.rows] == ["MACs"]
 
 

@@ -32,8 +32,8 @@ def junit(run: PublishedRun) -> bytes:
     for row in run.rows:
         kind = "failure" if row.red else "error" if row.missing else ""
         case(row.name, f"{row.metric}: comparison", kind, row.result)
-    if run.is_outdated or (not run.green and not any(row.red for row in run.rows)):
-        case("run", "verdict", "failure" if run.red else "error", run.headline)
+    if run.is_outdated or (not run.passes and not any(row.red for row in run.rows)):
+        case("run", "verdict", "failure" if run.has_regression else "error", run.headline)
     for name, readings in _readings(run):
         for key, reading in readings.items():
             broken = reading.status in ("failed", "oom", "timeout")

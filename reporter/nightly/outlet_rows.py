@@ -31,7 +31,7 @@ HIDDEN = ", too noisy to show whether it grew"
 class OutletRow:
     """A finding or a verdict: `red` if it makes the run fail, `missing` if there is no verdict.
 
-    `accepted` is empty, or how this is shown; `unjudged` is a regression that --fail-on does not include. `ratio` is
+    `accepted` is empty, or how this is shown; `ungated` is a regression that --fail-on does not include. `ratio` is
     that of a time, and infinite for what is not a time.
     """
 
@@ -41,7 +41,7 @@ class OutletRow:
     red: bool = False
     accepted: str = ""
     missing: bool = False
-    unjudged: bool = False
+    ungated: bool = False
     ratio: float = math.inf
 
 
@@ -69,7 +69,7 @@ def _findings(findings: Sequence[FindingRow], pinned: AgainstReference | None, f
             metric=_metric(each),
             result=f"{word}{values}{change}{why}",
             red=finding.fails(fail_on),
-            unjudged=each.kind == "reference" and finding.is_open and not finding.fails(fail_on),
+            ungated=each.kind == "reference" and finding.is_open and not finding.fails(fail_on),
             accepted=_shown(each, hidden),
             ratio=ratio or math.inf,
         )
@@ -91,7 +91,7 @@ def _against(pinned: AgainstReference, fail_on: FailOn) -> Iterator[OutletRow]:
             metric=change.metric,
             result=f"differs from the reference: {what}",
             red=not change.known and fail_on in EXACT,
-            unjudged=not change.known and fail_on not in EXACT,
+            ungated=not change.known and fail_on not in EXACT,
             accepted=_acceptance(change.known.since) if change.known else "",
         )
     for each in pinned.verdicts:
@@ -103,7 +103,7 @@ def _against(pinned: AgainstReference, fail_on: FailOn) -> Iterator[OutletRow]:
                 metric=each.metric,
                 result=f"{each.verdict} ({(each.ratio - 1) * 100:+.1f} % time)",
                 red=slower and fail_on in TIMES,
-                unjudged=slower and fail_on not in TIMES,
+                ungated=slower and fail_on not in TIMES,
                 accepted=_acceptance(each.known.since) + hidden if each.known else "",
                 ratio=each.ratio,
             )

@@ -86,24 +86,24 @@ class PublishedRun:
         return cast(FailOn, found)
 
     @property
-    def red(self) -> bool:
+    def has_regression(self) -> bool:
         """Whether the run has a regression that is not accepted, or failed."""
         code = self._code
         return code == REGRESSED if code is not None else any(row.red for row in self.rows)
 
     @property
-    def green(self) -> bool:
+    def passes(self) -> bool:
         """Whether nothing regressed among what the run compared; one that failed or was too noisy is no pass."""
         code = self._code
-        return code == 0 if code is not None else not self.red and not self._open
+        return code == 0 if code is not None else not self.has_regression and not self._why_open
 
     @property
-    def settles(self) -> bool:
+    def closes_issue(self) -> bool:
         """Whether an issue may be closed: not by a run that compared nothing, or is too noisy to show a slowdown."""
-        return self.green and self.is_compared and not (self._pinned and self._pinned.is_blind)
+        return self.passes and self.is_compared and not (self._pinned and self._pinned.is_blind)
 
     def left_open(self, issue: str) -> str:
-        """The text of an issue after this green run: with what still has no verdict; empty if all of it has one.
+        """The text of an issue after this run passed: with what still has no verdict; empty if all of it has one.
 
         The main job keeps no findings of earlier runs; those of a nightly run remain in it until they are refuted.
         """
@@ -115,13 +115,13 @@ class PublishedRun:
         return issue_places.line(self._pinned, issue)
 
     @property
-    def unjudged(self) -> str:
+    def ungated(self) -> str:
         """What a run that passes differs in from its reference, or cannot show, as --fail-on does not include it."""
-        differences = sum(row.unjudged for row in self.rows)
+        differences = sum(row.ungated for row in self.rows)
         parts = [f"differences from the reference: {differences}"] if differences else []
         if self._pinned and self._pinned.is_blind:
             parts.append("the machine was too noisy for a verdict on times")
-        return "; ".join(parts) if self.green else ""
+        return "; ".join(parts) if self.passes else ""
 
     @property
     def headline(self) -> str:
@@ -132,13 +132,13 @@ class PublishedRun:
             rest = "what follows is of the run before it" if self.has_results else "no earlier results can be read"
             return f"The run did not finish (exit code {self.given}); {rest}."
         if self.comparison:
-            failed = f" Against the reference: no verdict, because {self._open}." if self.failure else ""
+            failed = f" Against the reference: no verdict, because {self._why_open}." if self.failure else ""
             return f"{self.comparison.headline}{failed}"
         red = sum(row.red for row in self.rows)
         if red:
             return f"Regressions: {red}."
-        if not self.green:
-            return f"No verdict: {self._open or MEASUREMENT_FAILED}."
+        if not self.passes:
+            return f"No verdict: {self._why_open or MEASUREMENT_FAILED}."
         return "No regression." if self.is_compared else NOT_COMPARED
 
     @property
@@ -165,7 +165,7 @@ class PublishedRun:
         return None if self.failure else self.summary.against
 
     @property
-    def _open(self) -> str:
+    def _why_open(self) -> str:
         """Why a comparison with a pinned reference, or a run that compared nothing, is no pass; empty if it is one."""
         if self.failure:
             return f"the comparison with the pinned reference failed: {self.failure.reason}"
@@ -226,20 +226,20 @@ def marker(name: str) -> str:
 def comment(run: PublishedRun, name: str, link: str) -> str:
     """The comment: a headline, at most MOST_ROWS rows, what to do, and a link to the report."""
     passed = "no regression" if run.is_compared else "nothing was compared"
-    word = "regression" if run.red else passed if run.green else "no verdict"
-    unjudged = run.unjudged
-    word += ", not everything is judged" if unjudged else ""
+    word = "regression" if run.has_regression else passed if run.passes else "no verdict"
+    ungated = run.ungated
+    word += ", not everything is judged" if ungated else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
-    if unjudged:
-        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {unjudged}. {HOW_TO_FAIL}", ""]
+    if ungated:
+        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {ungated}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
         lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]
         if len(rows) > MOST_ROWS:
             lines += ["", f"and {len(rows) - MOST_ROWS} more in the report"]
         lines.append("")
-    if not run.green:
-        lines += [f"**What to do:** {RED if run.red else OPEN}", ""]
+    if not run.passes:
+        lines += [f"**What to do:** {RED if run.has_regression else OPEN}", ""]
     if link:
         lines.append(f"[{'Report' if run.has_results else 'Log'}]({link})")
     elif run.has_results:
