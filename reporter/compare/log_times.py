@@ -99,9 +99,9 @@ def history_noise(
 ) -> Log | None:
     """The noise between runs of a machine, oldest first, in which all networks have a value; None from too few runs."""
     rows: list[list[float]] = []
-    for night in past:
-        values = (night.value(name, key, mode) or 0.0 for name in names)
-        row = list(takewhile(lambda value: value > 0, values)) if night.machine == machine else []
+    for past_run in past:
+        values = (past_run.value(name, key, mode) or 0.0 for name in names)
+        row = list(takewhile(lambda value: value > 0, values)) if past_run.machine == machine else []
         if len(row) == len(names) and (not rows or row != rows[-1]):  # equal to the last bit: read, not measured again
             rows.append(row)
     if len(rows) < HISTORY_RUNS:
