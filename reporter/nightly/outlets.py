@@ -206,9 +206,11 @@ def _read(folder: Path, code: int | None) -> PublishedRun:
     summary = _document(folder / "summary.json", Summary)
     path = folder / "comparison.json"
     comparison = _document(path, StoredComparison) if path.is_file() else {}
-    newest = comparison.get("newest") and stored_comparison.newest(record_files.load_all_modes(folder)[0])
-    if newest and comparison["newest"] < newest <= summary["generated"]:  # the summary is of a later run
-        comparison = {}
+    if moment := comparison.get("newest"):
+        records = record_files.load_all_modes(folder)[0]
+        is_older = stored_comparison.is_older(moment, records)
+        if is_older and stored_comparison.newest(records) <= summary["generated"]:  # the summary is of a later run
+            comparison = {}
     for fail_on in (each.get("fail_on") for each in (comparison, summary["settings"])):
         if fail_on not in (None, *get_args(FailOn)):
             raise ReporterError(f"{folder}: unknown value of --fail-on: {legible(str(fail_on))}")
