@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -116,6 +117,11 @@ class Request:
         written, current = recorded.pop("reporter", ""), present.pop("reporter", "")
         alike = number(MEASURES_AS) <= number(written) <= number(current)
         return recorded == present and (written == current or alike)
+
+    @property
+    def limit(self) -> float:
+        """The seconds of one architecture, all its measurements together; infinite if `timeout` is None."""
+        return math.inf if self.timeout is None else self.timeout
 
     @property
     def line(self) -> dict[str, Any]:
