@@ -13,7 +13,7 @@ from reporter.report.drawing.label_placement import spread
 from reporter.report.drawing.tooltips import about, pointed
 from reporter.report.drawing.vega import MUTED, Spec, data, palette, text
 from reporter.report.language import Language
-from reporter.report.training.gradient_ratios import weights_note
+from reporter.report.training.gradient_ratios import start_note
 
 KEY, DEPTH = "gradient_flow", 56
 COLUMNS, WIDTH, HEIGHT = 4, 230, 150
@@ -51,7 +51,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 def remark(comparison: Comparison, language: Language) -> str:
     """Which networks have other weights than random ones."""
-    return weights_note(comparison.networks, language)
+    return start_note(comparison.networks, language)
 
 
 def _recorded(record: Record, language: Language) -> Points:
