@@ -130,6 +130,10 @@ class Request:
         labels = dict(self.labels)
         return {"schema": HISTORY, "started": self.started, "run": self.run, "settings": settings, "labels": labels}
 
+    def architecture(self, name: str) -> Architecture:
+        """The architecture of this name, one of those that are measured."""
+        return next(each for each in self.architectures if each.name == name)
+
     def conditions_of(self, architecture: str) -> Conditions:
         """The conditions under which one network is measured."""
         conditions = self.conditions.model_copy(update=self.checkpoints.get(architecture, {}))

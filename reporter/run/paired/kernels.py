@@ -77,7 +77,7 @@ def record(
     `limit` are the seconds of the architecture, of which `spent` are over.
     """
     taken = [_recorded(side, job, limit, spent) for side in sides]
-    architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
+    architecture = request.architecture(job.architecture)
     keys = dict.fromkeys(key for readings, _ in taken for key in readings)
     for key in keys or [COVERAGE + device_of(job)]:
         if lost := _lost(key, taken):

@@ -211,7 +211,7 @@ def add_round(
 ) -> list[Reading]:
     """Adds what a job measured on both sides to the records: the readings of A and B so far."""
     key, pair = request.metrics[job.metrics[0]].quantities[0].key, pair_of(job)
-    architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
+    architecture = request.architecture(job.architecture)
     for book, about in zip(books, abouts, strict=True):
         book.setdefault(pair, blank(architecture, request, about.recorded))
     earlier = [book[pair].readings.get(key) for book in books]

@@ -77,7 +77,7 @@ def add(
     job: Job, found: Sequence[Sequence[Reading]], books: Sequence[Book], request: Request, abouts: Sequence[About]
 ) -> None:
     """Adds what was counted to the records."""
-    architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
+    architecture = request.architecture(job.architecture)
     for book, about, counted in zip(books, abouts, found, strict=True):
         record = book.get(pair_of(job)) or blank(architecture, request, about.recorded)
         readings = {reading.quantity.key: reading for reading in counted}
