@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log10
 
+from reporter.charts.curves import DASHES
 from reporter.model import Chart, Evidence, Record
 from reporter.report.comparison import Comparison, number
 from reporter.report.display_names import display_name
@@ -21,7 +22,6 @@ FAMILIES = {"plain": "AlexNet", "plain_norm": "VGG", "residual_norm": "ResNet", 
 """The color of each kind of network: that of the family which is built like it."""
 PLAIN = ("AlexNet", "VGG")
 """Families that share a panel."""
-DASHES = ([1, 0], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [1, 2])
 ACROSS, SAMPLE = 225, (107, 128)
 """The end of the axis of depth in percent, with room for names, and the place of the sample of each line."""
 Points = list[Spec]

@@ -34,15 +34,8 @@ from reporter.compare.time_verdict import growth, ratio
 from reporter.compare.times import ALPHA, FEWEST, least_change
 from reporter.model import Quantity, Reading, Record
 from reporter.model.records import EAGER
-from reporter.stats.level_shifts import (
-    FEWEST_OF_LEVEL,
-    LevelShift,
-    Window,
-    last,
-    level_shift,
-    measured_again,
-    without_drift,
-)
+from reporter.stats.change_points import FEWEST_OF_LEVEL
+from reporter.stats.level_shifts import LevelShift, Window, last, level_shift, measured_again, without_drift
 from reporter.stats.noise import Log
 from reporter.store.history import PastRun
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from reporter.compare import kernel_changes
+from reporter.compare import document, kernel_changes
 from reporter.compare.differences import Change, TimeVerdict, Timing
-from reporter.compare.document import kernel_row
 from reporter.compare.environments import About
 from reporter.compare.kernel_changes import VARIABLES
 from reporter.compare.matching import Pair
@@ -31,12 +30,7 @@ from reporter.run.request import Request
 from reporter.store.kernel_files import ledger_of
 
 METRIC = "kernels"
-VERDICTS: dict[SpeedVerdict, TimeVerdict] = {
-    "slower": "regressed",
-    "faster": "improved",
-    "unchanged": "unchanged",
-    "noisy": "noisy",
-}
+VERDICTS: dict[SpeedVerdict, TimeVerdict] = {word: verdict for verdict, word in document.VERDICTS.items()}
 Found = tuple[list[ReferenceChange], list[ReferenceGap]]
 
 
@@ -92,7 +86,7 @@ def _change(change: Change) -> ReferenceChange:
         mode=change.mode,
         reference=None,
         tonight=None,
-        kernels=kernel_row(change.kernels),
+        kernels=document.kernel_row(change.kernels),
     )
 
 
