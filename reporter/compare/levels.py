@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reporter.compare.log_times import log_or_nan
 from reporter.compare.times import ALPHA, MIN_EFFECT
 from reporter.stats.change_points import FEWEST_OF_LEVEL, change_points, polish
 from reporter.stats.noise import Log
@@ -65,7 +66,7 @@ def level_history(past: Sequence[PastRun], machine: str, key: str) -> LevelHisto
     runs = [run for run in runs if not set(names).isdisjoint(_measured(run, key))]
     if len(runs) < 2 * FEWEST_OF_LEVEL or not names:
         return None
-    logs = polish(np.array([[_log(run.value(name, key)) for name in names] for run in runs]))
+    logs = polish(np.array([[log_or_nan(run.value(name, key)) for name in names] for run in runs]))
     tests = len(names) * len(runs)
     series = tuple(_series(name, logs[:, index], tests) for index, name in enumerate(names))
     versions = tuple(str(run.environment.get("torch", "")) for run in runs)
@@ -112,7 +113,3 @@ def _frequent(runs: Sequence[PastRun], key: str) -> list[str]:
 def _measured(run: PastRun, key: str) -> dict[str, float]:
     found = ((name, run.value(name, key)) for name in run.values)
     return {name: value for name, value in found if value is not None and value > 0}
-
-
-def _log(value: float | None) -> float:
-    return math.log(value) if value is not None and value > 0 else math.nan

@@ -48,6 +48,11 @@ class Run:
         return np.array([log - level for part, level in zip(logs, levels, strict=True) for log in part])
 
 
+def log_or_nan(value: float | None) -> float:
+    """The logarithm of a time; NaN if there is none or it is not positive."""
+    return math.log(value) if value is not None and value > 0 else math.nan
+
+
 def count_rounds(reading: Reading) -> int:
     """How many rounds have samples."""
     return len([size for size in reading.rounds or (len(reading.samples),) if size])

@@ -31,11 +31,10 @@ from reporter.compare.reference_names import RowPlace
 from reporter.compare.time_verdict import RANK_ALPHA, growth, ratio
 from reporter.documents.comparisons import SpeedVerdict
 from reporter.model import Quantity, Reading
-from reporter.stats import paired_ratios
+from reporter.stats import paired_ratios, unequal_rounds
 from reporter.stats.noise import Log
 from reporter.stats.samples import FEWEST_ROUNDS
 from reporter.stats.significance import ShiftEvidence, decide
-from reporter.stats.unequal_rounds import of_centers
 
 LEAST = 0.01
 """The least change that is reported; `reporter ab` has 3 %, below which half of all slowdowns of 3 % would fall."""
@@ -126,9 +125,9 @@ def _limits(logs: Sequence[Sequence[Log]], alpha: float) -> tuple[Log, Log, Log]
     """Half the width of the interval, the floor and the detectable size of each row, all as log ratios."""
     if not logs:
         return np.array([]), np.array([]), np.array([])
-    noise = of_centers([np.array([paired_ratios.center(part) for part in rounds]) for rounds in logs])
-    floors = np.maximum(noise.floors(alpha), math.log1p(LEAST))
-    return noise.floors(INTERVAL), floors, noise.detectable(floors)
+    noise = paired_ratios.noise(logs)
+    floors = np.maximum(noise.margins(alpha), math.log1p(LEAST))
+    return noise.margins(INTERVAL), floors, unequal_rounds.detectable(noise, floors)
 
 
 def _row(

@@ -202,8 +202,9 @@ def _read(folder: Path, code: int | None) -> PublishedRun:
     path = folder / "comparison.json"
     comparison = stored_documents.load(path, StoredComparison) if path.is_file() else None
     if comparison and comparison.newest:
-        newest = stored_comparison.newest(record_files.load_all_modes(folder)[0])
-        if newest and comparison.newest < newest <= summary.generated:  # the summary is of a later run
+        records = record_files.load_all_modes(folder)[0]
+        is_older = stored_comparison.is_older(comparison.newest, records)
+        if is_older and stored_comparison.newest(records) <= summary.generated:  # the summary is of a later run
             comparison = None
     for fail_on in (comparison and comparison.fail_on, summary.settings.get("fail_on")):
         if fail_on not in (None, *get_args(FailOn)):

@@ -11,7 +11,7 @@ from reporter.model import Metric, Quantity, Reading, Verdict, absent
 from reporter.model.devices import device_type
 from reporter.model.modes import OUTPUT_ERROR, exceeds, unchecked
 from reporter.model.records import EAGER
-from reporter.run import mode_plan, output_errors
+from reporter.run import mode_plan, output_errors, time_limit
 from reporter.run.costs import Costs, stored_as
 from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.request import Outcome, Progress, moment
@@ -62,7 +62,7 @@ class Measurement:
         timeout = self.ledger.request.timeout
         left = None if timeout is None else timeout - self.ledger.spent
         if left is not None and left <= 0:
-            self._give_up(Verdict("timeout", f"not begun: the {timeout:.0f} s for this architecture were over"))
+            self._give_up(time_limit.not_begun(self.ledger.request.limit))
         self._shared = timeout if self.ledger.spent else None
         self._cut = budget is not None and (left is None or budget < left)
         self.limit = budget if self._cut else left
@@ -157,7 +157,7 @@ class Measurement:
         if self._cut and verdict.status == "timeout":
             verdict = Verdict("skipped", CUT_OFF)
         elif self._shared is not None and verdict.status == "timeout":
-            verdict = Verdict("timeout", f"the {self._shared:.0f} s for this architecture were over")
+            verdict = time_limit.over(self._shared)
         for (mode, _), error in self._within.items() if not failed else ():
             self._keep_larger(error, "", mode)
         self._give_up(verdict if failed else Verdict("failed", "the worker ended without this reading"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -115,7 +114,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     start, found = monotonic() - journal.seconds, ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
     looks, open_jobs = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work))
-    half = (work.request.timeout or math.inf) / 2  # the rounds up to a look take at most as long as all before
+    half = work.request.limit / 2  # the rounds up to a look take at most as long as all before
     ended: set[RowPlace] = set()
     done = [job for job in work.exact_values.shown if job not in journal]
     costs, number = paired_run.costs_of(work.request, books), 0
@@ -204,7 +203,7 @@ def _round(
     jobs = [job for job in jobs if _of_mode(job) not in journal]
     if not counts and not jobs:
         return
-    opened, limit, keep = monotonic(), work.request.timeout or math.inf, work.request.keep_env
+    opened, limit, keep = monotonic(), work.request.limit, work.request.keep_env
     with paired_run.sides(work.environments, work.needs, work.options, shared=work.shared, keep=keep) as both:
         for side, before in zip(both, work.examined, strict=True):
             paired_run.unchanged(side, before)
