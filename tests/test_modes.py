@@ -1185,6 +1185,7 @@ def test_what_is_timed_in_each_setting_is_what_was_checked(tmp_path: Path, monke
         ((1.0, "busy", 9.0), 9.0),
         (("busy", 9.0, 1.0), 9.0),
         (("busy", 1.0, "NaN"), "NaN"),
+        (("busy", "lost", 1.0), "busy"),
         ((9.0, "memory", 1.0), 9.0),
         ((1.0, "memory", 9.0), "memory"),
     ],
@@ -1199,8 +1200,8 @@ def test_a_check_that_failed_in_one_setting_hides_no_wrong_output_in_another(
 
     def checked(*_: object) -> Reading:
         outcome = next(found)
-        if outcome == "busy":
-            raise RuntimeError("the device is busy")
+        if outcome in ("busy", "lost"):
+            raise RuntimeError(f"the device is {outcome}")
         if outcome == "memory":
             raise MemoryError("too little memory")
         if outcome == "NaN":

@@ -9,7 +9,7 @@ from time import monotonic
 from reporter.host.job import Job, wanted
 from reporter.model import Metric, Quantity, Reading, Verdict, absent
 from reporter.model.devices import device_type
-from reporter.model.modes import OUTPUT_ERROR, exceeds, unchecked
+from reporter.model.modes import OUTPUT_ERROR, exceeds, is_larger, unchecked
 from reporter.model.records import EAGER
 from reporter.run import mode_plan, output_errors
 from reporter.run.costs import Costs, stored_as
@@ -106,7 +106,7 @@ class Measurement:
         place = mode, reading.quantity.key
         name, _ = self._missing.pop(place, ("", None))
         if self.job.checks and reading.quantity == OUTPUT_ERROR and reading.measured and not exceeds(reading):
-            if place not in self._within or output_errors.is_larger(reading, self._within[place]):
+            if place not in self._within or is_larger(reading, self._within[place]):
                 self._within[place] = reading
         elif place not in self._delivered or message.get("replaces"):
             self._keep_larger(reading, name, mode)
@@ -117,7 +117,7 @@ class Measurement:
         place = mode, reading.quantity.key
         before = self._error_before(*place)
         self._delivered.add(place)
-        if before is None or output_errors.is_larger(reading, before):
+        if before is None or is_larger(reading, before):
             stays = self._takes_nothing(name, reading, mode)
             self.ledger.keep(reading, self.job, self.progress, self._started, mode, stays=stays)
         elif before.lost:  # the round that was lost is made up for

@@ -9,7 +9,7 @@ from reporter.host.job import Job
 from reporter.model import Quantity, Reading
 from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import device_in, device_type
-from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, exceeds, was_compared
+from reporter.model.modes import ONCE, OUTPUT_ERROR, is_repeated, lacks_check
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
@@ -36,35 +36,10 @@ def _is_of_run(ledger: Ledger, mode: str, device: str) -> bool:
     return not ledger.request.fresh or (mode, device_type(device)) in ledger.checked
 
 
-def is_larger(now: Reading, before: Reading) -> bool:
-    """Whether an output error takes the place of another one: it is larger, or its outputs cannot be compared.
-
-    Of one whose check is repeated, any that is above its limit does, as it may be that of a point of a curve. One whose
-    check failed takes the place of one within its limit only.
-    """
-    if not before.measured:
-        return is_repeated(before) and now.reason is not None
-    if not was_compared(now):
-        return not exceeds(before)
-    return not now.measured or now.samples > before.samples
-
-
-def is_repeated(error: Reading) -> bool:
-    """Whether an output error is missing for another reason than its outputs, so that they are checked again.
-
-    It has no settings where the worker ended; what a worker sends of an engine has the version of the engine.
-    """
-    return _lacks_check(error) or (not error.measured and not error.settings)
-
-
 def is_unchecked(ledger: Ledger, mode: str, device: str) -> bool:
     """Whether the check of a mode on a device, or that of eager beside it, failed, was too slow or out of memory."""
     found = (stored(ledger, each, device) for each in (mode, EAGER))
-    return any(error and _lacks_check(error) for error in found)
-
-
-def _lacks_check(error: Reading) -> bool:
-    return error.status in ("oom", "timeout") or CHECK_FAILED in error.detail
+    return any(error and lacks_check(error) for error in found)
 
 
 def conditions(ledger: Ledger, mode: str) -> dict[str, Any]:
@@ -112,7 +87,7 @@ def kept(ledger: Ledger, job: Job, mode: str) -> Reading | None:
     for these is not checked again. So does the reason why one was not checked, until a job checks them all.
     """
     now, error = conditions(ledger, mode), found(ledger, mode, job.device)
-    if "engine" in now and error and _lacks_check(error) and not job.checks:
+    if "engine" in now and error and lacks_check(error) and not job.checks:
         return error if _has_other_times(ledger, job, mode, now) else None
     if "engine" not in now or not error or error.status not in COMPARED or is_repeated(error):
         return None
