@@ -9,15 +9,12 @@ from reporter.host.job import Job
 from reporter.model import Quantity, Reading
 from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import device_in, device_type
-from reporter.model.modes import ONCE, OUTPUT_ERROR, is_repeated, lacks_check
+from reporter.model.modes import ONCE, OUTPUT_ERROR, is_repeated, lacks_check, was_compared
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
 from reporter.run.curve_plan import BATCHES
 from reporter.run.ledger import Ledger
-
-COMPARED = ("ok", "failed")
-"""The status of outputs that were compared, or cannot be."""
 
 
 def stored(ledger: Ledger, mode: str, device: str) -> Reading | None:
@@ -89,7 +86,7 @@ def kept(ledger: Ledger, job: Job, mode: str) -> Reading | None:
     now, error = conditions(ledger, mode), found(ledger, mode, job.device)
     if "engine" in now and error and lacks_check(error) and not job.checks:
         return error if _has_other_times(ledger, job, mode, now) else None
-    if "engine" not in now or not error or error.status not in COMPARED or is_repeated(error):
+    if "engine" not in now or not error or not was_compared(error) or is_repeated(error):
         return None
     has_points = _is_of_run(ledger, mode, job.device) and _has_points(ledger, mode, job.device, now)
     stays = has_points or _has_other_times(ledger, job, mode, now)
