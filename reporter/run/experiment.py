@@ -159,7 +159,7 @@ def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]
     for ledger, group, number, names, modes, only_checks in mode_jobs.jobs(ledgers, request.conditions.rounds):
         job = _job(ledger, group.process, group.device, names, number)
         cache = str(mode_plan.cache(ledger.request, job.architecture))
-        yield job.model_copy(update={"modes": modes, "cache": cache, "checks": only_checks})
+        yield job.model_copy(update={"modes": modes, "cache": cache, "only_checks": only_checks})
 
 
 def _curve_jobs(ledgers: Mapping[str, Ledger]) -> Iterator[Job]:

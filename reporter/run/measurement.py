@@ -32,8 +32,8 @@ class Measurement:
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
         self.ledger, self.progress, self.outcome = ledger, progress, outcome
         again = (mode for mode in job.modes if output_errors.is_checked_again(ledger, job, mode))
-        once = tuple(again) if job.round else ()
-        self.job = job.model_copy(update={"once": once}) if once else job
+        prepared_again = tuple(again) if job.round else ()
+        self.job = job.model_copy(update={"prepared_again": prepared_again}) if prepared_again else job
         self.limit: float | None = None
         """Seconds after which its worker is ended."""
         self._cut = self._interrupted = False
@@ -72,7 +72,7 @@ class Measurement:
         """The job with the metrics that are still to be measured; None where there are none."""
         places = {(mode, name) for (mode, _), (name, _) in self._missing.items()}
         names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
-        if self.job.checks and names:  # in the settings of all metrics
+        if self.job.only_checks and names:  # in the settings of all metrics
             return self.job.model_copy(update={"modes": tuple(dict.fromkeys(mode for mode, _ in self._missing))})
         modes = tuple(dict.fromkeys(mode for mode, _ in self._missing)) if self.job.modes else ()
         without = tuple(each for each in product(modes, names) if each not in places)
@@ -105,7 +105,7 @@ class Measurement:
         mode = message.get("mode", EAGER)
         place = mode, reading.quantity.key
         name, _ = self._missing.pop(place, ("", None))
-        if self.job.checks and reading.quantity == OUTPUT_ERROR and reading.measured and not exceeds(reading):
+        if self.job.only_checks and reading.quantity == OUTPUT_ERROR and reading.measured and not exceeds(reading):
             if place not in self._within or is_larger(reading, self._within[place]):
                 self._within[place] = reading
         elif place not in self._delivered or message.get("replaces"):
@@ -187,7 +187,7 @@ class Measurement:
 
     def _takes_nothing(self, name: str, reading: Reading, mode: str) -> bool:
         """Whether a reading of a worker failed of which rounds are known; what is measured once is replaced."""
-        if not name or reading.measured or output_errors.is_once(self.job, reading.quantity):
+        if not name or reading.measured or self.job.is_once(reading.quantity):
             return False
         return self.ledger.request.metrics[name].timed and self._is_known(name, reading.quantity, mode)
 
@@ -197,7 +197,7 @@ class Measurement:
 
     def _is_known(self, name: str, quantity: Quantity, mode: str) -> bool:
         """Whether a reading was taken before under the same conditions, so that no failure takes its place."""
-        if output_errors.is_once(self.job, quantity):
+        if self.job.is_once(quantity):
             return output_errors.has_once(self.ledger, self.job, mode, quantity)
         if self.job.round:
             return self.ledger.is_measured(mode, quantity.key)
@@ -218,7 +218,7 @@ class Measurement:
         the note that a round was lost.
         """
         for place, (name, quantity) in missing.items():
-            mode, once = place[0], output_errors.is_once(self.job, quantity)
+            mode, once = place[0], self.job.is_once(quantity)
             known = self._is_known(name, quantity, mode)
             if once and quantity == OUTPUT_ERROR:
                 lost = [unchecked(verdict)]

@@ -9,7 +9,7 @@ from reporter.host.job import Job
 from reporter.model import Quantity, Reading
 from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import device_in, device_type
-from reporter.model.modes import ONCE, OUTPUT_ERROR, is_repeated, lacks_check, was_compared
+from reporter.model.modes import OUTPUT_ERROR, is_repeated, lacks_check, was_compared
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
@@ -43,11 +43,6 @@ def conditions(ledger: Ledger, mode: str) -> dict[str, Any]:
     """What the output error of a mode depends on at present."""
     own = ledger.request.conditions_of(ledger.record.architecture).of_mode()
     return own | conditions_of(mode, ledger.request.engines)
-
-
-def is_once(job: Job, quantity: Quantity) -> bool:
-    """Whether a job measures a quantity once for a mode, and not in each round."""
-    return quantity in ONCE and not job.is_eager
 
 
 def has_once(ledger: Ledger, job: Job, mode: str, quantity: Quantity) -> bool:
@@ -84,7 +79,7 @@ def kept(ledger: Ledger, job: Job, mode: str) -> Reading | None:
     for these is not checked again. So does the reason why one was not checked, until a job checks them all.
     """
     now, error = conditions(ledger, mode), found(ledger, mode, job.device)
-    if "engine" in now and error and lacks_check(error) and not job.checks:
+    if "engine" in now and error and lacks_check(error) and not job.only_checks:
         return error if _has_other_times(ledger, job, mode, now) else None
     if "engine" not in now or not error or not was_compared(error) or is_repeated(error):
         return None
@@ -104,7 +99,7 @@ def _has_points(ledger: Ledger, mode: str, device: str, now: Mapping[str, Any]) 
 
 def _has_other_times(ledger: Ledger, job: Job, mode: str, now: Mapping[str, Any]) -> bool:
     """Whether a mode has times under these conditions that a job does not measure again; those of curves are points."""
-    metrics = () if job.checks else job.metrics
+    metrics = () if job.only_checks else job.metrics
     again = {each.key for name in metrics for each in ledger.request.metrics[name].quantities}
     return any(
         reading.timed
