@@ -107,7 +107,7 @@ class CurveMeasurement(Measurement):
         """
         assert self.job.curve
         mode = self.job.curve.mode
-        before = output_errors.stored(self.ledger, mode, self.job.device)
+        before = output_errors.error_of_run(self.ledger, mode, self.job.device)
         if before and before.settings and not same_conditions(before.conditions, error.conditions):
             before = None
         if before is None or is_larger(error, before):

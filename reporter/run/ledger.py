@@ -124,7 +124,7 @@ class Ledger:
         """The line that history.jsonl gets; `now` is common to all lines of a run."""
         return history_line(self.records, self.request, now, self.spent, self._took)
 
-    def goes_on(self, name: str, number: int, mode: str = EAGER) -> bool:
+    def continues(self, name: str, number: int, mode: str = EAGER) -> bool:
         """Whether a later round of a metric is tried: all that is supported succeeded or crashed, few were lost now."""
         found = self._of(mode).readings
         readings = [found.get(quantity.key) for quantity in self.request.metrics[name].quantities]

@@ -208,8 +208,8 @@ class Measurement:
         if key != OUTPUT_ERROR.key:
             return None
         if (mode, key) in self._delivered:  # by this job; its worker may be another one by now
-            return output_errors.found(self.ledger, mode, self.job.device)
-        return output_errors.kept(self.ledger, self.job, mode)
+            return output_errors.any_error(self.ledger, mode, self.job.device)
+        return output_errors.staying_error(self.ledger, self.job, mode)
 
     def _store(self, missing: Mapping[Place, tuple[str, Quantity]], verdict: Verdict) -> None:
         """Stores a verdict as the status of what is missing and has no fallback.
@@ -238,4 +238,4 @@ def _is_tried(ledger: Ledger, job: Job, mode: str, metric: Metric, quantity: Qua
     """Whether a job tries a quantity of a metric; a later round leaves out one that is unsupported."""
     reading = ledger.records[mode].readings.get(quantity.key) if mode in ledger.records else None
     unsupported = reading is not None and reading.status == "unsupported" and quantity in metric.quantities
-    return ledger.goes_on(metric.name, job.round, mode) and not (job.round and unsupported)
+    return ledger.continues(metric.name, job.round, mode) and not (job.round and unsupported)

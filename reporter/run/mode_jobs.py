@@ -56,7 +56,7 @@ def needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
     """Whether a round of a metric is to be measured in a mode; of a curve, whether the outputs are to be checked."""
     if not metric.curve:
         return ledger.needs(metric, number, mode) or _lacks_alternation(ledger, metric, mode)
-    found = output_errors.found(ledger, mode, metric.device)
+    found = output_errors.any_error(ledger, mode, metric.device)
     if number or ledger.request.fresh or found is None or found.status not in CHECKED:
         return not number
     return not same_conditions(found.settings, output_errors.conditions(ledger, mode))

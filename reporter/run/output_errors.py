@@ -17,12 +17,12 @@ from reporter.run.curve_plan import BATCHES
 from reporter.run.ledger import Ledger
 
 
-def stored(ledger: Ledger, mode: str, device: str) -> Reading | None:
+def error_of_run(ledger: Ledger, mode: str, device: str) -> Reading | None:
     """The output error of a mode on a device; with --fresh, only one of this run."""
-    return found(ledger, mode, device) if _is_of_run(ledger, mode, device) else None
+    return any_error(ledger, mode, device) if _is_of_run(ledger, mode, device) else None
 
 
-def found(ledger: Ledger, mode: str, device: str) -> Reading | None:
+def any_error(ledger: Ledger, mode: str, device: str) -> Reading | None:
     """The output error of a mode on a device, of whatever run."""
     error = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
     return of_device(error, device_type(device)) if error and was_tried(error) else None
@@ -35,7 +35,7 @@ def _is_of_run(ledger: Ledger, mode: str, device: str) -> bool:
 
 def is_unchecked(ledger: Ledger, mode: str, device: str) -> bool:
     """Whether the check of a mode on a device, or that of eager beside it, failed, was too slow or out of memory."""
-    found = (stored(ledger, each, device) for each in (mode, EAGER))
+    found = (error_of_run(ledger, each, device) for each in (mode, EAGER))
     return any(error and lacks_check(error) for error in found)
 
 
@@ -52,7 +52,7 @@ def has_once(ledger: Ledger, job: Job, mode: str, quantity: Quantity) -> bool:
     """
     readings, kind = ledger.records[mode].readings if mode in ledger.records else {}, device_type(job.device)
     if quantity == OUTPUT_ERROR:
-        before = stored(ledger, mode, job.device)
+        before = error_of_run(ledger, mode, job.device)
     else:
         before = None if ledger.request.fresh else of_device(readings.get(quantity.key), kind)
     is_known = before is not None and (before.measured or quantity == OUTPUT_ERROR)
@@ -66,19 +66,19 @@ def is_checked_again(ledger: Ledger, job: Job, mode: str) -> bool:
     of times that are not tried any more do not count.
     """
     readings = ledger.records[mode].readings if mode in ledger.records else {}
-    tried = (ledger.request.metrics[name] for name in job.metrics if ledger.goes_on(name, job.round, mode))
+    tried = (ledger.request.metrics[name] for name in job.metrics if ledger.continues(name, job.round, mode))
     times = (readings.get(each.key) for metric in tried for each in metric.quantities)
     is_lost = any(time and time.lost and not time.measured for time in times)
     return ledger.crashed(mode, job.device) or (is_lost and "engine" in conditions(ledger, mode))
 
 
-def kept(ledger: Ledger, job: Job, mode: str) -> Reading | None:
+def staying_error(ledger: Ledger, job: Job, mode: str) -> Reading | None:
     """The output error of an engine that stays unless a job finds a larger one, under the same conditions.
 
     It may be that of a setting whose times the job does not measure, or of a point of a curve: what the engine prepared
     for these is not checked again. So does the reason why one was not checked, until a job checks them all.
     """
-    now, error = conditions(ledger, mode), found(ledger, mode, job.device)
+    now, error = conditions(ledger, mode), any_error(ledger, mode, job.device)
     if "engine" in now and error and lacks_check(error) and not job.only_checks:
         return error if _has_other_times(ledger, job, mode, now) else None
     if "engine" not in now or not error or not was_compared(error) or is_repeated(error):
