@@ -26,7 +26,7 @@ from reporter.run import mode_plan
 from reporter.run.costs import Costs
 from reporter.run.paired import interleaving, paired_run, reference_counts, reference_kernels
 from reporter.run.paired.pair_journal import PairJournal
-from reporter.run.paired.paired_run import RecordsByPair, PairProgress
+from reporter.run.paired.paired_run import PairProgress, RecordsByPair
 from reporter.run.paired.reference_exact import NAMES, ExactValues, gap, losses
 from reporter.run.request import Request, moment
 
