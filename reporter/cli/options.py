@@ -53,11 +53,12 @@ HEADING: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--edition",
         metavar="NAME",
-        help="lecture: its claims and the timeline first; choice: the choice first (default: by the architectures).",
+        help="What the report opens with: lecture (claims, timeline) or choice (accuracy vs. cost); default: by the "
+        "architectures.",
     ),
     click.option("--title", metavar="TEXT", help="The title of the report."),
     click.option("--course", metavar="TEXT", help="The course or lecture that the report is for, under its title."),
-    click.option("--author", metavar="TEXT", help="Who is to be cited for the report."),
+    click.option("--author", metavar="TEXT", help="Author, for the citation."),
     click.option(
         "--license", metavar="TEXT", help="The license of the report's figures and tables (default: CC BY 4.0)."
     ),
@@ -74,7 +75,8 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     comma_list(
         "--metrics",
         metavar="M,…",
-        help="Groups or keys: size, compute, memory, latency, finetune, claims (default: all).",
+        help="Groups or keys: size, compute, memory, latency, finetune, operators, stages, ceilings, claims (default: "
+        "all); also kernels, which a run takes only if named.",
     ),
     click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough."),
     comma_list(
@@ -83,7 +85,7 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         help="auto (default: CPU, and the accelerator if there is one), cpu, cuda, cuda:0,cuda:1, xpu, mps.",
     ),
     click.option("--dataset", metavar="NAME", help="For the training: digits (default), or see `reporter list`."),
-    click.option("--data-root", metavar="DIR", help="Where data sets lie or are put."),
+    click.option("--data-root", metavar="DIR", help="Folder of the data sets (default: ~/.cache/reporter)."),
     click.option(
         "--weights", metavar="W", help="auto (default: ImageNet weights where available), pretrained, random."
     ),
@@ -118,7 +120,10 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         help="Compare times with a pinned environment, in turns: 'torch==X torchvision==Y', a lock file, or a folder.",
     ),
     click.option(
-        "--fail-on", metavar="KIND", help="exact, timing, level, any, never (default): what makes the exit code 1."
+        "--fail-on",
+        metavar="KIND",
+        help="Which findings make the exit code 1: exact, timing, level, any, never (default: never; for nightly "
+        "exact, with --against any).",
     ),
     click.option(
         "--label",

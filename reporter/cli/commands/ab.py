@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @comma_list("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together.")
 @keep_env_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--fail-on",
     type=click.Choice(["exact", "timing", "any", "never"]),
