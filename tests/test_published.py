@@ -83,7 +83,7 @@ def test_no_mark_where_some_rows_lack_it(count: int) -> None:
     known, everyone = len(WITH_WEIGHTS) - count, len(WITH_WEIGHTS)
     have = "has" if known == 1 else "have"
     assert not marks(table)
-    assert any(f"torchvision publishes weights for {known} of {everyone}." in note for note in table.notes)
+    assert any(f"torchvision publishes weights for only {known} of {everyone}." in note for note in table.notes)
     assert not any("Pareto: ◆" in note for note in table.notes)
     assert not any("Pareto fronts elsewhere" in note for note in table.notes)
     best = [cell for row in table.rows for cell, column in zip(row, table.columns, strict=True)
@@ -156,13 +156,13 @@ def test_a_front_is_of_one_protocol() -> None:
 def test_only_torchvision_is_said_to_publish_no_weights() -> None:
     """Weights of two of the five are in timm; with networks of timm, and at other sizes, the sentence is another."""
     comparison = compare(samples.lecture())
-    clause = "torchvision publishes weights for 13 of 18."
-    assert f"No network is named the most accurate for its cost: {clause}" in sentences(comparison)
+    clause = "torchvision publishes weights for only 13 of 18."
+    assert f"The most accurate architecture for its cost is not determined, because {clause}" in sentences(comparison)
     assert f"No Pareto marks and no most accurate network: {clause}" in overview.make(comparison, ENGLISH).notes
     for update in ({"architecture": "timm:resnet50"}, {"own_input_size": 299}):
         other = compare([comparison.records[0].model_copy(update=update), *comparison.records[1:]])
         text = " ".join((sentences(other), *overview.make(other, ENGLISH).notes))
-        assert text.count("the accuracy of the named weights is known for 13 of 18.") == 2
+        assert text.count("the accuracy of the named weights is known for only 13 of 18.") == 2
         assert "torchvision publishes" not in text
     hollow = hollow_bubbles(comparison.networks, ENGLISH)
     assert hollow

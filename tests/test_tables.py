@@ -129,7 +129,7 @@ def test_only_gradient_ratios_of_one_batch_show_the_effect_of_training() -> None
     assert alike.endswith(f"with random weights and after training. {both}")
     opening, unlike = ratio_notes(both_ratios(first), both_ratios(second, **new))
     assert both not in opening
-    assert "is on different images" in unlike
+    assert "are from different images" in unlike
     assert unlike.endswith(f"the effect of training: {first.architecture}.")
     assert ratio_notes(both_ratios(first), both_ratios(second))[1].endswith(": all networks.")
     _, start = ratio_notes(both_ratios(first, "IMAGENET1K_V1", **new), both_ratios(second, **new))
@@ -143,7 +143,7 @@ def test_only_gradient_ratios_of_one_batch_show_the_effect_of_training() -> None
     larger = both_ratios(first, **new)
     sizes = {"gradient_ratio": 80, "gradient_ratio_trained": 96}
     again = (larger.readings[key].model_copy(update={"settings": {"image_size": size}}) for key, size in sizes.items())
-    assert "is on different images" in ratio_notes(changed(larger, *again), both_ratios(second, **new))[1]
+    assert "are from different images" in ratio_notes(changed(larger, *again), both_ratios(second, **new))[1]
 
 
 def test_a_note_names_gradients_with_the_weights_that_code_sets() -> None:

@@ -413,13 +413,13 @@ def test_weights_that_could_not_be_downloaded_are_one_sentence() -> None:
     missing = "no IMAGENET1K_V1 weights: {file}.pth is not in torch hub's checkpoints and {error}"
     errors = ("could not be downloaded: timed out", "<urlopen error timed out>")
     found = {missing.format(file=f"f{number}", error=error): [f"net{number}"] for number, error in enumerate(errors)}
-    expected = ["Random weights for net0 and net1: those of ImageNet could not be downloaded."]
+    expected = ["Random weights for net0 and net1: the ImageNet weights could not be downloaded."]
     assert training_recipes.reasons(found, 3, ENGLISH) == expected
     assert training_recipes.reasons({**found, "asked for": ["net2"]}, 3, ENGLISH) == [
         *expected,
-        "Random weights for net2: asked for",
+        "Random weights for net2: asked for.",
     ]
     many = [f"net{number}" for number in range(7)]
     for count, some in ((7, "all networks"), (9, "7 of 9 networks")):
         (text,) = training_recipes.reasons({"asked for": many}, count, ENGLISH)
-        assert text == f"Random weights for {some}: asked for"
+        assert text == f"Random weights for {some}: asked for."

@@ -115,7 +115,9 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
     if not comparison.coverage.whole:
         return _partly(comparison, language)
     if len(priced) < len(rows):
-        message = language._("{known} of {count} have MACs, so none is named the most accurate for its cost.")
+        message = language._(
+            "The most accurate architecture for its cost is not determined, because only {known} of {count} have MACs."
+        )
         return message.format(known=len(priced), count=len(rows))
     best = max(priced, key=lambda row: (row[1], -row[2]))
     near = min((row for row in priced if row[1] >= best[1] - 0.01), key=lambda row: (row[2], -row[1]))
@@ -193,7 +195,7 @@ def _farthest(
 
 def _partly(comparison: Comparison, language: Language) -> str:
     """Why no network is called the most accurate."""
-    message = language._("No network is named the most accurate for its cost: {weights}.")
+    message = language._("The most accurate architecture for its cost is not determined, because {weights}.")
     return message.format(weights=with_weights(comparison, language))
 
 

@@ -241,17 +241,14 @@ def reasons(given: Mapping[str, Sequence[str]], count: int, language: Language) 
     """
     failed = [name for reason, names in given.items() if NOT_DOWNLOADED.fullmatch(reason) for name in names]
     others = {reason: names for reason, names in given.items() if not NOT_DOWNLOADED.fullmatch(reason)}
-    message = language._("Random weights for {names}: those of ImageNet could not be downloaded.")
+    message = language._("Random weights for {names}: the ImageNet weights could not be downloaded.")
     texts = [message.format(names=name_rows(failed, count, language))] if failed else []
-    opening = language._("Random weights for {names}: {reason}")
-    sentences = [
-        opening.format(names=name_rows(names, count, language), reason=language.translate(reason))
-        for reason, names in others.items()
-    ]
-    if len(others) < 3:
-        return texts + sentences
-    more = language.ngettext("and {count} more of the kind", "and {count} more of the kind", len(others) - 1)
-    return [*texts, f"{sentences[0]} ({more.format(count=len(others) - 1)})"]
+    opening = language._("Random weights for {names}: {reason}.")
+    pairs = [(name_rows(names, count, language), language.translate(each)) for each, names in others.items()]
+    if len(pairs) > 2:
+        more = language.ngettext("and {count} more of the kind", "and {count} more of the kind", len(pairs) - 1)
+        pairs = [(pairs[0][0], f"{pairs[0][1]} ({more.format(count=len(pairs) - 1)})")]
+    return texts + [opening.format(names=names, reason=reason.removesuffix(".")) for names, reason in pairs]
 
 
 def name_rows(names: Sequence[str], count: int, language: Language) -> str:
