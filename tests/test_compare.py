@@ -243,7 +243,7 @@ def test_few_rounds_are_not_judged() -> None:
     assert not found.changed
     assert verdicts(found)[SLOWED] == "noisy"
     assert "too few rounds" in in_words(found)
-    assert headline(found) == f"Not judged: {len(NETWORKS)} times of too few rounds. Nothing else changed."
+    assert headline(found) == f"No verdict: {len(NETWORKS)} times of too few rounds. Nothing else changed."
 
 
 def test_a_headline_has_what_was_not_judged() -> None:
@@ -252,15 +252,15 @@ def test_a_headline_has_what_was_not_judged() -> None:
     assert headline(compare(few, few)) == "Nothing changed."
     elsewhere = [record(row, machine="old") for row in ROWS]
     why = "BASE was measured on quiet, NEW on old"
-    assert headline(compare(lecture(), elsewhere)) == f"Not judged: Times of 18 networks ({why}). Nothing else changed."
+    assert headline(compare(lecture(), elsewhere)) == f"No verdict: Times of 18 networks ({why}). Nothing else changed."
     other = [changed(each, "macs", settings={"image_size": 96}) for each in lecture()]
     assert headline(compare(lecture(), other)).startswith(
-        "Not judged: MACs of 18 networks (taken under other settings (image_size None, then 96))."
+        "No verdict: MACs of 18 networks (taken under other settings (image_size None, then 96))."
     )
     noisy = next(found for seed in range(1, 60) if (found := _unchanged(seed)) and found.with_verdict("noisy"))
     count = len(noisy.with_verdict("noisy"))
     expected = (
-        rf"No change beyond [\d.]+ % detected; not judged: {count} noisy times?(; [^;]+ a change that all share .*)?\."
+        rf"No change beyond [\d.]+ % detected; no verdict: {count} noisy times?(; [^;]+ a change that all share .*)?\."
     )
     assert re.fullmatch(expected, headline(noisy))
 
@@ -492,8 +492,8 @@ def test_another_failure_is_not_unchanged() -> None:
     assert headline(compare(broken, broken)) == "Nothing changed."
     found = compare(skipped, broken)
     why = "failed in NEW and not measured in BASE: OSError: x"
-    assert headline(found) == f"Not judged: MACs of 18 networks ({why}). Nothing else changed."
-    unread = "Not judged: 1 file that cannot be read. Nothing else changed."
+    assert headline(found) == f"No verdict: MACs of 18 networks ({why}). Nothing else changed."
+    unread = "No verdict: 1 file that cannot be read. Nothing else changed."
     assert headline(compare(lecture(), lecture()), ["x.json: not a record"]) == unread
 
 
@@ -523,7 +523,7 @@ def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
         (("--out", "{new}", "--fail-on", "any"), "--fail-on: there is nothing to compare with"),
         (
             ("--out", "{new}", "--against", "{empty}", "--fail-on", "level"),
-            "not by a level of earlier runs; use --fail-on timing",
+            "not on a level of earlier runs; use --fail-on timing",
         ),
         (
             ("ab", "--a", "{empty}", "--b", "{empty}", "--preset", "quick", "--fail-on", "timing"),

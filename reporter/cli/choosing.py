@@ -151,7 +151,7 @@ def in_words(found: Mapping[str, Any]) -> str:
         lines += ["", "undecided, because the 95 % interval (or, without one, a factor of 2) includes the limit:"]
         lines += _columns([[*_printed(row), f"limited: {', '.join(row['straddles'])}"] for row in undecided])
     if unknown:
-        lines += ["", "cannot be judged, because a limited value is missing:"]
+        lines += ["", "no verdict, because a limited value is missing:"]
         lines += [f"- {line}" for line in _shortened(list(_unknown(unknown)))]
     lines += ["", _outside(out)] if out else []
     lines += _notes(found, fits + undecided)

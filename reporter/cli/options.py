@@ -117,7 +117,7 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--against",
         metavar="VERSIONS|ENV",
-        help="Compare times with a pinned environment, in turns: 'torch==X torchvision==Y', a lock file, or a folder.",
+        help="Compare times with a pinned environment, interleaved: 'torch==X torchvision==Y', lock file or folder.",
     ),
     click.option(
         "--fail-on",

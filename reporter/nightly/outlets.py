@@ -248,10 +248,10 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
     passed = "no regression" if run.is_compared else "nothing was compared"
     word = "regression" if run.red else passed if run.green else "no verdict"
     unjudged = run.unjudged
-    word += ", not everything is judged" if unjudged else ""
+    word += ", no verdict on some results" if unjudged else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
     if unjudged:
-        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {unjudged}. {HOW_TO_FAIL}", ""]
+        lines += [f"**No verdict with `--fail-on {run.fail_on}`:** {unjudged}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
         lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]

@@ -57,7 +57,7 @@ def ab_command(
     fail_on: FailOn,
     **options: Any,
 ) -> None:
-    """Which of two Python environments is slower: every network timed in both in turns, in one job.
+    """Which of two Python environments is slower: every network timed in both, interleaved in one job.
 
     ENV is a virtual environment, or the path of its Python. Each side imports its own torch and torchvision; besides
     these it needs pydantic, but not this program. The same ENV on both sides is an A/A control.

@@ -30,7 +30,7 @@ from reporter.cli.paths import PATH
 def move_command(context: click.Context, /, folder: Path, new: str, old: str | None, **options: Any) -> None:
     """Move the pinned reference of the runs in DIR.
 
-    Measures the new reference in turns with the current one and adds their ratios to DIR/ratios.jsonl, so that the
+    Measures the new reference interleaved with the current one and adds their ratios to DIR/ratios.jsonl, so that the
     history on this kind of machine continues.
     """
     from reporter.cli import heartbeat

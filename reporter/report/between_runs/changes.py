@@ -101,14 +101,14 @@ class Words:
         return _("Changed: {what}").format(what=", ".join(parts)) if parts else self._unchanged()
 
     def _unchanged(self) -> str:
-        """That nothing changed, as far as it could be judged, and first what could not be and why."""
+        """That nothing changed, as far as there is a verdict, and first what has none and why."""
         _, left_out = self.language._, "; ".join(self._without_verdict())
         floors = [timing.floor for timing in self.differences.timings if timing.floor is not None]
         if not left_out:
             return _("Nothing changed.")
         if not floors:
-            return _("Not judged: {what}. Nothing else changed.").format(what=left_out)
-        message = _("No change beyond {floor} detected; not judged: {what}.")
+            return _("No verdict: {what}. Nothing else changed.").format(what=left_out)
+        message = _("No change beyond {floor} detected; no verdict: {what}.")
         return message.format(floor=self._share(max(floors)), what=left_out)
 
     def _without_verdict(self) -> list[str]:
@@ -244,7 +244,7 @@ class Words:
             message = _("{few} in common, so absolute times were compared, and drift of the machine is in them.")
             yield message.format(few=few)
         elif abs(basis.common - 1) > SHARED:
-            message = _("all networks together {change} time: drift, or a change they share; not judged.")
+            message = _("all networks together {change} time: drift, or a change they share; no verdict.")
             yield message.format(change=self._drift(basis))
         if basis.floor is None:
             yield _("too few rounds to estimate the noise: times have no verdict; --preset standard measures enough.")
