@@ -70,7 +70,10 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         "--architectures", metavar="A,B,…", help="Names, families, globs, or sets: lecture (default), torchvision, all."
     ),
     click.option(
-        "--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of your own, also package.module:NAME."
+        "--architecture",
+        multiple=True,
+        metavar="FILE.py:NAME",
+        help="An architecture of your own, also package.module:NAME.",
     ),
     comma_list(
         "--metrics",
@@ -89,7 +92,9 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--weights", metavar="W", help="auto (default: ImageNet weights where available), pretrained, random."
     ),
-    comma_list("--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that a network is fine-tuned from."),
+    comma_list(
+        "--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that an architecture is fine-tuned from."
+    ),
     comma_list(
         "--finetune", metavar="W,…", help="full (default), probe: only the head learns, scratch: from random weights."
     ),
@@ -98,11 +103,13 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         metavar="M,…",
         help="Execution modes, such as bf16+channels_last; or default, all. See `reporter list --modes`.",
     ),
-    click.option("--input-size", metavar="N|HxW", help="Images of this size in pixels, not of each network's own."),
+    click.option(
+        "--input-size", metavar="N|HxW", help="Images of this size in pixels, not of each architecture's own."
+    ),
     click.option("--threads", type=int, metavar="N", help="Threads on the CPU (default: all usable cores)."),
     comma_list("--batches", metavar="N,…", help="Batch sizes of a curve of latency and throughput."),
     comma_list("--sizes", metavar="N,…", help="Image sizes of a curve of latency, also HxW."),
-    click.option("--steps", type=int, metavar="N", help="Training steps of each network."),
+    click.option("--steps", type=int, metavar="N", help="Training steps of each architecture."),
     click.option("--seeds", type=int, metavar="N", help="How often the training is repeated."),
     click.option("--first-seed", type=int, metavar="N", help="The first of the seeds, which are consecutive (0)."),
     comma_list("--lang", metavar="L,…", help="Languages of the reports: en (default), ru."),

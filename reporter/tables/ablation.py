@@ -27,7 +27,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         return None
     columns = (
         Column("step", _("Added")),
-        Column("new", _("Network")),
+        Column("new", _("Architecture")),
         Column("old", _("Without it")),
         Column("parameters", _("Parameters"), "%", "%", numeric=True),
         Column("macs", _("MACs"), "%", "%", numeric=True),

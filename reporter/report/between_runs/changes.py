@@ -240,11 +240,13 @@ class Words:
     def _basis(self, basis: Basis) -> Iterator[str]:
         _, count = self.language._, basis.networks
         if not basis.relative:
-            few = self.language.ngettext("only {count} network", "only {count} networks", count).format(count=count)
+            few = self.language.ngettext("only {count} architecture", "only {count} architectures", count).format(
+                count=count
+            )
             message = _("{few} in common, so absolute times were compared, and drift of the machine is in them.")
             yield message.format(few=few)
         elif abs(basis.common - 1) > SHARED:
-            message = _("all networks together {change} time: drift, or a change they share; no verdict.")
+            message = _("all architectures together {change} time: drift, or a change they share; no verdict.")
             yield message.format(change=self._drift(basis))
         if basis.floor is None:
             yield _("too few rounds to estimate the noise: times have no verdict; --preset standard measures enough.")
@@ -265,7 +267,7 @@ class Words:
         return pair_name(_(gap.quantity.title) if gap.quantity else _("Times"), gap.mode)
 
     def _who(self, names: Sequence[str]) -> str:
-        many = self.language._("{count} networks").format(count=len(names))
+        many = self.language._("{count} architectures").format(count=len(names))
         return many if len(names) > SEVERAL else self.language.listing(list(names))
 
     def _exact(self, quantity: Quantity, value: float) -> str:

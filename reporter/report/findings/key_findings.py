@@ -125,13 +125,13 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
     share = units.share(language, near[1])
     if near is best:
         message = language._(
-            "Of the networks with published weights {name} is the most accurate ({share} % ImageNet top-1), and "
+            "Of the architectures with published weights {name} is the most accurate ({share} % ImageNet top-1), and "
             "no other one within one point of it needs fewer MACs: {price}."
         )
         return message.format(name=near[0].architecture, share=share, price=price)
     message = language._(
-        "Of the networks with published weights within one point of the best, {name} needs the fewest MACs: {share} % "
-        "ImageNet top-1 for {price} MACs; {best}, the best, has {most} % for {dear} MACs."
+        "Of the architectures with published weights within one point of the best, {name} needs the fewest MACs: "
+        "{share} % ImageNet top-1 for {price} MACs; {best}, the best, has {most} % for {dear} MACs."
     )
     dear = units.words(language, comparison.quantities["macs"], best[2])
     top = {"best": best[0].architecture, "most": units.share(language, best[1]), "dear": dear}

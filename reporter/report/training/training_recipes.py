@@ -110,16 +110,16 @@ def _ranking(rows: Builder, language: Language) -> Iterator[str]:
     """What ranks are, or why there are none."""
     _ = language._
     if any(column.key.startswith("rank_") for column in rows.columns):
-        yield _("Ranks: the first and last rank of all networks that the run does not distinguish from the row's.")
+        yield _("Ranks: the first and last rank of all architectures that the run does not distinguish from the row's.")
     if any(_is_mixed(rows, machine) for machine in rows.comparison.machines):
-        yield _("No ranks: the networks differ in initial weights, data set, images, steps or batch.")
+        yield _("No ranks: the architectures differ in initial weights, data set, images, steps or batch.")
 
 
 def _evaluation(records: Sequence[Record], language: Language) -> Iterator[str]:
     """What was done before the evaluation, and whether a repetition gives the same accuracy."""
     _ = language._
     if any(recipe(record, "batch_norm_recalibrated", language) for record in records):
-        yield _("Batch-norm statistics were estimated again before every evaluation, for every network alike.")
+        yield _("Batch-norm statistics were estimated again before every evaluation, for every architecture alike.")
     if any(detail(record, "deterministic") is False for record in records):
         yield _("On a GPU, sums are not always computed in the same order: the same seed may give another accuracy.")
 
@@ -188,8 +188,8 @@ def _certainty(rows: Builder, language: Language) -> list[str]:
     several = any(len(each.samples) > 1 for each in found)
     notes = [
         _(
-            "Intervals (95 %) contain the choice of held-out images, the initial weights and the order of the training "
-            "images; how far seeds differ is pooled over all networks."
+            "Intervals (95 %) contain the choice of held-out images, the initial weights and the order of the "
+            "training images; how far seeds differ is pooled over all architectures."
         )
         if several
         else _("One seed: intervals (95 %) contain the choice of held-out images only; another seed differs by more.")
@@ -254,9 +254,9 @@ def reasons(given: Mapping[str, Sequence[str]], count: int, language: Language) 
 def name_rows(names: Sequence[str], count: int, language: Language) -> str:
     """The architectures of some rows of the table; of many only how many they are."""
     if len(names) == count:
-        return language._("all networks")
+        return language._("all architectures")
     if len(names) > NAMED:
-        return language._("{count} of {all} networks").format(count=len(names), all=count)
+        return language._("{count} of {all} architectures").format(count=len(names), all=count)
     return language.listing(list(dict.fromkeys(names)))
 
 
