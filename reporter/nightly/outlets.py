@@ -229,10 +229,10 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
     passed = "no regression" if run.is_compared else "nothing was compared"
     word = "regression" if run.has_regression else passed if run.passes else "no verdict"
     ungated = run.ungated
-    word += ", not everything is judged" if ungated else ""
+    word += ", no verdict on some results" if ungated else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
     if ungated:
-        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {ungated}. {HOW_TO_FAIL}", ""]
+        lines += [f"**No verdict with `--fail-on {run.fail_on}`:** {ungated}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
         lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]
