@@ -209,7 +209,7 @@ def test_training_peaks_equal_torchs_memory_tracker(name: str | Architecture) ->
     from torch.distributed._tools.mem_tracker import MemTracker
 
     made = subject(name, batch_size=2, image_size=small_images(name))
-    network, (images, labels), recipe = exercise(made, "meta")
+    network, (images, labels), recipe, _ = exercise(made, "meta")
     moments = [torch.empty_like(weight) for weight in network.parameters() for _ in range(2)]
     tracker = MemTracker()
     tracker.track_external(network, images, labels, *moments)
@@ -226,7 +226,7 @@ def test_training_peaks_equal_torchs_memory_tracker(name: str | Architecture) ->
 def test_training_peaks_are_those_of_a_real_step(name: str) -> None:
     """The second real step with the fused AdamW on the CPU, followed storage by storage."""
     made = subject(name, batch_size=2, image_size=96)
-    network, batch, recipe = exercise(made, "cpu")
+    network, batch, recipe, _ = exercise(made, "cpu")
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
 
     def step() -> None:
