@@ -215,7 +215,7 @@ class Reading(Model):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know about the value, or why there is none: of the verdict, the network, the device, and what was lost."""
+        """What to know about the value, or why there is none: verdict, auxiliary heads, device, and what was lost."""
         reasons = dict.fromkeys((self.verdict.reason, self.reason))  # a noisy time may have both
         about = dropped_heads(self.detail), *device_states.notes(self.detail)
         return tuple(filter(None, (*reasons, *about, self.loss)))
