@@ -162,7 +162,7 @@ class ModePreparation:
 def _run(variant: Variant, images: Tensor) -> Any:
     """What a variant returns for images in its form, which are made outside inference mode, as those that are timed.
 
-    torch.compile would compile the network anew for images that are made in inference mode.
+    torch.compile would compile the network again for images that are made in inference mode.
     """
     return variant.run(images)
 
