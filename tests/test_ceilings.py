@@ -75,6 +75,23 @@ def test_the_bytes_are_those_of_weights_and_activations() -> None:
     assert (found.bytes, found.dtypes) == (4 * (48 + 224 + 4 * 128 + 1290), {"float32"})
 
 
+class Attending(Small):
+    """Attention of each of 8 rows over all."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        rows = self.layer(images).flatten(2)[:, None]
+        result: Tensor = self.head(nn.functional.scaled_dot_product_attention(rows, rows, rows).flatten(1))
+        return result
+
+
+def test_the_bytes_of_attention_are_those_of_one_operator() -> None:
+    """It reads queries, keys and values, and writes its output and one number for each row: no 8 x 8 matrix."""
+    attention = 3 * 128 + 128 + 8
+    wanted = 4 * (48 + 224 + 128 + attention + 128 + 1290)
+    for device in ("meta", "cpu"):
+        assert traffic(Attending().to(device), torch.ones(1, 3, 4, 4, device=device)).bytes == wanted
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 def test_the_macs_of_the_workloads_are_those_that_are_counted(batch: int) -> None:
     for workload in multiplying(torch.float32, Sizes(batch, (64, 128))):

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from reporter.host import caches, machine
 from reporter.model import UnsupportedError
 from reporter.worker.counts.counting import SHAPES, unfused
+from reporter.worker.counts.fused_attention import FusedAttention
 from reporter.worker.counts.mac_formulas import rule
 from reporter.worker.counts.meta_shapes import tensors
 from reporter.worker.latency.timing import Timer, cpu_timer
@@ -182,7 +183,7 @@ def traffic(network: nn.Module, images: Tensor, device: str = "cpu") -> Traffic:
     UnsupportedError where they are not known: autocast has no effect on tensors of another device.
     """
     found, autocast = Traffic(), Autocast(device)
-    with unfused(network, images), torch.no_grad(), found, autocast:
+    with unfused(network, images), torch.no_grad(), found, FusedAttention(), autocast:
         network(images)
     if autocast.used and images.device.type != device:
         raise UnsupportedError(AUTOCAST)
