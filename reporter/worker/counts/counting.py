@@ -51,9 +51,10 @@ def count(network: nn.Module, images: Tensor) -> Counts:
     paths.check()
     depth = paths.depth(list(returned(output)))
     unread = frozenset(name for name, weight in network.named_parameters() if not paths.track(weight).read)
-    del output
-    peak = _fused_peak(network, images) if attention.met else paths.peak
-    return Counts(paths.flops // 2, paths.activations, depth, peak, dict(paths.uncounted), unread)
+    if attention.met:
+        del output
+        paths.peak = _fused_peak(network, images)
+    return Counts(paths.flops // 2, paths.activations, depth, paths.peak, dict(paths.uncounted), unread)
 
 
 def _fused_peak(network: nn.Module, images: Tensor) -> int:
