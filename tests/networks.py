@@ -6,9 +6,10 @@ import hashlib
 import inspect
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from commands import BRIEF
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models import MobileNetV3, SwinTransformer, VisionTransformer
 from torchvision.models.mobilenetv3 import InvertedResidualConfig
 
@@ -40,6 +41,20 @@ def transformer(classes: int) -> nn.Module:
 def shifted_windows(classes: int) -> nn.Module:
     """A Swin transformer of two stages, in each a block whose windows are shifted."""
     return SwinTransformer([4, 4], 24, depths=[2, 2], num_heads=[2, 4], window_size=[4, 4], num_classes=classes)
+
+
+class LargeHead(nn.Module):
+    """A network whose auxiliary head takes images that are as large as its kernel."""
+
+    def __init__(self, classes: int, kernel: int = 20) -> None:
+        super().__init__()
+        self.body, self.head = nn.Conv2d(3, 8, 1), nn.Linear(8, classes)
+        self.aux = nn.Sequential(nn.Conv2d(8, classes, kernel), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    def forward(self, images: Tensor) -> Any:
+        maps = self.body(images).relu()
+        scores = self.head(maps.mean((2, 3)))
+        return (scores, self.aux(maps)) if self.training else scores
 
 
 def own(build: object = small, **more: object) -> Architecture:

@@ -9,10 +9,13 @@ from dataclasses import replace
 import mode_samples
 import pytest
 import samples
+from networks import subject
 
 from reporter import facts
 from reporter.charts import accuracy_by_year, accuracy_vs_cost, timeline
+from reporter.metrics import imagenet_accuracy
 from reporter.model import Reading, Record
+from reporter.report.cards.provenance import origin
 from reporter.report.choosing.choice import choice
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.pair_sentences import against
@@ -312,3 +315,15 @@ def test_the_summary_shows_a_papers_own_figure_with_a_sign(comparison: Compariso
     assert any("the paper's own figure" in note for note in table.notes)
     weights = compare([record for record in comparison.records if record.value("imagenet_top1")])
     assert not any("the paper's own figure" in note for note in overview.make(weights, ENGLISH).notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("resnet18", "torchvision's weights IMAGENET1K_V1."), ("timm:resnet18", "timm's weights resnet18.")],
+)
+def test_a_card_names_the_publisher_of_the_weights(comparison: Comparison, name: str, text: str) -> None:
+    """Both have the size of the images."""
+    readings = {each.quantity.key: each for each in imagenet_accuracy.measure(subject(name))}
+    record = one(comparison, "resnet18")
+    sentence = origin(record.model_copy(update={"readings": record.readings | readings}), ENGLISH)
+    assert text in sentence

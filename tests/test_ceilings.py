@@ -25,11 +25,12 @@ from reporter.metrics.ceilings import (
     NO_BF16,
     OF_MACHINE,
     OTHER_PRECISION,
+    OTHER_TYPES,
     ceilings,
     measure,
     reached,
 )
-from reporter.model import Architecture, Reading, Status, absent
+from reporter.model import Architecture, Reading, Status, UnsupportedError, absent
 from reporter.model.settings import PRESETS, Conditions
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
@@ -43,9 +44,9 @@ from reporter.worker.profiling.ceiling_rates import (
     Workload,
     WorkloadGroup,
     best_rates,
-    bytes_moved,
     copying,
     multiplying,
+    traffic,
 )
 from reporter.worker.subject import Subject
 
@@ -70,7 +71,25 @@ def subject() -> Subject:
 
 def test_the_bytes_are_those_of_weights_and_activations() -> None:
     """Images 48, weights 216 and 8, activations 128 four times (written, read and written by relu, read), 1280, 10."""
-    assert bytes_moved(Small().to("meta"), torch.empty(1, 3, 4, 4, device="meta")) == 4 * (48 + 224 + 4 * 128 + 1290)
+    found = traffic(Small().to("meta"), torch.empty(1, 3, 4, 4, device="meta"))
+    assert (found.bytes, found.dtypes) == (4 * (48 + 224 + 4 * 128 + 1290), {"float32"})
+
+
+class Attending(Small):
+    """Attention of each of 8 rows over all."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        rows = self.layer(images).flatten(2)[:, None]
+        result: Tensor = self.head(nn.functional.scaled_dot_product_attention(rows, rows, rows).flatten(1))
+        return result
+
+
+def test_the_bytes_of_attention_are_those_of_one_operator() -> None:
+    """It reads queries, keys and values, and writes its output and one number for each row: no 8 x 8 matrix."""
+    attention = 3 * 128 + 128 + 8
+    wanted = 4 * (48 + 224 + 128 + attention + 128 + 1290)
+    for device in ("meta", "cpu"):
+        assert traffic(Attending().to(device), torch.ones(1, 3, 4, 4, device=device)).bytes == wanted
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -207,6 +226,64 @@ def test_the_share_is_that_of_the_peak_in_the_data_type_of_the_network(dtype: to
     assert share.detail.get("peak_precision") == ("bf16" if peak else None)
     assert share.reason == (None if peak else OTHER_PRECISION.format(dtype="float64"))
     assert found["arithmetic_intensity"].measured
+
+
+class Casting(Small):
+    """Computes in autocast, or its head in another data type than that of its weights."""
+
+    def __init__(self, autocast: str = "", values: bool = False) -> None:
+        super().__init__()
+        self.autocast, self.values = autocast, values
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.values:
+            images = images * float(images.isfinite().all())  # which meta tensors do not support
+        if self.autocast:
+            with torch.autocast(self.autocast, torch.bfloat16):
+                return super().forward(images)
+        maps = torch.relu_(self.layer(images)).flatten(1)
+        return nn.functional.linear(maps.bfloat16(), self.head.weight.bfloat16())
+
+
+def quantized() -> nn.Module:
+    return torch.ao.quantization.quantize_dynamic(Small().eval(), {nn.Linear}, torch.qint8)
+
+
+OTHER = OTHER_TYPES.format(dtypes="bfloat16, float32", dtype="float32")
+OF_BF16 = OTHER_TYPES.format(dtypes="bfloat16", dtype="float32")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize(
+    ("build", "intensity", "share"),
+    [
+        (quantized, "packed weights are not counted: head", "packed weights are not counted: head"),
+        (partial(Casting, "cpu"), None, OF_BF16),
+        (partial(Casting, "cpu", values=True), None, OF_BF16),
+        (Casting, None, OTHER),
+    ],
+    ids=["packed weights", "autocast", "autocast on values", "another type"],
+)
+def test_a_network_in_other_types_than_its_weights_has_no_share(
+    build: Callable[[], nn.Module], intensity: str | None, share: str
+) -> None:
+    """Nor an arithmetic intensity where the bytes are not known."""
+    mine = Subject(replace(SMALL, build=lambda _: build()), "cpu", Conditions(**PRESETS["quick"]))
+    mine.ceilings = known()
+    found = {reading.quantity.key: reading for reading in measure(mine)}
+    assert found["arithmetic_intensity"].reason == intensity
+    for key in ("ceiling_share_cpu_1thread", "ceiling_share_cpu"):
+        assert (found[key].status, found[key].reason) == ("unsupported", share)
+
+
+def test_the_bytes_of_autocast_are_not_counted_where_it_has_no_effect() -> None:
+    """With it, each product has factors of two bytes, and they are cast before."""
+    made, images = Casting("cpu"), torch.ones(1, 3, 4, 4)
+    with pytest.raises(UnsupportedError, match="uses autocast"):
+        traffic(made.to("meta"), images.to("meta"))
+    weights, maps = 224 + 1280, 128
+    casts = 6 * (48 + weights)
+    assert traffic(Casting("cpu"), images).bytes == casts + 2 * (48 + weights + 4 * maps + 10)
 
 
 def test_a_ceiling_that_one_architecture_has_not_measured_is_left_to_the_next(tmp_path: Path) -> None:

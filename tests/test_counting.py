@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import forked
 import pytest
 import torch
 from networks import catalogued, inverted_residuals, own, subject, transformer
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
 from reporter.metrics import compute, fvcore_macs, memory_exact, size
 from reporter.model import Architecture
 from reporter.worker.counts import building
-from reporter.worker.counts.counting import peak_bytes, storage_bytes
+from reporter.worker.counts.counting import LiveMemory, count, peak_bytes, storage_bytes
+from reporter.worker.counts.fused_attention import FusedAttention
 from reporter.worker.learning.finetuning import loss_of
 from reporter.worker.learning.training_steps import exercise
 
@@ -209,11 +213,11 @@ def test_training_peaks_equal_torchs_memory_tracker(name: str | Architecture) ->
     from torch.distributed._tools.mem_tracker import MemTracker
 
     made = subject(name, batch_size=2, image_size=small_images(name))
-    network, (images, labels), recipe = exercise(made, "meta")
+    network, (images, labels), recipe, _ = exercise(made, "meta")
     moments = [torch.empty_like(weight) for weight in network.parameters() for _ in range(2)]
     tracker = MemTracker()
     tracker.track_external(network, images, labels, *moments)
-    with tracker:
+    with tracker, FusedAttention(training=True):
         loss_of(network(images), labels, recipe).backward()
     (ours,) = memory_exact.measure_training(made)
     assert ours.value == tracker.get_tracker_snapshot("peak")[torch.device("meta")]["Total"]
@@ -226,7 +230,7 @@ def test_training_peaks_equal_torchs_memory_tracker(name: str | Architecture) ->
 def test_training_peaks_are_those_of_a_real_step(name: str) -> None:
     """The second real step with the fused AdamW on the CPU, followed storage by storage."""
     made = subject(name, batch_size=2, image_size=96)
-    network, batch, recipe = exercise(made, "cpu")
+    network, batch, recipe, _ = exercise(made, "cpu")
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
 
     def step() -> None:
@@ -242,6 +246,68 @@ def test_training_peaks_are_those_of_a_real_step(name: str) -> None:
     real = peak_bytes(step, known) + storage_bytes(known) - counters
     (ours,) = memory_exact.measure_training(made)
     assert ours.value == real
+
+
+class Attending(nn.Module):
+    """Attention over 256 places in 4 heads, whose weights are 4 x 256 x 256; `more` are arguments of the function."""
+
+    def __init__(self, more: Callable[[Tensor], dict[str, Any]] | None = None) -> None:
+        super().__init__()
+        self.stem, self.places, self.more = nn.Conv2d(3, 64, 4, stride=4), nn.Linear(64, 192), more
+        self.attention = nn.MultiheadAttention(64, 4, batch_first=True)
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        rows = self.stem(images).flatten(2).mT
+        if self.more is None:
+            rows = self.attention(rows, rows, rows, need_weights=False)[0]
+        else:
+            parts = self.places(rows).unflatten(2, (3, 4, 16)).permute(2, 0, 3, 1, 4)
+            rows = functional.scaled_dot_product_attention(*parts, **self.more(rows)).transpose(1, 2).flatten(2)
+        scores: Tensor = self.head(rows.mean(1))
+        return scores
+
+
+ATTENTIONS: dict[str, Callable[[Tensor], dict[str, Any]]] = {
+    "plain": lambda rows: {},
+    "causal": lambda rows: {"is_causal": True},
+    "mask": lambda rows: {"attn_mask": rows.new_zeros(256, 256)},
+    "boolean mask": lambda rows: {"attn_mask": rows.new_ones(256, 256, dtype=torch.bool)},
+    "not fused": lambda rows: {"dropout_p": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_the_memory_of_attention_is_that_of_a_real_pass(name: str) -> None:
+    """Of an inference and of a training step on the CPU, followed storage by storage; its parts are counted."""
+    real, meta = Attending(ATTENTIONS[name]).eval(), Attending(ATTENTIONS[name]).eval().to("meta")
+    images = torch.randn(2, 3, 64, 64)
+    memory = LiveMemory([*real.parameters(), images])
+    with torch.no_grad(), memory:
+        real(images)
+    (on_meta, on_cpu) = (count(network, images.to(device)) for network, device in ((meta, "meta"), (real, "cpu")))
+    assert on_meta == on_cpu
+    assert on_meta.peak == memory.peak
+    matrix = 2 * 4 * 256 * 256
+    assert (memory.peak < 4 * matrix) == (name != "not fused")
+    assert on_meta.macs == 2 * (256 * 64 * (48 + 192) + 2 * 4 * 256 * 256 * 16 + 640)
+    assert on_meta.activations == 2 * (256 * (64 + 192 + 64) + 10) + matrix
+    check_training_memory(real, meta, images)
+
+
+def test_multi_head_attention_makes_its_matrix_in_inference_only() -> None:
+    """The fast path for inference is one operator, whose memory is not seen; training does not take it."""
+    real, meta, images = Attending().eval(), Attending().eval().to("meta"), torch.randn(2, 3, 64, 64)
+    assert count(meta, images.to("meta")).peak > 4 * 2 * 4 * 256 * 256
+    check_training_memory(real.train(), meta.train(), images)
+
+
+def check_training_memory(real: nn.Module, meta: nn.Module, images: Tensor) -> None:
+    memory = LiveMemory([*real.parameters(), images])
+    with memory:
+        real(images).sum().backward()
+    blank = images.to("meta")
+    assert peak_bytes(lambda: meta(blank).sum().backward(), [*meta.parameters(), blank]) == memory.peak
 
 
 def test_known_peaks_of_resnet18() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import networks
 import pytest
 import torch
-from networks import CONDITIONS
+from networks import CONDITIONS, LargeHead
 from simulated_device import BLOCK, LAUNCH, Accelerator, Machine, SimulatedEvent
 from torch import Tensor, nn
 
@@ -177,7 +178,7 @@ class Bench:
             subject = Subject(
                 ENTRY, machine.device(f"{self.kind}:0"), CONDITIONS.model_copy(update={"image_size": SIZE})
             )
-            network, batch, recipe = exercise(subject, subject.device)
+            network, batch, recipe, _ = exercise(subject, subject.device)
             step = step_of(network, recipe)
             step(*batch)
             before = machine.devices[0].operators
@@ -231,6 +232,16 @@ def test_the_memory_of_training_is_that_of_the_class_scores(bench: Bench) -> Non
     entry = Architecture("pair", "Test", 2026, "none", Pair, input_size=SIZE)
     training = bench.readings(f"memory_{bench.kind}", entry=entry)[f"{bench.kind}_training_bytes"]
     assert training.value == pytest.approx(bench.counted("memory_training", entry), abs=5000)
+
+
+def test_training_without_auxiliary_heads_is_noted(bench: Bench) -> None:
+    """In memory and throughput; images of the training are too small for the head."""
+    entry = Architecture("large", "Test", 2026, "none", partial(LargeHead, kernel=SIZE + 1), input_size=SIZE)
+    bench.monkeypatch.setattr(training_throughput, "LARGEST_BATCH", CONDITIONS.batch_size)
+    bench.monkeypatch.setattr(torch.random, "fork_rng", lambda **_: nullcontext())
+    found = bench.readings(f"memory_{bench.kind}", f"train_throughput_{bench.kind}", entry=entry)
+    noted = {key for key, reading in found.items() if "auxiliary_dropped" in reading.detail}
+    assert noted == {f"{bench.kind}_training_bytes", f"train_throughput_{bench.kind}"}
 
 
 def test_the_batch_of_a_training_is_doubled_until_throughput_stops_rising(bench: Bench) -> None:

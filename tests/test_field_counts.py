@@ -6,6 +6,7 @@ Linear(8, 1000): 9,000 weights, 8,000 multiply-adds. `mix`, 3 x 3 and 8 -> 8 on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from torch.nn import functional
 from reporter.model import Metric, Reading
 from reporter.registry.catalog import collect
 from reporter.worker import references
+from reporter.worker.counts.mac_formulas import PLAIN, rule
 from reporter.worker.counts.packed_weights import unlisted
 from reporter.worker.entry import measure
 from reporter.worker.input_format import form
@@ -298,6 +300,15 @@ OPERATORS = {
                PLACES * 64),
     "einsum": (lambda maps, w: torch.einsum("nchw,dc->ndhw", maps, w), 2, PLACES * 64),
     "tensordot": (lambda maps, w: torch.tensordot(w, maps, ([1], [1])).movedim(1, 0), 2, PLACES * 64),
+    "addmm_": (lambda maps, w: maps.mean((2, 3)).addmm_(maps.mean((2, 3)), w)[..., None, None], 2, 64),
+    "baddbmm_": (
+        lambda maps, w: maps.flatten(2).clone().baddbmm_(w.expand(len(maps), 8, 8), maps.flatten(2)), 2, PLACES * 64),
+    "_addmm_activation": (
+        lambda maps, w: torch._addmm_activation(w[0], maps.mean((2, 3)), w)[..., None, None], 2, 64),
+    "_int_mm": (lambda maps, w: torch._int_mm(maps.mean((2, 3)).char(), w.char()).float()[..., None, None], 2, 64),
+    "_grouped_mm": (
+        lambda maps, w: torch._grouped_mm(w.bfloat16().expand(len(maps), 8, 8), maps.flatten(2).bfloat16()).float(),
+        2, PLACES * 64),
 }  # fmt: skip
 
 
@@ -311,6 +322,49 @@ def test_products_of_any_operator_are_counted(name: str) -> None:
     assert counted.measured, counted.reason
     if counted.detail["verdict"] == "agree":
         assert counted.value == MACS + macs
+
+
+ROWS, PACKED, WEIGHT, GROUPS = ((5, 8), (3, 8), (8, 3), (2, 8, 3))
+PRODUCTS = {
+    "_int_mm": ((ROWS, WEIGHT), (5, 3), 120),
+    "_weight_int8pack_mm": ((ROWS, PACKED), (5, 3), 120),
+    "_weight_int4pack_mm": ((ROWS, (1, 1, 32, 4)), (5, 3), 120),
+    "_weight_int4pack_mm_for_cpu": ((ROWS, PACKED), (5, 3), 120),
+    "_dyn_quant_matmul_4bit": ((ROWS, (77,)), (5, 3), 120),
+    "_scaled_mm_v2": ((ROWS, WEIGHT), (5, 3), 120),
+    "_addmm_activation": (((3,), ROWS, WEIGHT), (5, 3), 120),
+    "_grouped_mm": ((ROWS, GROUPS), (5, 3), 120),
+    "_scaled_grouped_mm": ((ROWS, WEIGHT), (2, 5, 3), 120),
+    "_scaled_grouped_mm_v2": (((2, 5, 8), GROUPS), (2, 5, 3), 240),
+    "cudnn_convolution_relu": (((1, 4, 9, 9), (6, 2, 3, 3)), (1, 6, 7, 7), 6 * 49 * 18),
+    "slow_conv_dilated2d": (((1, 4, 9, 9), (6, 4, 3, 3)), (1, 6, 5, 5), 6 * 25 * 36),
+    "slow_conv_transpose2d": (((1, 4, 5, 5), (4, 6, 3, 3)), (1, 6, 7, 7), 4 * 25 * 54),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_of_further_operators_by_hand(name: str) -> None:
+    """From the shapes of their arguments and of their result."""
+    shapes, made, macs = PRODUCTS[name]
+    formula = rule(getattr(torch.ops.aten, name)).added
+    assert formula
+    assert (
+        formula(*(torch.empty(shape, device="meta") for shape in shapes), out=torch.empty(made, device="meta")) == macs
+    )
+
+
+def test_every_product_of_torch_has_a_formula_or_is_named() -> None:
+    """Of the operators that torch does not take apart, those whose names are those of products of matrices."""
+    plain = []
+    for name in {each.split(".")[0] for each in torch._C._dispatch_get_all_op_names()}:
+        namespace, _, short = name.partition("::")
+        if namespace == "aten" and re.search(r"mm_?(_|$)|matmul|conv\dd|convolution|attention", short):
+            packet = getattr(torch.ops.aten, short)
+            operator = getattr(packet, next((each for each in packet.overloads() if "out" not in each), "out"))
+            taken_apart = torch._C._dispatch_has_kernel_for_dispatch_key(operator.name(), "CompositeImplicitAutograd")
+            plain += [short] if not taken_apart and rule(packet) == PLAIN else []
+    left = [name for name in plain if "backward" not in name and "reorder" not in name and not name.startswith("_mps")]
+    assert left == []
 
 
 UNCOUNTED = {

@@ -14,6 +14,7 @@ from torch import nn
 
 from reporter.host.job import Job
 from reporter.host.machine import usable_threads
+from reporter.metrics.imagenet_accuracy import measure as looked_up
 from reporter.model import Architecture, Metric, Reading, Record, ReporterError
 from reporter.model.image_sizes import ImageSize, image_size, square
 from reporter.model.modes import ONCE, alternation, speedup
@@ -165,6 +166,31 @@ def test_a_mode_of_a_refused_size_has_the_settings_of_its_time(monkeypatch: pyte
     readings = {key: Reading.model_validate(each) for key, each in found.items()}
     made = Record(**about, machine="m", started="2026-01-01", readings=readings, mode="torchscript")
     assert {each.key for each in ONCE} < readings.keys() == valid(made, conditions).readings.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "best", "side"),
+    [
+        ("vit_b_16", "", "IMAGENET1K_SWAG_LINEAR_V1", 224),
+        ("vit_b_16", "384", "IMAGENET1K_SWAG_E2E_V1", 384),
+        ("regnet_y_16gf", "", "IMAGENET1K_SWAG_LINEAR_V1", 224),
+        ("regnet_y_16gf", "224", "IMAGENET1K_SWAG_LINEAR_V1", 224),
+        ("inception_v3", "", "IMAGENET1K_V1", 299),
+    ],
+)
+def test_the_best_weights_are_of_the_measured_size(name: str, size: str, best: str, side: int) -> None:
+    """As in timm's table; with another size the named weights have no accuracy."""
+    found = {each.quantity.key: each for each in looked_up(subject(name, input_size=size or None))}
+    top1, named = found["imagenet_best_top1"], found["imagenet_top1"]
+    assert (top1.detail["weights"], top1.detail["test_size"]) == (best, side)
+    if size == "384":
+        assert named.reason == "published for images of 224 pixels, not of 384"
+    else:
+        assert (named.detail["test_size"], named.measured) == (side, True)
+    refused = {each.quantity.key: each for each in looked_up(subject(name, input_size="160"))}
+    sizes = {"vit_b_16": "224, 384", "regnet_y_16gf": "224, 384", "inception_v3": "299"}
+    reason = f"published for images of {sizes[name]} pixels, not of 160"
+    assert refused["imagenet_best_top1"].reason == reason
 
 
 def test_published_accuracy_is_of_one_size() -> None:

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from commands import ROOT, run
 from forked import execute
-from networks import CONDITIONS, own, small, subject
+from networks import CONDITIONS, LargeHead, own, small, subject
 from torch import Tensor, nn
 
 from reporter.host import machine
 from reporter.host.job import Job
+from reporter.metrics import size
 from reporter.metrics.ceilings import MACS
 from reporter.model import GROUPS, Metric, Quantity, Reading, exact
 from reporter.model.devices import ACCELERATORS, DEVICE_TYPES
@@ -100,6 +101,27 @@ def test_a_network_that_raises_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> N
 
     (reading,) = measure(METRICS["fvcore_macs"], subject(own(build=refuse)))
     assert (reading.status, reading.reason, reading.value) == ("oom", "400 GiB", None)
+
+
+class Unusable(LargeHead):
+    """Its forward pass fails where it evaluates."""
+
+    def forward(self, images: Tensor) -> Any:
+        if not self.training:
+            raise KeyError("width")
+        return super().forward(images)
+
+
+def test_auxiliary_heads_are_unknown_where_no_inference_can_be_run() -> None:
+    """They are counted as parts of the network, and that is noted."""
+    made = subject(own(Unusable))
+    found = {reading.quantity.key: reading for reading in measure(METRICS["size"], made)}
+    assert sorted(found) == ["parameters", "parameters_auxiliary", "weights_bytes"]
+    auxiliary = found.pop("parameters_auxiliary")
+    assert (auxiliary.status, auxiliary.reason) == ("failed", "KeyError: 'width'")
+    assert {reading.reason for reading in found.values()} == {size.WITH_HEADS}
+    assert found["parameters"].value == sum(weight.numel() for weight in made.meta.parameters())
+    assert {reading.reason for reading in measure(METRICS["size"], subject(own(LargeHead)))} == {None}
 
 
 def request(folder: Path, **devices: str) -> Request:

@@ -608,6 +608,53 @@ def test_engines_are_prepared_on_all_processors_and_timed_on_one(
     assert len(timed[-1]) == 1
 
 
+@pytest.mark.parametrize("name", ["seen", "channels_last+seen"])
+def test_images_of_the_check_are_made_as_those_that_are_timed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside inference mode, in which calls are made; torch.compile distinguishes such images."""
+    found: list[tuple[bool, bool]] = []
+
+    def prepare(model, example, **_):
+        def call(images):
+            found.append((images.is_inference(), torch.is_inference_mode_enabled()))
+            return model(images)
+
+        call(example)
+        return call
+
+    made = {"seen": Engine("seen", "seen", prepare, memory_formats=("channels_last",))}
+    for module in ("registry.execution_modes", "worker.variants.mode_timing", "worker.variants.mode_preparation"):
+        monkeypatch.setattr(f"reporter.{module}.engines", lambda: made)
+    job = Job(
+        architecture="small", metrics=("latency_cpu",), device="cpu", process="modes cpu",
+        conditions=subject(own()).conditions, modes=(name,), cache=str(tmp_path),
+    )  # fmt: skip
+    assert sent(job, subject(own(), seconds=0.01))[name, "output_error"].measured
+    assert set(found[1:]) == {(False, True)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["compile", "channels_last+compile"])
+def test_nothing_is_compiled_after_the_preparation(name: str, tmp_path: Path) -> None:
+    """Neither by the first call, nor by the check, nor by calls that are timed: all run the same code."""
+    from torch._dynamo.utils import counters
+
+    made, mode = subject(own()), parse(name, engines())
+    preparation = mode_preparation.ModePreparation(made, tmp_path)
+    preparation.calibrate()
+    before = counters["stats"]["unique_graphs"]
+    variant = preparation.variant(mode, made.input(1))
+    compiled = counters["stats"]["unique_graphs"]
+    assert compiled == before + 1
+    preparation.first_call(variant, made.input(1))
+    assert preparation.checked(variant, mode).measured
+    ready = [variant.form(each) for each in made.input(2).split(1)]
+    with torch.inference_mode():
+        variant.run(ready[1])
+    assert counters["stats"]["unique_graphs"] == compiled
+
+
 def test_trained_weights_are_not_calibrated_if_the_scores_depend_on_the_input(tmp_path: Path) -> None:
     """Scores that hardly do are calibrated: without them no error could be recognized."""
     for dull in (False, True):

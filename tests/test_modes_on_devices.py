@@ -317,7 +317,7 @@ def test_a_training_step_that_does_not_fit_has_the_largest_batch(key: str, monke
         machine = Machine([Accelerator(0.0)])
         with machine:
             subject = Subject(ENTRY, machine.device("cuda:0"), conditions)
-            network, (images, labels), recipe = exercise(subject, subject.device)
+            network, (images, labels), recipe, _ = exercise(subject, subject.device)
             step = step_of(network, recipe, subject.classes)
             for _ in range(2):
                 step(images[:size], labels[:size])

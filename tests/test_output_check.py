@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import small
 from torch import Tensor, nn
+from torch.nn import functional
 
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
@@ -285,6 +286,31 @@ def test_a_model_that_runs_in_float32_only_is_unsupported() -> None:
 
     with pytest.raises(UnsupportedError, match=r"does not run in float64 on the CPU \("):
         Reference(Fixed(), images(2, SIDE))
+
+
+class Random(nn.Module):
+    """Drops features where it evaluates, or adds noise to its scores."""
+
+    def __init__(self, share: float = 0.0, noise: float = 0.0) -> None:
+        super().__init__()
+        self.body, self.share, self.noise = plain(), share, noise
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.body[8](functional.dropout(self.body[:8](images), self.share))
+        return scores + self.noise * torch.randn_like(scores)
+
+
+@pytest.mark.parametrize("more", [{"share": 0.1}, {"noise": 1e-3}, {"noise": 1e-12}, {}])
+def test_a_model_with_random_output_is_unsupported(more: dict[str, float]) -> None:
+    """The error of a mode would be that of the noise; noise below all rounding is none."""
+    torch.manual_seed(0)
+    network = Random(**more).eval()
+    calibrate(network, images(8, SIDE))
+    if more and max(more.values()) > 1e-6:
+        with pytest.raises(UnsupportedError, match="the output of the model is random"):
+            Reference(network, images(8, SIDE))
+    else:
+        assert not Reference(network, images(8, SIDE)).check(network, "fp32").exceeds
 
 
 def test_overflow_is_reported() -> None:

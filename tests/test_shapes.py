@@ -56,7 +56,7 @@ def test_known_shapes_are_those_that_torch_gives(name: str) -> None:
     doubting = Doubting()
     with torch.no_grad(), doubting:
         made.meta(made.input(1, "meta"))
-    network, (images, labels), recipe = exercise(made, "meta")
+    network, (images, labels), recipe, _ = exercise(made, "meta")
     with doubting:
         loss_of(network(images), labels, recipe).backward()
     assert doubting.asked > 100

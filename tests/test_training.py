@@ -325,7 +325,7 @@ def test_weights_that_are_there_are_loaded_but_for_the_head(tmp_path, monkeypatc
 
 
 def test_a_training_step_trains() -> None:
-    network, batch, recipe = exercise(subject(own()), "cpu")
+    network, batch, recipe, _ = exercise(subject(own()), "cpu")
     before = [weight.clone() for weight in network.parameters()]
     step_of(network, recipe)(*batch)
     assert all(not torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reporter.metrics.size import LONGEST
 from reporter.model import Metric, Quantity, Reading, absent, exact
 from reporter.model.attempts import attempt
 
@@ -19,6 +20,7 @@ PRECISIONS = {"": "float32", "bf16_": "bfloat16"}
 NO_BF16 = "the processor has no instructions for bf16"
 NOT_MEASURED = "the ceilings of the machine are not measured"
 OTHER_PRECISION = "the peak MAC rate is measured in float32 and bfloat16, and the network computes in {dtype}"
+OTHER_TYPES = "the network computes in {dtypes}, and its weights are in {dtype}"
 UNKNOWN_BF16 = "it is not known whether the processor has instructions for bf16: the system does not list them"
 
 
@@ -126,13 +128,14 @@ def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:
     """The arithmetic intensity of the architecture, and the share of each ceiling that it reaches."""
     from reporter.worker.profiling.operator_pass import profilers, setting
 
-    moved, reason = moved_bytes(subject)
+    found_bytes = moved_bytes(subject)
+    moved = found_bytes.bytes
     if not moved:
-        yield from absent((INTENSITY, *SHARES.values()), "unsupported", reason)
+        yield from absent((INTENSITY, *SHARES.values()), "unsupported", found_bytes.reason)
         return
     macs = subject.counts.macs
     yield exact(INTENSITY, macs / moved, macs=macs, bytes=moved)
-    prefix, reason = precision(subject)
+    prefix, reason = precision(subject, found_bytes)
     if prefix is None:
         yield from absent(SHARES.values(), "unsupported", reason)
         return
@@ -146,21 +149,35 @@ def _compared(subject: Subject, found: dict[str, Reading]) -> Iterator[Reading]:
         yield reached(quantity, limits, (macs, moved), latency, prefix)
 
 
-def moved_bytes(subject: Subject) -> tuple[int, str]:
-    """The bytes that one inference reads and writes; 0 with the reason if they are not known, or without MACs."""
-    from reporter.worker.profiling.ceiling_rates import bytes_moved
+class Moved(NamedTuple):
+    """The bytes that one inference reads and writes, and the data types of its products; 0 and the reason."""
 
+    bytes: int
+    reason: str
+    dtypes: frozenset[str] = frozenset()
+
+
+def moved_bytes(subject: Subject) -> Moved:
+    """The bytes of an inference; the reason if they are not known, or without MACs."""
+    from reporter.worker.counts.packed_weights import unlisted
+    from reporter.worker.profiling.ceiling_rates import traffic
+
+    if reason := unlisted(subject.meta).reason:
+        return Moved(0, reason[:LONGEST])
+    kind = subject.device.type
     counted, verdict = attempt(
-        lambda: subject.counted(lambda device: bytes_moved(subject.on(device), subject.input(1, device)))
+        lambda: subject.counted(lambda device: traffic(subject.on(device), subject.input(1, device), kind))
     )
     if counted is None or not subject.counts.macs:
-        return 0, verdict.reason or "the architecture has no MACs"
-    return counted[0], ""
+        return Moved(0, verdict.reason or "the architecture has no MACs")
+    return Moved(counted[0].bytes, "", frozenset(counted[0].dtypes))
 
 
-def precision(subject: Subject) -> tuple[str | None, str]:
+def precision(subject: Subject, moved: Moved) -> tuple[str | None, str]:
     """The key in PRECISIONS of the data type that the network computes in; None with the reason for another one."""
     dtype = str(subject.form.dtype).removeprefix("torch.")
+    if moved.dtypes - {dtype}:
+        return None, OTHER_TYPES.format(dtypes=", ".join(sorted(moved.dtypes)), dtype=dtype)
     found = next((prefix for prefix, title in PRECISIONS.items() if title == dtype), None)
     return found, OTHER_PRECISION.format(dtype=dtype) if found is None else ""
 

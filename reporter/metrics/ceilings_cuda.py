@@ -66,12 +66,12 @@ def ceilings(subject: Subject, missing: Collection[str] = OF_GPU) -> Iterator[Re
 
 def _compared(subject: Subject, found: Mapping[str, Reading]) -> Reading:
     """The share of the ceiling that one image reaches."""
-    moved, reason = moved_bytes(subject)
-    prefix, other = precision(subject)
-    if not moved or prefix is None:
-        return next(absent([SHARE], "unsupported", reason or other))
+    moved = moved_bytes(subject)
+    prefix, other = precision(subject, moved)
+    if not moved.bytes or prefix is None:
+        return next(absent([SHARE], "unsupported", moved.reason or other))
     limits = (found[MACS[prefix].key], found[BANDWIDTH.key])
-    return reached(SHARE, limits, (subject.counts.macs, moved), partial(_latency, subject), prefix)
+    return reached(SHARE, limits, (subject.counts.macs, moved.bytes), partial(_latency, subject), prefix)
 
 
 def _latency(subject: Subject) -> float:

@@ -11,6 +11,8 @@ from reporter.model import Metric, Quantity, Reading, absent
 from reporter.model.image_sizes import square
 
 if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
+
     from reporter.worker.subject import Subject
 
 
@@ -57,7 +59,9 @@ def measure(subject: Subject) -> Iterator[Reading]:
 def _of_torchvision(subject: Subject) -> tuple[Published | str, Published | str]:
     """The accuracies of the weights, and of the best weights, or why there are none.
 
-    Only weights of torchvision count, where it has any: those of timm's network of the same name are listed with that.
+    Of the best weights, those for the measured image size are preferred, as in timm's table; with --input-size others
+    do not count. Only weights of torchvision count, where it has any: those of timm's network of the same name are
+    listed with that.
     """
     from torchvision.models import get_model_weights
 
@@ -65,17 +69,24 @@ def _of_torchvision(subject: Subject) -> tuple[Published | str, Published | str]
     if weights is None:
         why, theirs = subject.architecture.no_weights, se_resnet.TIMM.get(name)
         return why, _best_of_timm(theirs, subject) if theirs else why
-    if subject.conditions.input_size:
-        why = _other_size([subject.architecture.input_size], subject)
-        return why, why
-    found = [_entry(each.name, each.meta) for each in get_model_weights(name) if "ImageNet-1K" in each.meta["_metrics"]]
-    (named,) = (each for each in found if each.detail["weights"] == weights)
-    return named, max(found, key=lambda each: each.top1)
+    found = [_entry(each) for each in get_model_weights(name) if "ImageNet-1K" in each.meta["_metrics"]]
+    named = [each for each in found if each.detail["weights"] == weights]
+    return _best_at_size(named, subject), _best_at_size(found, subject)
 
 
-def _entry(weights: str, metadata: Mapping[str, Any]) -> Published:
-    accuracy = metadata["_metrics"]["ImageNet-1K"]
-    return Published(accuracy["acc@1"], accuracy["acc@5"], {"weights": weights, "source": metadata["recipe"]})
+def _entry(weights: WeightsEnum) -> Published:
+    accuracy = weights.meta["_metrics"]["ImageNet-1K"]
+    (side,) = weights.transforms().crop_size
+    detail = {"weights": weights.name, "source": weights.meta["recipe"], "test_size": side}
+    return Published(accuracy["acc@1"], accuracy["acc@5"], detail)
+
+
+def _best_at_size(found: Sequence[Published], subject: Subject) -> Published | str:
+    """The best accuracy at this image size, else the best of all, unless with --input-size."""
+    same = [each for each in found if square(each.detail["test_size"]) == subject.size]
+    if not same and subject.conditions.input_size and subject.size != square(subject.architecture.input_size):
+        return _other_size(sorted({each.detail["test_size"] for each in found}), subject)
+    return max(same or found, key=lambda each: each.top1)
 
 
 def _of_timm(subject: Subject) -> tuple[Published | str, Published | str]:

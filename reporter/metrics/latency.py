@@ -88,7 +88,7 @@ def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading
     from reporter.worker.learning.finetuning import optimizer_of, step_of
     from reporter.worker.learning.training_steps import exercise
 
-    network, batch, recipe = exercise(subject, subject.device, copies=True)
+    network, batch, recipe, about = exercise(subject, subject.device, copies=True)
     step = step_of(network, recipe, subject.classes)
     images, labels = batch
     timed = with_fitting_batch(
@@ -96,7 +96,7 @@ def measure_train_step(quantity: Quantity, subject: Subject) -> Iterator[Reading
         lambda size: step(images[:size], labels[:size]),
         len(images),
     )
-    yield timed.model_copy(update={"detail": {**timed.detail, "optimizer": optimizer_of(network, recipe)[1]}})
+    yield timed.model_copy(update={"detail": {**timed.detail, **about, "optimizer": optimizer_of(network, recipe)[1]}})
 
 
 def _inference(subject: Subject, batch: int) -> Callable[[], object]:

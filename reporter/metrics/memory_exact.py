@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reporter.model import Metric, Quantity, Reading, absent, exact
 
@@ -55,17 +55,17 @@ def measure_training(subject: Subject) -> Iterator[Reading]:
     if reason := unlisted(subject.meta).reason:
         yield from absent((TRAINING,), "unsupported", reason[:500])
         return
-    shares, refusal = subject.counted(partial(_step, subject))
-    yield marked(exact(TRAINING, sum(shares.values()), **shares), refusal)
+    (shares, about), refusal = subject.counted(partial(_step, subject))
+    yield marked(exact(TRAINING, sum(shares.values()), **shares, **about), refusal)
 
 
-def _step(subject: Subject, device: str) -> dict[str, int]:
-    """The bytes of one training step by what they hold: gradients and moments only of what learns."""
+def _step(subject: Subject, device: str) -> tuple[dict[str, int], dict[str, Any]]:
+    """The bytes of one training step by what they hold: gradients and moments only of what learns; its detail."""
     from reporter.worker.counts.counting import peak_bytes, storage_bytes
     from reporter.worker.learning.finetuning import loss_of
     from reporter.worker.learning.training_steps import exercise
 
-    network, (images, labels), recipe = exercise(subject, device)
+    network, (images, labels), recipe, about = exercise(subject, device)
     weights, buffers = list(network.parameters()), list(network.buffers())
     initial = [*weights, *buffers, images, labels]
     peak = peak_bytes(lambda: loss_of(network(images), labels, recipe, subject.classes).backward(), initial)
@@ -76,7 +76,7 @@ def _step(subject: Subject, device: str) -> dict[str, int]:
         "optimizer": sum(2 * weight.nbytes for weight in learning),  # mean and variance of each gradient
         "batch": storage_bytes([images, labels]),
     }
-    return {**shares, "gradients": gradients, "activations": peak - gradients}
+    return {**shares, "gradients": gradients, "activations": peak - gradients}, about
 
 
 ENTRIES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reporter.host.process_memory import CLEAR, STATUS
 from reporter.model import Metric, Quantity, Reading, absent, exact
@@ -86,9 +86,9 @@ def measure_peaks(device: AcceleratorType, subject: Subject) -> Iterator[Reading
     from reporter.worker.learning.training_steps import exercise
 
     yield _peak(INFERENCE[device], subject, _inference(subject))
-    network, batch, recipe = exercise(subject, subject.device)
+    network, batch, recipe, about = exercise(subject, subject.device)
     step = step_of(network, recipe, subject.classes)
-    yield _peak(TRAINING[device], subject, lambda: step(*batch))
+    yield _peak(TRAINING[device], subject, lambda: step(*batch), **about)
 
 
 def _inference(subject: Subject) -> Callable[[], object]:
@@ -104,10 +104,10 @@ def _inference(subject: Subject) -> Callable[[], object]:
     return infer
 
 
-def _peak(quantity: Quantity, subject: Subject, run: Callable[[], object]) -> Reading:
+def _peak(quantity: Quantity, subject: Subject, run: Callable[[], object], **about: Any) -> Reading:
     run()  # workspaces of cuDNN and optimizer state are allocated by the first call
     peaks = subject.place.peaks(run)
-    return exact(quantity, peaks.allocated, reserved=peaks.reserved)
+    return exact(quantity, peaks.allocated, reserved=peaks.reserved, **about)
 
 
 def _status_bytes(field: str) -> int:

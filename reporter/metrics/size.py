@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from reporter.model import Metric, Quantity, Reading, exact
+from reporter.model import Metric, Quantity, Reading, absent, exact
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,9 +49,17 @@ WITH_HEADS = "no forward pass was completed, so auxiliary heads are included, if
 
 
 def measure(subject: Subject) -> Iterator[Reading]:
-    """Counts on meta; nothing is allocated."""
+    """Counts on meta; nothing is allocated.
+
+    Where no inference can be run, auxiliary heads are not known, and are counted as parts of the network.
+    """
     from reporter.worker.weights.auxiliary_heads import modules
 
+    counts, _, verdict = subject.evaluated
+    if counts is None:
+        yield from count_all(subject)
+        yield from absent((AUXILIARY,), verdict.status, verdict.reason or "")
+        return
     heads = modules(subject.meta, subject.heads)
     parameters, weights = _without(subject.meta, heads)
     yield parameters

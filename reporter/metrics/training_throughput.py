@@ -44,7 +44,7 @@ def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
     from reporter.worker.learning.finetuning import step_of
     from reporter.worker.learning.training_steps import exercise
 
-    network, (images, labels), recipe = exercise(subject, subject.device)
+    network, (images, labels), recipe, about = exercise(subject, subject.device)
     step = step_of(network, recipe, subject.classes)
     smaller = partial(_step_on_some, step, images, labels)
     states = with_fitting_batch(
@@ -67,7 +67,7 @@ def measure(quantity: Quantity, subject: Subject) -> Iterator[Reading]:
             break
         factor *= 2
     batch, samples = max(found, key=lambda each: median(each[1]))
-    detail = {"batch": batch, **states}
+    detail = {"batch": batch, **about, **states}
     yield Reading(quantity=quantity, samples=samples, rounds=(len(samples),), reason=reason, detail=detail)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, model_v
 from reporter.model import device_states, run_medians
 from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers, combination
 from reporter.model.origins import UNKNOWN, Origin, share
-from reporter.model.reasons import why_noisy
+from reporter.model.reasons import dropped_heads, why_noisy
 from reporter.stats import samples as sample_statistics
 
 if TYPE_CHECKING:
@@ -215,9 +215,10 @@ class Reading(Model):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know about the value, or why there is none: of the verdict, of the device, and what was lost."""
+        """What to know about the value, or why there is none: verdict, auxiliary heads, device, and what was lost."""
         reasons = dict.fromkeys((self.verdict.reason, self.reason))  # a noisy time may have both
-        return tuple(filter(None, (*reasons, *device_states.notes(self.detail), self.loss)))
+        about = dropped_heads(self.detail), *device_states.notes(self.detail)
+        return tuple(filter(None, (*reasons, *about, self.loss)))
 
     @property
     def loss(self) -> str | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from statistics import median
 
 from reporter.model.plurals import counted
 from reporter.stats.samples import FEWEST_ROUNDS
 
+DROPPED = "auxiliary_dropped"
+"""In the detail of a training step: why the network is trained without its auxiliary heads."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -35,6 +37,11 @@ def why_noisy(
     if apart > limit:
         return f"the medians of {len(medians)} rounds lie {apart:.0%} apart"
     return None
+
+
+def dropped_heads(detail: Mapping[str, object]) -> str | None:
+    """The note that a training step is one without auxiliary heads, with the reason; None where it has them."""
+    return f"auxiliary heads dropped: {reason}" if isinstance(reason := detail.get(DROPPED), str) else None
 
 
 def digits(value: float) -> str:

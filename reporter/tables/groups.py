@@ -8,6 +8,7 @@ from reporter.model import WITHIN, Group, Quantity, Record
 from reporter.model.devices import ACCELERATORS
 from reporter.model.fields import DEFAULT_MALLOC, GRADIENT_RATIOS, KEEPING
 from reporter.model.modes import OUTPUT_ERROR
+from reporter.model.reasons import dropped_heads
 from reporter.report import accelerator_notes, units
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import TIMES
@@ -173,7 +174,20 @@ def _memory(rows: Builder, language: Language) -> Sequence[str]:
         _("Memory of a device is measured, too: the peak that its allocator counts while the model runs.")
         if any(column.key in ON_DEVICE for column in rows.columns)
         else "",
+        _without_heads(rows, language),
     )
+
+
+def _without_heads(rows: Builder, language: Language) -> str:
+    """Which networks have training steps without auxiliary heads in the columns of the table."""
+    keys = [column.key for column in rows.columns]
+    names = [
+        record.architecture
+        for record in rows.records
+        if any((each := record.readings.get(key)) and dropped_heads(each.detail) for key in keys)
+    ]
+    message = language._("Training without auxiliary heads, for which the training images are too small: {names}.")
+    return message.format(names=language.several([*dict.fromkeys(names)])) if names else ""
 
 
 def _latency(rows: Builder, language: Language) -> Sequence[str]:
@@ -193,6 +207,7 @@ def _latency(rows: Builder, language: Language) -> Sequence[str]:
         _("Relative: time over the geometric mean of the times of its column, machine by machine.") if relative else "",
         within(rows.comparison, language),
         *accelerator_notes.notes(rows.comparison, language),
+        _without_heads(rows, language),
         _default_malloc(rows, language),
         apart if len(rows.comparison.machines) > 1 else "",
     )

@@ -98,18 +98,27 @@ class Subject:
         return self.counted(partial(self._count, self.size))
 
     @cached_property
+    def evaluated(self) -> tuple[Counts | None, ImageSize, Verdict]:
+        """The counts of an inference with its image size, the native one if it does not take that of --input-size.
+
+        None and the reason where no inference can be run.
+        """
+        counts, verdict = attempt(lambda: self.counts)
+        size = self.size
+        if counts is None and self.conditions.input_size:
+            size = square(self.architecture.input_size)
+            found, _ = attempt(partial(self.counted, partial(self._count, size)))
+            counts = found[0] if found else None
+        return counts, size, verdict
+
+    @cached_property
     def heads(self) -> tuple[str, ...]:
         """The names of the auxiliary heads; none where no inference can be run.
 
         Training and evaluation are compared on the same two images, with the same normalization, because the values of
         an image may decide which modules it runs through.
         """
-        counts, _ = attempt(lambda: self.counts)
-        size = self.size
-        if counts is None and self.conditions.input_size:
-            size = square(self.architecture.input_size)
-            found, _ = attempt(partial(self.counted, partial(self._count, size)))
-            counts = found[0] if found else None
+        counts, size, _ = self.evaluated
         if counts is None or not counts.unread:
             return ()
         pair, _ = attempt(partial(self.counted, partial(self._count, size, images=2)))

@@ -75,7 +75,7 @@ def _weights(record: Record, language: Language) -> list[str]:
     published, tuned = record.readings.get("imagenet_top1"), record.readings.get("finetune_top1")
     parts = []
     if published and published.measured:
-        size = published.detail.get("test_size")
+        size = published.detail.get("test_size") if "crop" in published.detail else None  # which only timm's table has
         message = (
             _("Published accuracy: timm's weights {weights}, one crop of {size} pixels.")
             if size

@@ -17,6 +17,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reporter.model import UnsupportedError
+from reporter.worker.counts.fused_attention import FusedAttention
 from reporter.worker.counts.mac_formulas import PLAIN, Rule, rule
 from reporter.worker.counts.meta_shapes import Shapes, has_storage, returned, tensors
 
@@ -44,13 +45,24 @@ def count(network: nn.Module, images: Tensor) -> Counts:
 
     UnsupportedError where tensors have no storage: not all that TorchScript computes on them is seen.
     """
-    paths = Paths([*network.parameters(), *network.buffers()], images)
-    with unfused(network, images), torch.no_grad(), folded(network, paths), paths:
+    paths, attention = Paths([*network.parameters(), *network.buffers()], images), FusedAttention(replace=False)
+    with unfused(network, images), torch.no_grad(), folded(network, paths), paths, attention:
         output = network(images)
     paths.check()
     depth = paths.depth(list(returned(output)))
     unread = frozenset(name for name, weight in network.named_parameters() if not paths.track(weight).read)
+    if attention.met:
+        del output
+        paths.peak = _fused_peak(network, images)
     return Counts(paths.flops // 2, paths.activations, depth, paths.peak, dict(paths.uncounted), unread)
+
+
+def _fused_peak(network: nn.Module, images: Tensor) -> int:
+    """The peak of one pass with attention as one operator: only multiply-adds, activations and depth need its parts."""
+    memory = LiveMemory([*network.parameters(), *network.buffers(), images])
+    with unfused(network, images), torch.no_grad(), memory, FusedAttention():
+        network(images)
+    return memory.peak
 
 
 @contextmanager
@@ -207,9 +219,9 @@ class Paths(LiveMemory):
 
 
 def peak_bytes(run: Callable[[], object], initial: Iterable[Tensor]) -> int:
-    """The most bytes that `run` holds at once on meta, beyond the tensors it is handed."""
+    """The most bytes that `run`, a training step, holds at once on meta, beyond the tensors it is handed."""
     memory = LiveMemory(initial)
-    with unfused_attention(), memory:
+    with unfused_attention(), memory, FusedAttention(training=True):
         run()
     memory.check()
     return memory.peak

@@ -15,7 +15,7 @@ Formula = Callable[..., int]
 """Gives the multiply-adds of one call from its arguments and its result."""
 WEIGHTED = {
     aten.convolution, aten._convolution, aten.convolution_overrideable, aten.cudnn_convolution,
-    aten._slow_conv2d_forward, aten.addmm, aten.mm,
+    aten._slow_conv2d_forward, aten.addmm, aten.mm, aten._scaled_mm,
 }  # fmt: skip
 """The operators that convolutions and linear layers arrive as; traced models call the second one."""
 PRODUCTS = {aten.bmm: (0, 1), aten.baddbmm: (1, 2)}
@@ -25,7 +25,10 @@ UNCOUNTED = (
     "aten._fft_", "aten.grid_sampler", "aten._cdist", "aten._euclidean_dist", "aten._pdist", "aten._embedding_bag",
     "aten.linalg_", "aten._linalg_", "aten.mkldnn_rnn_layer", "aten._cudnn_rnn", "aten.miopen_rnn", "aten.cholesky",
     "aten.conv_tbc", "aten.quantized_", "aten._native_multi_head_attention", "aten._transformer_encoder_layer_fwd",
-    "aten._weight_int", "aten._mixed_mm",
+    "aten._weight_int", "aten._mixed_mm", "aten._foreach_mm", "aten._sparse_mm", "aten._sparse_addmm", "aten.hspmm",
+    "aten.sspaddmm", "aten.sparse_sampled_addmm", "aten._sparse_sparse_matmul", "aten._sparse_semi_structured_",
+    "aten._cslt_sparse_mm", "aten._cudnn_attention_forward", "aten._flash_attention_forward_no_dropout_inplace",
+    "aten._triton_multi_head_attention", "aten._lstm_mps", "aten._compute_linear_combination",
 )  # fmt: skip
 """How the names of torch's operators begin that multiply and add values and have no formula here."""
 
@@ -52,9 +55,22 @@ def _bilinear(first: Any, weight: Any, second: Any, *_: Any, out: Any) -> int:
     return int(out.numel() * (weight.numel() // outputs + width))
 
 
-def _deformable(images: Any, weight: Any, *_: Any, out: Any) -> int:
-    """The products with the weights, as for a convolution; sampling the images between the pixels is left out."""
+def _convolution(images: Any, weight: Any, *_: Any, out: Any) -> int:
+    """The products with the weights; of a deformable one, sampling the images between the pixels is left out."""
     return int(out.numel() * prod(weight.shape[1:]))
+
+
+def _transposed_convolution(images: Any, weight: Any, *_: Any, out: Any) -> int:
+    return int(images.numel() * prod(weight.shape[1:]))
+
+
+def _added_product(added: Any, first: Any, second: Any, *_: Any, out: Any) -> int:
+    return int(out.numel() * first.shape[-1])
+
+
+def _grouped_product(first: Any, second: Any, *_: Any, out: Any) -> int:
+    """Each row times the matrix of its group; of two matrices, the groups are parts of the dimension that is summed."""
+    return int(first.numel() * second.shape[-1] if first.dim() == second.dim() == 2 else out.numel() * first.shape[-1])
 
 
 def _onednn_convolution(images: Any, weight: Any, *_: Any, out: Any) -> int:
@@ -70,6 +86,7 @@ def _quantized_convolution(images: Any, packed: Any, *_: Any, out: Any) -> int:
     return int(out.numel() * prod(packed.unpack()[0].shape[1:]))
 
 
+# fmt: off
 ADDED: dict[str, Formula] = {
     "aten.mv": _matrix_vector,
     "aten.addmv": _added_matrix_vector,
@@ -77,7 +94,33 @@ ADDED: dict[str, Formula] = {
     "aten.vdot": _inner,
     "aten.addbmm": _added_batches,
     "aten._trilinear": _bilinear,
-    "torchvision.deform_conv2d": _deformable,
+    "torchvision.deform_conv2d": _convolution,
+    **dict.fromkeys(
+        (
+            "aten._conv_depthwise2d", "aten.conv_depthwise3d", "aten.slow_conv3d_forward", "aten.slow_conv_dilated2d",
+            "aten.slow_conv_dilated3d", "aten._nnpack_spatial_convolution", "aten.cudnn_convolution_relu",
+            "aten.cudnn_convolution_add_relu", "aten.miopen_convolution", "aten.miopen_convolution_relu",
+            "aten.miopen_convolution_add_relu", "aten.miopen_depthwise_convolution",
+        ),
+        _convolution,
+    ),
+    **dict.fromkeys(
+        (
+            "aten.slow_conv_transpose2d", "aten.slow_conv_transpose3d", "aten.cudnn_convolution_transpose",
+            "aten.miopen_convolution_transpose",
+        ),
+        _transposed_convolution,
+    ),
+    "aten._addmm_activation": _added_product,
+    **dict.fromkeys(("aten._grouped_mm", "aten._scaled_grouped_mm", "aten._scaled_grouped_mm_v2"), _grouped_product),
+    **dict.fromkeys(
+        (
+            "aten._int_mm", "aten._scaled_mm_v2", "aten._weight_int8pack_mm", "aten._weight_int4pack_mm",
+            "aten._weight_int4pack_mm_for_cpu", "aten._weight_int4pack_mm_with_scales_and_zeros",
+            "aten._dyn_quant_matmul_4bit", "aten._mixed_dtypes_linear", "aten._wrapped_quantized_linear_prepacked",
+        ),
+        _whole_linear,
+    ),
     "aten.mkldnn_convolution": _onednn_convolution,
     "aten.mkldnn_linear": _whole_linear,
     "mkl._mkl_linear": _whole_linear,
@@ -91,6 +134,7 @@ ADDED: dict[str, Formula] = {
     "quantized.linear_dynamic": _whole_linear,
     "quantized.linear_relu_dynamic": _whole_linear,
 }
+# fmt: on
 """What torch's registry lacks, by the operator's name. They count as weighted layers where they read the image."""
 
 
@@ -108,9 +152,16 @@ def _linear(rows: Any, weight: Any, *_: Any, **__: Any) -> int:
     return int(prod(rows.shape[:-1]) * weight.numel())
 
 
+ATTENTION = {
+    f"aten._{name}"
+    for name in (
+        "scaled_dot_product_flash_attention_for_cpu", "scaled_dot_product_fused_attention_overrideable",
+        "scaled_dot_product_attention_math_for_mps", "triton_scaled_dot_attention",
+    )
+}  # fmt: skip
+"""Operators of attention that torch's registry lacks; they are no layers, as both factors depend on the image."""
 FUSED: dict[str, Formula] = {
     "aten.linear": _linear,
-    "aten._scaled_dot_product_flash_attention_for_cpu": _attention,
     "aten.mkldnn_rnn_layer": _recurrent,
 }
 """Operators that counting takes apart or replaces by others (counting.py, `unfused`), for where they run whole."""
@@ -138,8 +189,12 @@ PLAIN = Rule()
 def rule(packet: Any) -> Rule:
     """The rule for an operator; one of another library is uncounted, because nothing is known of what it computes."""
     name = str(packet)
+    if name.startswith("aten.") and name.endswith("_") and (functional := getattr(aten, name[5:-1], None)):
+        return rule(functional)  # of which it is the in-place form
     if packet in flop_registry:
         return Rule(torchs=flop_registry[packet], weighted=packet in WEIGHTED, factors=PRODUCTS.get(packet, ()))
+    if name in ATTENTION:
+        return Rule(torchs=lambda *args, **more: 2 * _attention(*args, **more))
     if name in ADDED:
         return Rule(added=ADDED[name])
     is_foreign = name.partition(".")[0] not in OWN_NAMESPACES

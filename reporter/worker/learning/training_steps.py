@@ -17,6 +17,7 @@ from torch.nn.utils import parametrize
 
 from reporter.model import FinetuningMethod, UnsupportedError
 from reporter.model.image_sizes import square
+from reporter.model.reasons import DROPPED
 from reporter.model.settings import Conditions
 from reporter.registry.selection import DATA_ROOT, dataset
 from reporter.worker import precision
@@ -38,22 +39,25 @@ SIDE_STEP = 16
 """Networks that do not take the images of a data set get images that are larger by a multiple of this, in pixels."""
 
 
-def exercise(subject: Subject, device: str | torch.device, copies: bool = False) -> tuple[nn.Module, Images, Recipe]:
+def exercise(
+    subject: Subject, device: str | torch.device, copies: bool = False
+) -> tuple[nn.Module, Images, Recipe, dict[str, Any]]:
     """What a step of the recipe takes: the network as it is measured, and a batch as the training has them.
 
-    `copies`: see `Subject.take`.
+    Last, the detail of readings of such steps: why the network is without its auxiliary heads, if it is. `copies`: see
+    `Subject.take`.
     """
     conditions = subject.conditions
     network = subject.take(device, copies)
-    output = subject.training_output(conditions.image_size)
+    output, dropped = subject.training_output(conditions.image_size), None
     if output is None:  # without a search for auxiliary heads, which takes longer, where none is needed
-        _fit(subject, network)
+        dropped = _fit(subject, network)
     elif is_ambiguous(output[0], subject.classes):
         network = reordered(network, subject.training_order)
     images = subject.input(conditions.batch_size, device, square(conditions.image_size))
     labels = torch.arange(conditions.batch_size, device=device) % subject.classes
     recipe = Recipe.of(subject.architecture, conditions.steps, conditions.batch_size)
-    return network.train(), (images, labels), recipe
+    return network.train(), (images, labels), recipe, {DROPPED: dropped} if dropped else {}
 
 
 def load_images(conditions: Conditions, device: torch.device) -> tuple[Images, Images, int]:
@@ -150,10 +154,10 @@ def learner(
         about = load_weights(network, subject, classes)
     if mode == "probe":
         drop_auxiliary(network, subject.heads)  # it evaluates while it is trained
-        about |= {"auxiliary_dropped": "a linear probe trains the head alone" if subject.heads else None}
+        about |= {DROPPED: "a linear probe trains the head alone" if subject.heads else None}
         freeze(network, head(subject.architecture, classes))
     else:
-        about |= {"auxiliary_dropped": _fit(subject, network, side)}
+        about |= {DROPPED: _fit(subject, network, side)}
     precision.fix()  # a head is found by building the model again
     return network.to(subject.device), about
 

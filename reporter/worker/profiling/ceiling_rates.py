@@ -10,10 +10,14 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reporter.host import caches, machine
+from reporter.model import UnsupportedError
 from reporter.worker.counts.counting import SHAPES, unfused
+from reporter.worker.counts.fused_attention import FusedAttention
+from reporter.worker.counts.mac_formulas import rule
 from reporter.worker.counts.meta_shapes import tensors
 from reporter.worker.latency.timing import Timer, cpu_timer
 from reporter.worker.profiling.operator_events import ALLOCATING
@@ -27,6 +31,7 @@ OF_MEMORY = 32
 """The part of the memory that a buffer takes at most."""
 FEWEST_CALLS = 2
 """Calls in a row of a workload; the first one finds nothing of it in the caches."""
+AUTOCAST = "the network uses autocast, so the data types that its operators compute in are not known"
 Call = Callable[[], object]
 
 
@@ -135,16 +140,23 @@ def _layout(layout: torch.memory_format) -> str:
 
 
 class Traffic(TorchDispatchMode):
-    """Adds up the bytes that operators read and write: weights and activations, views left out."""
+    """Adds up the bytes that operators read and write: weights and activations, views left out.
+
+    `dtypes` are the names of the data types of the factors of products.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.bytes = 0
+        self.dtypes: set[str] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = SHAPES(func, args, kwargs or {})
         if not func.is_view and f"{func.namespace}::{func.overloadpacket.__name__}" not in ALLOCATING:
             self.bytes += sum(_bytes(each) for each in (*tensors((args, kwargs)), *tensors(result)))
+        how = rule(func.overloadpacket)
+        if how.torchs or how.added:
+            self.dtypes |= {str(each.dtype).removeprefix("torch.") for each in tensors(args) if each.dim() > 1}
         return result
 
 
@@ -153,9 +165,26 @@ def _bytes(tensor: Tensor) -> int:
     return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
 
 
-def bytes_moved(network: nn.Module, images: Tensor) -> int:
-    """The bytes of weights and activations that the operators of one inference read and write."""
-    traffic = Traffic()
-    with unfused(network, images), torch.no_grad(), traffic:
+class Autocast(TorchFunctionMode):
+    """Whether any function is called in autocast on a type of device, `used`."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device, self.used = device, False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.used |= torch.is_autocast_enabled(self.device)
+        return func(*args, **(kwargs or {}))
+
+
+def traffic(network: nn.Module, images: Tensor, device: str = "cpu") -> Traffic:
+    """The bytes of weights and activations that the operators of one inference read and write, on a type of device.
+
+    UnsupportedError where they are not known: autocast has no effect on tensors of another device.
+    """
+    found, autocast = Traffic(), Autocast(device)
+    with unfused(network, images), torch.no_grad(), found, FusedAttention(), autocast:
         network(images)
-    return traffic.bytes
+    if autocast.used and images.device.type != device:
+        raise UnsupportedError(AUTOCAST)
+    return found

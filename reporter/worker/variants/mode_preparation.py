@@ -77,8 +77,7 @@ class ModePreparation:
 
     def first_call(self, variant: Variant, images: Tensor) -> None:
         """Calls a variant; ReporterError where its output contains NaN or it changed the precision of torch."""
-        with torch.inference_mode():
-            found = variant.run(variant.form(images))
+        found = _run(variant, variant.form(images))
         self.subject.place.synchronize()
         try:
             precision.check()
@@ -107,13 +106,12 @@ class ModePreparation:
 
     def checked(self, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
         """The output error of a variant that takes so many images, with its limit in the detail."""
-        with torch.inference_mode():
-            check = self._reference.check(
-                variant.run,
-                self._precision(mode),
-                lambda images: variant.form(images).to(self.subject.device),
-                batch,
-            )
+        check = self._reference.check(
+            partial(_run, variant),
+            self._precision(mode),
+            lambda images: variant.form(images).to(self.subject.device),
+            batch,
+        )
         reason = f"the output error is above its limit of {check.limit:.2g}" if check.exceeds else None
         return Reading(quantity=OUTPUT_ERROR, samples=(check.error,), detail={"limit": check.limit}, reason=reason)
 
@@ -158,6 +156,15 @@ class ModePreparation:
 
     def _placed(self, images: Tensor) -> Any:
         return self.subject.form(images).to(self.subject.device)
+
+
+@torch.inference_mode()
+def _run(variant: Variant, images: Tensor) -> Any:
+    """What a variant returns for images in its form, which are made outside inference mode, as those that are timed.
+
+    torch.compile would compile the network again for images that are made in inference mode.
+    """
+    return variant.run(images)
 
 
 def _sampled(network: nn.Module) -> Tensor:

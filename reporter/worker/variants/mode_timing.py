@@ -164,9 +164,9 @@ class ModeTiming:
         training = self._attempt(EAGER, partial(ModeTraining, self.subject, self.preparation.cache))
         with threads(self.subject.threads):
             calls = {name: self._noting(name, step) for name, step in self._steps(training, modes).items()}
-            measured = self._sampled(calls, nullcontext, timing.timer(self.subject.place))
-        computed = {name: computing(mode) for name, mode in modes.items()}
-        yield from self._pairs(computed, metric.quantities[0], measured, 1, {})
+            samples, load, states = self._sampled(calls, nullcontext, timing.timer(self.subject.place))
+        about, computed = training.detail if training else {}, {name: computing(mode) for name, mode in modes.items()}
+        yield from self._pairs(computed, metric.quantities[0], (samples, load, states | about), 1, {})
 
     def _steps(self, training: ModeTraining | None, modes: Mapping[str, Mode]) -> dict[str, Callable[[], object]]:
         """A training step of eager and of each mode that can train, if eager can; the mode is noted before it runs."""

@@ -24,11 +24,11 @@ from reporter.worker.variants.mode_variants import converted, tf32
 
 
 class ModeTraining:
-    """One batch and one network, of which each mode gets a copy."""
+    """One batch and one network, of which each mode gets a copy; `detail` is that of the readings of all of them."""
 
     def __init__(self, subject: Subject, cache: Path) -> None:
         self.subject, self.cache = subject, cache
-        self.network, (self.images, self.labels), self.recipe = exercise(subject, subject.device)
+        self.network, (self.images, self.labels), self.recipe, self.detail = exercise(subject, subject.device)
 
     def step(self, mode: Mode) -> Callable[[], object]:
         """A training step in a mode, which was run once; UnsupportedError where the mode cannot train."""
