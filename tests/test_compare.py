@@ -375,6 +375,20 @@ def test_counts_are_exact_on_any_machine() -> None:
     assert "Times: not compared for 18 networks: BASE was measured on quiet, NEW on old." in text
 
 
+def test_counts_of_a_machine_that_base_lacks_are_compared_although_another_machine_is_in_both() -> None:
+    """As in a folder from a cache: a record of last night's machine, and one of tonight's."""
+    base = [record(ROWS[0])]
+    fourfold = changed(record(ROWS[0], machine="tonight"), "macs", samples=(4 * 714_188_480,))
+    found = compare(base, [*base, fourfold])
+    assert [(each.machine, each.base, each.new) for each in found.of("exact")] == [
+        ("tonight", 714_188_480, 4 * 714_188_480)
+    ]
+    assert found.fails("exact")
+    same = compare(base, [*base, record(ROWS[0], machine="tonight")])
+    why = "BASE was measured on quiet, NEW on tonight"
+    assert headline(same) == f"Not judged: Times of alexnet ({why}). Nothing else changed."
+
+
 def test_other_settings_are_not_compared_and_it_says_so() -> None:
     base = [changed(r, "macs", settings={"image_size": 80}) for r in lecture()]
     new = [changed(r, "macs", settings={"image_size": 96}, samples=(1,)) for r in lecture()]
