@@ -582,7 +582,8 @@ def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None
     folder = copied(done, tmp_path / "altered", "parameters", samples=(9_233,))
     same = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "any", report=False)
     assert same.returncode == 0, same.stderr
-    assert f"compared with {folder}: Nothing changed." in same.stderr
+    assert f"compared with {folder}: Not judged: " in same.stderr
+    assert "(fewer than 5 accepted runs on this machine). Nothing else changed." in same.stderr
     again = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "exact", "--fresh", report=False)
     assert again.returncode == 1, again.stderr
     assert "tiny 9,233 → 9,232" in again.stderr
