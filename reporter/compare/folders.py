@@ -97,7 +97,8 @@ def compare_results(base: ResultsFolder, new: ResultsFolder) -> Differences:
 
 def past_level(base: ResultsFolder, new: ResultsFolder) -> list[PastRun]:
     """The runs of both histories that the level of new's times is made of."""
-    return _past(*(side.history if side.accepted is None else side.accepted for side in (base, new)), new.records)
+    before, after = (side.history if side.accepted is None else side.accepted for side in (base, new))
+    return _past(before, after, new.records)
 
 
 def _past(base: Sequence[PastRun], new: Sequence[PastRun], records: Iterable[Record]) -> list[PastRun]:
