@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from reporter.compare.kernel_changes import layers_in_words
 from reporter.compare.noisy_times import is_growth_hidden
 from reporter.model.records import EAGER, pair_name
 from reporter.model.settings import FailOn
+from reporter.nightly import main_job_findings
 from reporter.nightly.screen import day
 from reporter.nightly.state import Finding
 
@@ -33,8 +34,8 @@ Place = tuple[str, str, str]
 class OutletRow:
     """A finding or a verdict: `red` if it makes the run fail, `missing` if there is no verdict.
 
-    `accepted` is empty, or how this is shown; `unjudged` is a regression that --fail-on does not include. `ratio` is
-    that of a time, and infinite for what is not a time.
+    `accepted` is empty, or how this is shown; `unjudged` is a regression that --fail-on does not include, and
+    `of_reference` one against a pinned reference. `ratio` is that of a time, and infinite for what is not a time.
     """
 
     name: str
@@ -44,19 +45,27 @@ class OutletRow:
     accepted: str = ""
     missing: bool = False
     unjudged: bool = False
+    of_reference: bool = False
     ratio: float = math.inf
 
 
-def rows(comparison: Mapping[str, Any], pinned: Mapping[str, Any], fail_on: FailOn) -> list[OutletRow]:
-    """The regressions first, the largest first; those against a reference of a nightly run are among its findings."""
+def rows(
+    comparison: Mapping[str, Any], pinned: Mapping[str, Any], fail_on: FailOn, *, asked: bool = False
+) -> list[OutletRow]:
+    """The regressions first, the largest first; those against a reference of a nightly run are among its findings.
+
+    `asked`: whether the run was to be compared with a reference that it could not be compared with.
+    """
     against = () if comparison.get("findings") else _against(pinned, fail_on)
-    found = [*_findings(comparison, pinned, fail_on), *against, *_gaps(pinned)]
+    of_main_job = main_job_findings.findings(comparison, for_information=asked or bool(pinned))
+    findings = comparison.get("findings") or of_main_job
+    found = [*_findings(findings, pinned, fail_on), *against, *_gaps(pinned)]
     return sorted(found, key=lambda row: (not row.red, not row.missing, bool(row.accepted), -row.ratio, row.name))
 
 
-def _findings(comparison: Mapping[str, Any], pinned: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
+def _findings(findings: Iterable[Mapping[str, Any]], pinned: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
     hidden = {_place(row) for row in pinned.get("verdicts", ()) if row["known"] and _hidden(row)}
-    for each in comparison.get("findings", ()):
+    for each in findings:
         finding = _finding(each)
         ratio = each["slowdown"]
         change = f" ({(ratio - 1) * 100:+.1f} %)" if ratio else ""
@@ -70,7 +79,8 @@ def _findings(comparison: Mapping[str, Any], pinned: Mapping[str, Any], fail_on:
             metric=_metric(each),
             result=f"{word}{values}{change}{why}",
             red=finding.fails(fail_on),
-            unjudged=each["kind"] == "reference" and finding.is_open and not finding.fails(fail_on),
+            unjudged=finding.is_open and not finding.fails(fail_on),
+            of_reference=each["kind"] == "reference",
             accepted=_shown(each, hidden),
             ratio=ratio or math.inf,
         )
@@ -94,6 +104,7 @@ def _against(pinned: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
             result=f"differs from the reference: {what}",
             red=not each["known"] and fail_on in EXACT,
             unjudged=not each["known"] and fail_on not in EXACT,
+            of_reference=True,
             accepted=_acceptance(each["known"]["since"]) if each["known"] else "",
         )
     for each in pinned.get("verdicts", ()):
@@ -105,6 +116,7 @@ def _against(pinned: Mapping[str, Any], fail_on: FailOn) -> Iterator[OutletRow]:
                 result=f"{each['verdict']} ({(each['ratio'] - 1) * 100:+.1f} % time)",
                 red=slower and fail_on in TIMES,
                 unjudged=slower and fail_on not in TIMES,
+                of_reference=True,
                 accepted=_acceptance(each["known"]["since"]) + _hidden(each) if each["known"] else "",
                 ratio=each["ratio"],
             )

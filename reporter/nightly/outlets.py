@@ -24,7 +24,9 @@ from reporter.host.printing import inert
 from reporter.model import ReporterError
 from reporter.model.fields import legible
 from reporter.model.settings import FailOn
-from reporter.nightly import issue_places, outlet_rows, state
+from reporter.nightly import issue_places, outlet_advice, outlet_rows, state
+from reporter.nightly.main_job_findings import is_of_main_job
+from reporter.nightly.outlet_advice import HOW_TO_FAIL
 from reporter.nightly.outlet_rows import OutletRow
 from reporter.nightly.run_folder import Folder, Started
 from reporter.nightly.screen import moment
@@ -32,15 +34,6 @@ from reporter.store import record_files
 
 MARKER = "<!-- architecture-reporter: {name} -->"
 MOST_ROWS = 12
-RED = (
-    "fix the cause. If the change is intended, download the results and run `reporter accept DIR --reason TEXT`, then "
-    "commit `accepted.json`. To confirm a slower time, run `reporter ab`."
-)
-OPEN = (
-    "fix the failures, which are in the log. If the reference does not have an architecture, move it with `reporter "
-    "move`. If the machine is too noisy, use one without other work, or `--preset thorough`."
-)
-HOW_TO_FAIL = "To fail such a run, use `--fail-on any` (`fail-on: any` with the action)."
 NOT_COMPARED = "Nothing was compared: this run has no baseline and no pinned reference."
 MEASUREMENT_FAILED = "some measurement failed"
 COMPLETE = (0, REGRESSED, FAILED)
@@ -100,8 +93,8 @@ class PublishedRun:
 
     @property
     def settles(self) -> bool:
-        """Whether an issue may be closed: not by a run that compared nothing, or is too noisy to show a slowdown."""
-        return self.green and self.is_compared and not self._blind
+        """Whether an issue may be closed: not by a run that compared nothing, is too noisy, or has open findings."""
+        return self.green and self.is_compared and not self._blind and not any(row.unjudged for row in self.rows)
 
     def left_open(self, issue: str) -> str:
         """The text of an issue after this green run: with what still has no verdict; empty if all of it has one.
@@ -116,9 +109,14 @@ class PublishedRun:
         return issue_places.line(self._pinned, issue)
 
     @property
+    def left_out(self) -> int:
+        """How many findings a run that passes has since its baseline, as --fail-on does not include them."""
+        return sum(row.unjudged and not row.of_reference for row in self.rows) if self.green else 0
+
+    @property
     def unjudged(self) -> str:
         """What a run that passes differs in from its reference, or cannot show, as --fail-on does not include it."""
-        differences = sum(row.unjudged for row in self.rows)
+        differences = sum(row.unjudged and row.of_reference for row in self.rows)
         parts = [f"differences from the reference: {differences}"] if differences else []
         if self._blind:
             parts.append("the machine was too noisy for a verdict on times")
@@ -146,7 +144,7 @@ class PublishedRun:
     @property
     def rows(self) -> list[OutletRow]:
         """The regressions first, the largest first."""
-        return outlet_rows.rows(self.comparison, self._pinned, self.fail_on)
+        return outlet_rows.rows(self.comparison, self._pinned, self.fail_on, asked=self.failure is not None)
 
     @property
     def _code(self) -> int | None:
@@ -246,10 +244,13 @@ def marker(name: str) -> str:
 def comment(run: PublishedRun, name: str, link: str) -> str:
     """The comment: a headline, at most MOST_ROWS rows, what to do, and a link to the report."""
     passed = "no regression" if run.is_compared else "nothing was compared"
+    passed = "findings that do not fail the run" if run.left_out else passed
     word = "regression" if run.red else passed if run.green else "no verdict"
     unjudged = run.unjudged
     word += ", not everything is judged" if unjudged else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
+    if run.left_out:
+        lines += [f"**Left out by `--fail-on {run.fail_on}`:** findings: {run.left_out}. {HOW_TO_FAIL}", ""]
     if unjudged:
         lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {unjudged}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
@@ -259,7 +260,8 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
             lines += ["", f"and {len(rows) - MOST_ROWS} more in the report"]
         lines.append("")
     if not run.green:
-        lines += [f"**What to do:** {RED if run.red else OPEN}", ""]
+        advice = outlet_advice.advice(rows, red=run.red, of_main_job=is_of_main_job(run.comparison))
+        lines += [f"**What to do:** {advice}", ""]
     if link:
         lines.append(f"[{'Report' if run.has_results else 'Log'}]({link})")
     elif run.has_results:
