@@ -35,7 +35,6 @@ import yardstick
 
 from reporter.compare.differences import Change
 from reporter.compare.folders import compare_results, read
-from reporter.compare.kernel_changes import layers_in_words
 from reporter.host.machine import facts
 from reporter.registry.selection import sets
 
@@ -132,8 +131,7 @@ def _changes(found: Mapping[str, Change]) -> Iterator[str]:
         assert change.kernels
         swaps = change.kernels.swaps
         shown = "; ".join(
-            f"`{swap.base}` → `{swap.new}` ({layers_in_words(swap.layers[:1])}, {len(swap.layers)} layers)"
-            for swap in swaps[:NAMED]
+            f"`{swap.base}` → `{swap.new}` ({swap.layers[0]}, {len(swap.layers)} layers)" for swap in swaps[:NAMED]
         )
         more = f"; {len(swaps) - NAMED} more" if len(swaps) > NAMED else ""
         yield f"- {name}: {shown}{more}"

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from reporter.compare.kernel_changes import changed_calls, layers_in_words
+from reporter.compare.kernel_changes import NAMED, changed_calls
+from reporter.model.names import first_of
 from reporter.model.profiles import NATIVE, LayerKernel
 
 MODES = ("eager", "bf16", "bf16+channels_last")
@@ -68,7 +69,7 @@ def table(base: Ledgers, new: Ledgers) -> tuple[list[str], list[str]]:
         named, count = sum(row.kernel != NATIVE for row in calls), sum(len(swap.layers) for swap in swaps)
         rows.append(f"| {architecture} | {mode} | {compared} | {named} | {count} |")
         changes += [
-            f"- {architecture}, {mode}: {layers_in_words(swap.layers)}: `{swap.base}` → `{swap.new}`" for swap in swaps
+            f"- {architecture}, {mode}: {first_of(swap.layers, NAMED)}: `{swap.base}` → `{swap.new}`" for swap in swaps
         ]
         if other:
             changes.append(f"- {architecture}, {mode}: {other} calls that the other side lacks")

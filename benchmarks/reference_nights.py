@@ -43,7 +43,8 @@ from repeatability import FILE, SLOWED
 
 from reporter.cli.progress import progress
 from reporter.compare import reference_file, reference_rule
-from reporter.compare.reference_rule import Place, ReferenceTime
+from reporter.compare.reference_names import RowPlace
+from reporter.compare.reference_rule import ReferenceTime
 from reporter.metrics.latency import ONE_THREAD
 from reporter.model import Reading
 from reporter.model.settings import settings
@@ -97,22 +98,22 @@ def readings(taken: list[Pairs], change: float) -> tuple[Reading, Reading]:
 
 def night(
     chance: np.random.Generator, real: Mapping[str, list[Pairs]], changes: Mapping[str, float]
-) -> dict[Place, ReferenceTime]:
+) -> dict[RowPlace, ReferenceTime]:
     """The verdicts of one simulated run, with rows that stop early."""
     drawn: dict[str, list[Pairs]] = {name: [] for name in real}
-    decided: dict[Place, ReferenceTime] = {}
+    decided: dict[RowPlace, ReferenceTime] = {}
     for look in reference_rule.looks(ROUNDS):
         for name, pool in real.items():
             if (KEY, "eager", name) not in decided:
                 missing = look - len(drawn[name])
                 drawn[name] += [pool[index] for index in chance.integers(0, len(pool), missing)]
-        sides = {(KEY, "eager", name): readings(taken, changes.get(name, 0.0)) for name, taken in drawn.items()}
+        sides = {RowPlace(KEY, "eager", name): readings(taken, changes.get(name, 0.0)) for name, taken in drawn.items()}
         rows = {row.place: row for row in reference_rule.verdicts(sides)} | decided
         decided = {place: row for place, row in rows.items() if row.decided}
     return rows
 
 
-def slower(rows: Mapping[Place, ReferenceTime]) -> set[str]:
+def slower(rows: Mapping[RowPlace, ReferenceTime]) -> set[str]:
     return {row.architecture for row in rows.values() if row.verdict == "slower"}
 
 
@@ -176,7 +177,9 @@ def reproduced(
             part = slice(run * ROUNDS, (run + 1) * ROUNDS)
             taken = {each: pool[part] for each, pool in {**plain, "resnet18": real[name]}.items()}
             sides = {
-                (KEY, "eager", each): readings(pairs, 0.0) for each, pairs in taken.items() if len(pairs) == ROUNDS
+                RowPlace(KEY, "eager", each): readings(pairs, 0.0)
+                for each, pairs in taken.items()
+                if len(pairs) == ROUNDS
             }
             measured += any(
                 row.architecture == "resnet18" and row.verdict == "slower" for row in reference_rule.verdicts(sides)
@@ -286,15 +289,15 @@ def chosen(path: Path, copies: str | None) -> list[dict[str, Any]]:
     return found
 
 
-def replayed(pairs: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> dict[Place, ReferenceTime]:
+def replayed(pairs: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> dict[RowPlace, ReferenceTime]:
     """The verdicts of a collected run: after each look, rows that are decided have no more rounds."""
-    decided: dict[Place, ReferenceTime] = {}
-    rows: dict[Place, ReferenceTime] = {}
+    decided: dict[RowPlace, ReferenceTime] = {}
+    rows: dict[RowPlace, ReferenceTime] = {}
     for look in reference_rule.looks(ROUNDS):
         sides = {}
         for name, (a, b) in pairs.items():
             taken = [(np.array(before), np.array(after)) for before, after in zip(a[:look], b[:look], strict=True)]
-            sides[KEY, "eager", name] = readings(taken, 0.0)
+            sides[RowPlace(KEY, "eager", name)] = readings(taken, 0.0)
         rows = {row.place: row for row in reference_rule.verdicts(sides)} | decided
         decided = {place: row for place, row in rows.items() if row.decided}
     return rows

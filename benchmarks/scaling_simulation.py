@@ -27,6 +27,7 @@ from reporter.store import record_files
 REFERENCE = Path(__file__).parent.parent / "results" / "reference"
 CONDITIONS = Conditions(**PRESETS["standard"])
 TIMES = ("latency_cpu_1thread", "latency_cpu", "throughput_cpu", "train_step_cpu")
+TRAINED = ("finetune_seconds", "probe_seconds", "scratch_seconds")
 LOADED = {"render, s": 18.11, "render, MiB": 885.34, "compare, s": 4.64, "compare, MiB": 495.52, "machines": 3}
 """Of load.py with 1,300 networks on 3 machines, as benchmarks/README.md has them."""
 NODES = (1, 2, 4, 8, 16, 32)
@@ -52,8 +53,9 @@ def costs() -> list[Cost]:
     for path in record_files.paths(REFERENCE / "records"):
         record = json.loads(path.read_text("utf-8"))
         readings = record["readings"]
-        timing = sum(_sampled(readings[key]) for key in TIMES)
-        tuning = sum(readings["finetune_seconds"]["samples"])
+        modes = [readings, *(mode["readings"] for mode in record.get("modes", {}).values())]
+        timing = sum(_sampled(each[key]) for each in modes for key in TIMES if key in each)
+        tuning = sum(sum(readings[key]["samples"]) for key in TRAINED if key in readings)
         found.append(Cost(timing, tuning, max(0.0, total[record["architecture"]] - timing - tuning)))
     return found
 

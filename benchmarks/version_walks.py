@@ -34,6 +34,7 @@ from version_index import served, wheel
 
 from reporter.compare import bisection, reference_rule
 from reporter.compare.bisection import Effect, Found
+from reporter.compare.reference_names import RowPlace
 from reporter.run.paired import version_walk
 
 VERSIONS, SLOWER = 16, 1.1
@@ -92,7 +93,7 @@ def compared(
     drawn: list[Pairs] = []
     for look in reference_rule.looks(ROUNDS):
         drawn += [pool[index] for index in chance.integers(0, len(pool), look - len(drawn))]
-        [row] = reference_rule.verdicts({(KEY, "eager", "paced"): readings(drawn, change)})
+        [row] = reference_rule.verdicts({RowPlace(KEY, "eager", "paced"): readings(drawn, change)})
         if row.decided or (middle is not None and version_walk.excludes(row, middle)):
             break
     return row

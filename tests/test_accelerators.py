@@ -65,7 +65,7 @@ def test_one_that_is_not_there_is_one_clear_line() -> None:
         choose_devices(("xpu",), seen("cuda", "H100"))
     with pytest.raises(ReporterError, match=r"'mps' is not there; .* needs macOS on Apple silicon; use cpu"):
         choose_devices(("mps",), seen("cuda"))
-    for name in ("xpuu", "mps:one", "gpu"):
+    for name in ("xpuu", "mps:one", "gpu", f"cuda:{'9' * 5000}"):
         with pytest.raises(ReporterError, match=f"unknown device '{name}'; "):
             choose_devices((name,), seen("cuda", "H100"))
 

@@ -27,7 +27,8 @@ from reporter.compare import baseline_file, noisy_times, reference_file, referen
 from reporter.compare.baseline_file import BaselineComparison
 from reporter.compare.differences import Differences
 from reporter.compare.environments import About, Import
-from reporter.compare.reference_rule import Place, ReferenceTime
+from reporter.compare.reference_names import RowPlace
+from reporter.compare.reference_rule import ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceSide, ReferenceVerdict
 from reporter.documents.run_files import Summary
 from reporter.model import Origin, Reading
@@ -53,7 +54,7 @@ OPTIONS = (*TINY, *WIDE, "--metrics", "macs,latency_cpu_1thread", "--preset", "q
 
 def sides(
     chance: np.random.Generator, rounds: int = 3, noise: float = 0.007, **changes: float
-) -> dict[Place, tuple[Reading, Reading]]:
+) -> dict[RowPlace, tuple[Reading, Reading]]:
     """Readings of 18 architectures on both sides; pairs vary by 2 %, processes by `noise`; `changes` are log ratios."""
     made = {}
     for name in NAMES:
@@ -63,7 +64,7 @@ def sides(
             Reading(quantity=LATENCY, samples=tuple(seconds.ravel().tolist()), rounds=(12,) * rounds)
             for seconds in (base, base * np.exp(logs))
         ]
-        made["latency_cpu_1thread", "eager", name] = (readings[0], readings[1])
+        made[RowPlace("latency_cpu_1thread", "eager", name)] = (readings[0], readings[1])
     return made
 
 
@@ -114,7 +115,7 @@ def test_a_mode_without_a_verdict_does_not_pass() -> None:
     """Eager has a verdict on each time, and the other mode, which is as many times, on none."""
     both = sides(np.random.default_rng(1), noise=0.003)
     noisy = sides(np.random.default_rng(1), noise=0.05)
-    both |= {(metric, "bf16", name): readings for (metric, _, name), readings in noisy.items()}
+    both |= {place._replace(mode="bf16"): readings for place, readings in noisy.items()}
     found = document(reference_rule.verdicts(both))
     assert {row.mode for row in found.verdicts if row.verdict == "noisy"} == {"bf16"}
     assert sum(row.verdict == "noisy" for row in found.verdicts) == len(NAMES)
@@ -141,7 +142,7 @@ def test_too_few_rounds_have_no_verdict() -> None:
 def test_rows_with_different_numbers_of_rounds_are_tested_together() -> None:
     chance = np.random.default_rng(5)
     few, many = sides(chance), sides(chance, rounds=8, network03=np.log(1.02))
-    place = ("latency_cpu_1thread", "eager", "network03")
+    place = RowPlace("latency_cpu_1thread", "eager", "network03")
     rows = {row.architecture: row for row in reference_rule.verdicts({**few, place: many[place]})}
     assert (rows["network03"].rounds, rows["network04"].rounds) == (8, 3)
     assert rows["network03"].verdict == "slower"

@@ -100,20 +100,20 @@ def test_other_systems_get_the_exit_code(
 
 
 def check(run: outlets.PublishedRun, night: AgainstReference, gate: str, code: int) -> None:
-    assert (run.red, run.green) == (code == 1, code == 0)
-    assert sum(row.red for row in run.rows) == run.red
+    assert (run.has_regression, run.passes) == (code == 1, code == 0)
+    assert sum(row.red for row in run.rows) == run.has_regression
     text = outlets.comment(run, "x", "")
-    assert ("Architecture report: regression" in text) == run.red
+    assert ("Architecture report: regression" in text) == run.has_regression
     assert ("Architecture report: no verdict" in text) == (code == 3)
     assert ("a round failed: failed in tonight: killed by SIGSEGV" in text) == bool(night.lost)
-    assert ("Regressions: " in text) == (run.red and not run.comparison)
-    assert f'failures="{int(run.red)}"'.encode() in outlet_files.junit(run)
+    assert ("Regressions: " in text) == (run.has_regression and not run.comparison)
+    assert f'failures="{int(run.has_regression)}"'.encode() in outlet_files.junit(run)
     if run.comparison:
-        headline = str(run.comparison["headline"])
+        headline = run.comparison.headline
         assert headline.startswith("Nothing changed")
         assert ("1 slower" in headline) == (night is SLOWER)
-        assert run.comparison["exit_code"] == code
-        assert (gate in run.comparison["fails"]) == (code == 1)
+        assert run.comparison.exit_code == code
+        assert (gate in run.comparison.fails) == (code == 1)
 
 
 def test_slower_than_the_baseline_is_for_information(measured: list[AgainstReference], tmp_path: Path) -> None:
@@ -130,7 +130,8 @@ def test_slower_than_the_baseline_is_for_information(measured: list[AgainstRefer
         assert ("times are judged by the reference" in process.stderr) == (name == "base")
     run = outlets.read(tmp_path / "out base")
     assert "1 slower" in run.headline
-    assert (run.comparison["fails"], run.green) == ([], True)
+    assert run.comparison
+    assert (run.comparison.fails, run.passes) == ((), True)
 
 
 NOISY = found(1.02, "noisy", noisy=True)
@@ -312,9 +313,9 @@ def test_a_reference_that_cannot_be_measured_takes_nothing_from_the_run(
             assert "nothing to do" not in process.stderr
             publish(tmp_path / "out", 3, api, *baseline)
         run = outlets.read(tmp_path / "out")
-        assert "against" not in run.summary
-        assert ("exit_code" in run.comparison) == compared
-        assert (run.red, run.green) == (False, False)
+        assert run.summary.against is None
+        assert bool(run.comparison) == compared
+        assert (run.has_regression, run.passes) == (False, False)
         for text in (outlets.comment(run, "x", ""), step_summary.content(run)):
             assert "### Architecture report: no verdict\n" in text
             assert reason in text
@@ -322,7 +323,7 @@ def test_a_reference_that_cannot_be_measured_takes_nothing_from_the_run(
         assert [each["state"] for each in api.issues.values()] == ["open"]
         measured[:] = [EQUAL]
         publish(tmp_path / "out", 0, api, *baseline)
-        assert outlets.read(tmp_path / "out").green
+        assert outlets.read(tmp_path / "out").passes
         assert [each["state"] for each in api.issues.values()] == ["closed"]
 
 
@@ -333,12 +334,12 @@ def test_a_main_job_after_a_killed_night_is_published(measured: list[AgainstRefe
     Folder(tmp_path).mark_started(started)
     assert call("--out", tmp_path, *MAIN).returncode == 0
     run = outlets.read(tmp_path)
-    assert (run.green, run.headline) == (True, "No regression.")
+    assert (run.passes, run.headline) == (True, "No regression.")
     assert b'errors="0"' in outlet_files.junit(run)
     assert outlet_files.benchmark(run)
     assert Folder(tmp_path).recover() == started
     Folder(tmp_path).mark_started(started)
-    assert not outlets.read(tmp_path).green, "a nightly run that is killed after it"
+    assert not outlets.read(tmp_path).passes, "a nightly run that is killed after it"
 
 
 def test_a_main_job_whose_readings_failed_has_no_verdict(measured: list[AgainstReference], tmp_path: Path) -> None:
@@ -346,4 +347,4 @@ def test_a_main_job_whose_readings_failed_has_no_verdict(measured: list[AgainstR
     measured[:] = [EQUAL]
     assert call("--out", tmp_path, *MAIN).returncode == 0
     run = outlets.read(tmp_path, FAILED)
-    assert (run.green, run.headline) == (False, "No verdict: some measurement failed.")
+    assert (run.passes, run.headline) == (False, "No verdict: some measurement failed.")

@@ -50,6 +50,10 @@ CONFIGS = {
     "lang: invalid value ['en', 5]; it should be a list of names, as in [": 'lang = ["en", 5]',
     "'quiet' is not allowed: it is an option of the command line only": "quiet = true",
     "not TOML": "steps = = 3",
+    "not TOML: Exceeds the limit": f"first-seed = {'9' * 5000}",
+    "not TOML: maximum recursion depth": f"metrics = {'[' * 3000}",
+    "for out; it should be": 'out = "a\\u0000b"',
+    "data_root: invalid value": 'data-root = "a\\u0000b"',
 }
 BAD = [
     (["--architectures", "resnet51"], "'resnet51'; did you mean 'resnet50'?"),

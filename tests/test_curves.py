@@ -34,7 +34,7 @@ from reporter.host import process_memory
 from reporter.host.job import CurveJob, Job
 from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.image_sizes import square
-from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR, output_verdict
+from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR, output_decision
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
@@ -376,7 +376,7 @@ def test_what_an_engine_prepares_for_each_batch_is_checked(
     error = readings[OUTPUT_ERROR.key]
     assert error.measured == (name != "infinite"), error.reason
     assert error.settings == json.loads(json.dumps(chosen.conditions.of_mode() | conditions_of(name)))
-    assert output_verdict(ledger.records[name]) == ("within" if name == "right" else "wrong")
+    assert output_decision(ledger.records[name]).verdict == ("within" if name == "right" else "wrong")
     key = "latency_cpu_1thread"
     later = replace(request, metrics={CPU.name: CPU, key: METRICS[key]})
     again = Ledger(own(), later)
@@ -385,7 +385,7 @@ def test_what_an_engine_prepares_for_each_batch_is_checked(
     of_one = Measurement(job, again, Lines(StringIO()), Outcome())
     of_one.start()
     of_one.receive({"reading": output_error(1e-7, error.settings).model_dump(mode="json"), "mode": name})
-    assert output_verdict(again.records[name]) == ("within" if name == "right" else "wrong")
+    assert output_decision(again.records[name]).verdict == ("within" if name == "right" else "wrong")
     curves = [each.curve.mode for each in experiment.plan(later, {"small": again}) if each.curve]
     assert curves == ["eager"], "the points of the engine are there"
 

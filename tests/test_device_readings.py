@@ -18,7 +18,7 @@ from reporter.host.job import Job
 from reporter.metrics.latency import LATENCY
 from reporter.model import ComparedRecord, Engine, Quantity, Reading, Record, Status, absent
 from reporter.model.device_readings import DEVICES, of_device, on_devices, with_device
-from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, PREPARE, output_decision, output_verdict
+from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, PREPARE, output_decision
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
 from reporter.report.comparison import compare
@@ -76,7 +76,7 @@ def test_a_mode_that_is_wrong_on_one_device_is_wrong(order: tuple[str, str], wro
     made = ledger(tmp_path)
     for device in order:
         record = keep(made, device, once(OUTPUT_ERROR, 0.5 if device == wrong else 0.01, device))
-    assert output_verdict(record) == "wrong"
+    assert output_decision(record).verdict == "wrong"
     error = record.readings[OUTPUT_ERROR.key]
     assert error.value == 0.5
     assert {kind: each.value for kind, each in on_devices(error).items()} == {
@@ -84,8 +84,8 @@ def test_a_mode_that_is_wrong_on_one_device_is_wrong(order: tuple[str, str], wro
     }
     [path] = tmp_path.glob("records/*/*.json")
     compared = {each.mode: each for each in record_files.load_modes(path, ComparedRecord)}
-    assert output_verdict(compared[MODE]) == "wrong", "compare sees it, too"
-    assert output_verdict(keep(made, wrong, once(OUTPUT_ERROR, 0.02, wrong))) == "within"
+    assert output_decision(compared[MODE]).verdict == "wrong", "compare sees it, too"
+    assert output_decision(keep(made, wrong, once(OUTPUT_ERROR, 0.02, wrong))).verdict == "within"
 
 
 def test_on_the_cpu_alone_nothing_is_stored_besides(tmp_path: Path) -> None:
@@ -100,11 +100,11 @@ def test_the_limit_of_eager_holds_for_its_device(tmp_path: Path) -> None:
     for mode, values in errors.items():
         for device, value in values.items():
             keep(made, device, once(OUTPUT_ERROR, value, device), mode)
-    assert output_verdict(made.records[MODE], made.record) == "wrong"
+    assert output_decision(made.records[MODE], made.record).verdict == "wrong"
     keep(made, "cpu", once(OUTPUT_ERROR, 0.01))
     keep(made, "cuda", once(OUTPUT_ERROR, 0.5, "cuda"))
-    assert output_verdict(made.records[MODE], made.record) == "unchecked"
-    assert output_verdict(made.records[EAGER]) == "unchecked"
+    assert output_decision(made.records[MODE], made.record).verdict == "unchecked"
+    assert output_decision(made.records[EAGER]).verdict == "unchecked"
 
 
 def test_an_output_that_cannot_be_compared_on_a_device_counts_with_its_times(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_an_output_that_cannot_be_compared_on_a_device_counts_with_its_times(tmp
     keep(made, "cpu", Reading(quantity=LATENCY["cpu"], samples=(1.0,), rounds=(1,), settings=SETTINGS))
     keep(made, "cpu", once(OUTPUT_ERROR, 0.01))
     record = keep(made, "cuda", lost(reason="no compiler"))
-    assert output_verdict(record) == "within", "it does not run there"
+    assert output_decision(record).verdict == "within", "it does not run there"
     assert record.value(OUTPUT_ERROR.key) == 0.01
     record = keep(made, "cuda", Reading(quantity=LATENCY["cuda"], samples=(1.0,), rounds=(1,), settings=SETTINGS))
     verdict, reading, devices = output_decision(record)
@@ -137,7 +137,7 @@ def test_an_output_whose_check_failed_is_not_wrong() -> None:
     mode = mode_samples.mode(base, "bf16")
     error = lost(reason="RuntimeError: the device is busy").model_copy(update={"detail": {CHECK_FAILED: True}})
     both = compare([base, mode.model_copy(update={"readings": mode.readings | {OUTPUT_ERROR.key: error}})])
-    assert output_verdict(both.modes[0]) == "unchecked"
+    assert output_decision(both.modes[0]).verdict == "unchecked"
     assert mode_words.marked(both.modes[0], both, language("en")).text == "bf16?"
     note = "its output cannot be checked: RuntimeError: the device is busy"
     assert mode_words.wrong_output(both.modes[0], both, language("en")) == note
@@ -248,7 +248,7 @@ def test_outputs_that_can_be_checked_on_no_device_are_not_checked_again(order: t
     assert {kind: each.reason for kind, each in on_devices(error).items()} == {
         device: f"{NO_FLOAT64} ({device})" for device in order
     }
-    assert output_verdict(record) == "within", "it has no times"
+    assert output_decision(record).verdict == "within", "it has no times"
 
 
 def test_what_a_budget_left_out_on_one_device_is_not_kept(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_detail_that_was_edited_is_not_used(kept: object) -> None:
     assert on_devices(error) == {"cpu": error}
     base = mode_samples.mode(mode_samples.reference()[0], "bf16")
     record = base.model_copy(update={"readings": base.readings | {OUTPUT_ERROR.key: error}})
-    assert output_verdict(record) == "wrong"
+    assert output_decision(record).verdict == "wrong"
 
 
 @pytest.mark.parametrize(
@@ -286,8 +286,8 @@ def test_where_eager_cannot_be_compared_no_fp32_mode_is_wrong(mode: str, error: 
     base = base.model_copy(update={"readings": base.readings | {OUTPUT_ERROR.key: lost()}})
     made = mode_samples.mode(base, mode)
     made = made.model_copy(update={"readings": made.readings | {OUTPUT_ERROR.key: error}})
-    assert output_verdict(made, base) == verdict
-    assert output_verdict(base) == "unchecked"
+    assert output_decision(made, base).verdict == verdict
+    assert output_decision(base).verdict == "unchecked"
 
 
 @pytest.mark.parametrize("error", [once(OUTPUT_ERROR, 0.5), lost()], ids=["larger", "NaN"])
@@ -297,4 +297,4 @@ def test_a_check_of_eager_that_failed_does_not_disprove_a_limit(error: Reading) 
     base = base.model_copy(update={"readings": base.readings | {OUTPUT_ERROR.key: busy}})
     made = mode_samples.mode(base, "openvino")
     made = made.model_copy(update={"readings": made.readings | {OUTPUT_ERROR.key: error}})
-    assert output_verdict(made, base) == "wrong"
+    assert output_decision(made, base).verdict == "wrong"

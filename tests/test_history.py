@@ -207,7 +207,7 @@ def test_levels_and_noise_are_those_without_failed_killed_and_interrupted_runs(t
     mixed = recent(written(tmp_path / "mixed", mixed_lines), ["quiet"])
     before, after = (levels.level_history(past, "quiet", "latency_cpu") for past in (plain, mixed))
     assert before is not None
-    assert {course.architecture for course in before.courses if course.steps} == {"alexnet"}
+    assert {series.architecture for series in before.series if series.steps} == {"alexnet"}
     assert after == before
     noises = [log_times.history_noise(past, "quiet", "latency_cpu", NAMES) for past in (plain, mixed)]
     assert noises[0] is not None

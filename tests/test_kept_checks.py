@@ -15,7 +15,7 @@ from simulated import METRICS, Simulated, Slot
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.model import Engine, Reading, Record, Verdict, absent
-from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, output_verdict
+from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, output_decision
 from reporter.model.scaling_curves import CurvePoint
 from reporter.run import experiment
 from reporter.run.curve_measurement import CurveMeasurement
@@ -122,7 +122,7 @@ def test_the_output_error_of_a_setting_stays_with_its_times(
     *_, record = run(asked(tmp_path, keys, **more), checked(second))
     kept = record.readings[OUTPUT_ERROR.key]
     assert (kept.reason if isinstance(stored, str) else kept.value) == stored
-    assert output_verdict(record) == {0.02: "within", "busy": "unchecked"}.get(stored, "wrong")
+    assert output_decision(record).verdict == {0.02: "within", "busy": "unchecked"}.get(stored, "wrong")
     assert record.readings[BATCH].measured
 
 
@@ -178,7 +178,8 @@ def test_a_job_that_ends_early_keeps_the_check_of_other_times(
         assert record.readings[key].samples == before.readings[key].samples, key
         assert record.readings[key].reason == before.readings[key].reason, key
     assert record.readings[BATCH].status == {None: "timeout", ENDED: "failed"}.get(end, end and end.status)
-    assert output_verdict(record) == output_verdict(before) == ("within" if value == 0.01 else "wrong")
+    verdict = "within" if value == 0.01 else "wrong"
+    assert output_decision(record).verdict == output_decision(before).verdict == verdict
     assert outcome.failed
     *_, record = run(asked(tmp_path, (SINGLE, BATCH), modes=(mode,)), checked(value))
     assert record.readings[BATCH].measured
@@ -205,14 +206,14 @@ def test_a_repetition_that_ends_early_keeps_the_times_and_is_repeated(
 ) -> None:
     """The mode is checked again because its outputs could not be checked, which is not that they are wrong."""
     request = asked(tmp_path, (SINGLE,), 3, modes=(mode,))
-    assert output_verdict(run(request, checked(cause))[-1]) == "unchecked"
+    assert output_decision(run(request, checked(cause))[-1]).verdict == "unchecked"
     *_, record = run(asked(tmp_path, (SINGLE,), 3, modes=(mode,), **({} if end else {"timeout": 0.0})), ending(end))
     assert record.readings[SINGLE].rounds == record.readings["speedup_latency_cpu"].rounds == (1, 1, 1)
     assert record.readings[SINGLE].lost == ()
-    assert output_verdict(record) == "unchecked"
+    assert output_decision(record).verdict == "unchecked"
     _, jobs, record = run(request, checked(0.02))
     assert [(job.round, job.checks, job.metrics) for job in jobs] == [(0, True, (SINGLE,))]
-    assert output_verdict(record) == "within"
+    assert output_decision(record).verdict == "within"
     assert (record.readings[SINGLE].rounds, record.readings[SINGLE].lost) == ((1, 1, 1), ())
     assert run(request, checked(0.02))[1] == []
 
@@ -235,7 +236,7 @@ def test_a_check_that_fails_every_time_takes_no_time_from_a_mode(
         else:
             assert [(job.round, job.checks, job.metrics) for job in jobs] == [(0, True, keys)]
         before = record
-    assert output_verdict(record) == "within"
+    assert output_decision(record).verdict == "within"
     assert run(asked(tmp_path, keys, 3, modes=(mode,)), checked(0.02))[1] == []
 
 
@@ -250,11 +251,11 @@ def test_a_repeated_check_counts_once_all_settings_are_checked(mode: str, tmp_pa
     run(request, checked("oom"))
     _, jobs, record = run(request, answer)
     assert [job.checks for job in jobs] == [True]
-    assert output_verdict(record) == "unchecked"
+    assert output_decision(record).verdict == "unchecked"
     assert record.readings[BATCH].rounds == (1, 1, 1)
     _, jobs, record = run(request, checked(0.02))
     assert [job.checks for job in jobs] == [True]
-    assert output_verdict(record) == "within"
+    assert output_decision(record).verdict == "within"
 
 
 def test_a_time_that_is_added_does_not_stand_for_the_check_of_others(tmp_path: Path) -> None:
@@ -267,7 +268,7 @@ def test_a_time_that_is_added_does_not_stand_for_the_check_of_others(tmp_path: P
     request = asked(tmp_path, (SINGLE, ONE_THREAD, BATCH), 3)
     _, jobs, record = run(request, answer)
     assert [(job.round, job.checks) for job in jobs] == [(0, True), (0, False), (1, False), (2, False)]
-    assert output_verdict(record) == "unchecked"
+    assert output_decision(record).verdict == "unchecked"
     assert record.readings[ONE_THREAD].rounds == (1, 1, 1)
 
 
@@ -292,9 +293,9 @@ def test_a_crash_of_a_mode_that_was_never_checked_is_not_a_wrong_output(tmp_path
     eager = record_files.load_modes(path)[0]
     record_files.save_all(tmp_path, [eager, record.model_copy(update={"readings": kept})])
     *_, record = run(asked(tmp_path, (SINGLE, BATCH)), ending(CRASH))
-    assert output_verdict(record) == "unchecked"
+    assert output_decision(record).verdict == "unchecked"
     *_, record = run(asked(tmp_path, (SINGLE, BATCH)), checked(0.02))
-    assert output_verdict(record) == "within"
+    assert output_decision(record).verdict == "within"
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])

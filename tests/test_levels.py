@@ -50,7 +50,7 @@ def past(seed: int, count: int = 30, step: float = 1.0, at: int = 20, noise: flo
 def found(runs: list[PastRun]) -> dict[str, list[tuple[int, float]]]:
     seen = level_history(runs, "quiet", KEY)
     assert seen is not None
-    return {c.architecture: [(step.index, step.ratio) for step in c.steps] for c in seen.courses if c.steps}
+    return {each.architecture: [(step.index, step.ratio) for step in each.steps] for each in seen.series if each.steps}
 
 
 @pytest.mark.parametrize("at", [3, 10, 20, 27])
@@ -91,17 +91,17 @@ def test_too_few_nights_and_nights_read_again_say_nothing() -> None:
 @pytest.mark.parametrize("gap", [(SLOWED,), (NAMES[0],), NAMES[:6], NAMES[1:]])
 @pytest.mark.parametrize("night", [0, 10, 15])
 def test_a_gap_in_one_night_takes_no_network_out(gap: tuple[str, ...], night: int) -> None:
-    """A night without some networks, or of one network alone, changes neither the courses nor the steps."""
+    """A night without some networks, or of one network alone, changes neither the series nor the steps."""
     runs = past(1, count=16, step=1.2, at=8)
     runs[night].values = {name: values for name, values in runs[night].values.items() if name not in gap}
     seen = level_history(runs, "quiet", KEY)
     assert seen is not None
-    assert {course.architecture for course in seen.courses} == set(NAMES)
+    assert {series.architecture for series in seen.series} == set(NAMES)
     assert list(found(runs)) == [SLOWED]
     kept = 15 if len(gap) > len(NAMES) / 2 else 16
     assert len(seen.moments) == kept
-    course = next(course for course in seen.courses if course.architecture == gap[0])
-    assert (course.relative[min(night, kept - 1)] is None) == (kept == 16)
+    series = next(series for series in seen.series if series.architecture == gap[0])
+    assert (series.relative[min(night, kept - 1)] is None) == (kept == 16)
 
 
 def test_the_report_shows_a_gap() -> None:

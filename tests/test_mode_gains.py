@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from samples import QUANTITIES
 
-from reporter.compare.mode_gains import FALSE_SHARE, MIN_GAIN, Gain, Place, gains
+from reporter.compare.mode_gains import FALSE_SHARE, MIN_GAIN, Gain, ModePlace, gains
 from reporter.compare.rounds import with_intervals
 from reporter.model import Reading, Record
 from reporter.model.modes import speedup
@@ -44,7 +44,7 @@ def simulated(seed: int, ratio: float, networks: int = 20, between: float = 0.01
     ]
 
 
-def stated_gains(records: list[Record]) -> dict[Place, Gain]:
+def stated_gains(records: list[Record]) -> dict[ModePlace, Gain]:
     return {place: gain for place, gain in gains(records).items() if gain.stated}
 
 
@@ -71,7 +71,7 @@ def test_five_percent_are_stated_in_their_direction(ratio: float) -> None:
 
 def test_few_of_the_stated_gains_are_false() -> None:
     """Half of the rows are eager again: at most FALSE_SHARE of what is stated is one of these."""
-    stated: list[Place] = []
+    stated: list[ModePlace] = []
     for seed in range(20):
         same, slow = simulated(seed, 1.0, between=0.02), simulated(100 + seed, 1 / 1.05, between=0.02)
         renamed = [each.model_copy(update={"architecture": f"slow {each.architecture}"}) for each in slow]

@@ -38,7 +38,7 @@ from reporter.model.modes import (
     OUTPUT_ERROR,
     PRECISIONS,
     Mode,
-    output_verdict,
+    output_decision,
     parse,
     speedup,
 )
@@ -331,8 +331,8 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
     assert "shape" in str(cut_error.reason) or "scores" in str(cut_error.reason)
     whole = samples.record(samples.ROWS[0])
     cut = whole.model_copy(update={"mode": "cut", "readings": whole.readings | {"output_error": cut_error}})
-    assert output_verdict(cut) == "wrong"
-    assert output_verdict(cut.model_copy(update={"readings": {"output_error": cut_error}})) == "within"
+    assert output_decision(cut).verdict == "wrong"
+    assert output_decision(cut.model_copy(update={"readings": {"output_error": cut_error}})).verdict == "within"
     late = found["late", "latency_cpu_1thread"]
     assert (late["status"], late["reason"]) == ("failed", "RuntimeError: no more calls")
     assert found[CHANNELS_LAST, "latency_cpu_1thread"]["status"] == "ok"

@@ -214,7 +214,7 @@ def test_a_known_slowdown_whose_growth_is_hidden_by_noise_does_not_pass(
     assert "(+20.0 %), too noisy to show whether it grew: meant" in text
     assert "слишком шумно, чтобы увидеть рост: 1" in reference_section.headline(noisy, language("ru"))
     run = published(played, noisy)
-    for each in (run, replace(run, comparison={})):  # of a nightly run and of the main job
+    for each in (run, replace(run, comparison=None)):  # of a nightly run and of the main job
         assert [row.accepted for row in each.rows] == [f"known since {first}, too noisy to show whether it grew"]
     assert play(played, measured, found(1.2)) == 0
 
@@ -288,7 +288,7 @@ def test_a_comparison_that_fails_hides_no_other_finding(measured: list[AgainstRe
 def published(played: Nights, night: AgainstReference) -> outlets.PublishedRun:
     """The run as other systems get it; the summary of these tests has no comparison with a reference."""
     run = outlets.read(played.out)
-    return replace(run, summary={**run.summary, "against": night.model_dump(mode="json")})
+    return replace(run, summary=run.summary.model_copy(update={"against": night}))
 
 
 def test_what_failed_in_the_reference_does_not_pass(measured: list[AgainstReference], tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_what_failed_in_the_reference_does_not_pass(measured: list[AgainstRefere
     assert play(played, measured, found(1.0, "unchanged")) == 0
     assert play(played, measured, failed) == 3
     run = published(played, failed)
-    assert not run.green
+    assert not run.passes
     text = outlets.comment(run, "nightly", "")
     assert "Architecture report: no verdict" in text
     assert "not compared: failed in reference: no kernel" in text
@@ -331,7 +331,7 @@ def test_a_round_that_failed_does_not_pass(measured: list[AgainstReference], tmp
     run = published(played, night)
     assert "### Architecture report: no verdict" in outlets.comment(run, "x", "")
     assert outlet_files.junit(run).count(b"<error message") == 2, "the round, and the run"
-    headline = replace(run, comparison={}).headline
+    headline = replace(run, comparison=None).headline
     assert headline == "No verdict: rounds that failed in one of both environments: 1."
     assert play(played, measured, found(1.1).model_copy(update={"lost": (lost,)})) == 1
 
@@ -341,12 +341,12 @@ def test_a_main_job_without_a_number_is_no_pass(measured: list[AgainstReference]
     played = Nights(tmp_path / "out")
     play(played, measured, found(1.0, "unchanged"))
     night = found(0.9, "faster").model_copy(update={"gaps": (gap,)})
-    run = replace(published(played, night), comparison={})
-    assert (run.red, run.green) == (False, False)
+    run = replace(published(played, night), comparison=None)
+    assert (run.has_regression, run.passes) == (False, False)
     assert run.headline == "No verdict: times that failed in one of both environments: 1."
     assert [row.result for row in run.rows] == ["not compared: timeout in reference: 9 s", "faster (-10.0 % time)"]
-    better = replace(published(played, found(0.9, "faster")), comparison={})
-    assert (better.green, better.headline, len(better.rows)) == (True, "No regression.", 1)
+    better = replace(published(played, found(0.9, "faster")), comparison=None)
+    assert (better.passes, better.headline, len(better.rows)) == (True, "No regression.", 1)
 
 
 def test_an_acceptance_is_about_one_reference(measured: list[AgainstReference], tmp_path: Path) -> None:
@@ -447,12 +447,13 @@ def test_slower_than_the_night_before_is_for_information(
     assert "not gated: resnet50 +25.1% time" in line
     assert "times are judged by the reference" in line
     run = outlets.read(played.out)
-    assert (run.red, run.green) == (False, True)
+    assert (run.has_regression, run.passes) == (False, True)
     assert b'failures="0"' in outlet_files.junit(run)
     assert "| `resnet50` | Latency, CPU, 1 thread | slower (+25.1 %) (for information) |" in outlets.comment(
         run, "x", ""
     )
-    assert run.comparison["fails"] == []
+    assert run.comparison
+    assert run.comparison.fails == ()
     with pytest.raises(ReporterError, match="nothing to accept"):
         played.accept()
     assert played.play(made(), *improved, with_reading("alexnet", "macs", samples=(5,)), **options) == (gate == "any")

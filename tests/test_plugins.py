@@ -19,7 +19,7 @@ from test_importing import console_script, trapped_folder
 from reporter.architectures.torchvision import discover
 from reporter.metrics import finetune
 from reporter.model import Architecture
-from reporter.model.modes import CHANNELS_LAST, output_verdict
+from reporter.model.modes import CHANNELS_LAST, output_decision
 from reporter.registry import plugins, selection
 from reporter.store import record_files
 from reporter.worker import lookup
@@ -282,7 +282,7 @@ def test_a_mode_that_fails_takes_nothing_from_the_others(
     assert {times[mode]["status"] for mode in ("slow", "constant", CHANNELS_LAST)} == {"ok"}
     assert min(times["slow"]["samples"]) >= 0.005
     records = {record.mode: record for record in record_files.load_modes(path)}
-    assert [mode for mode, record in records.items() if output_verdict(record) == "wrong"] == ["constant"]
+    assert [mode for mode, record in records.items() if output_decision(record).verdict == "wrong"] == ["constant"]
     assert not (folder / ".prepared").exists()
 
 

@@ -16,7 +16,7 @@ import samples
 from commands import QUICK, TINY, WIDE, call, errors_so_far, wait_for, without_seconds
 
 from reporter.cli import heartbeat
-from reporter.cli.progress import GitHubLines, JsonLines, Lines, Live, progress
+from reporter.cli.progress import GitHubLines, JsonLines, Lines, Live, Quiet, QuietJsonLines, progress
 from reporter.host import printing
 from reporter.host.job import Job
 from reporter.model import ReporterError
@@ -241,6 +241,26 @@ def test_quiet_json_has_failures_and_notes_as_events() -> None:
     assert (failure["event"], failure["status"], failure["reason"]) == ("reading", "failed", "no kernel")
     assert (pair["event"], pair["sides"]["B"]["reason"]) == ("pair", "no kernel")
     assert (note["event"], note["text"], note["done"], note["total"]) == ("note", "note: a text", 2, 2)
+
+
+@pytest.mark.parametrize("kind", [Live, Quiet, QuietJsonLines])
+def test_of_pairs_and_claims_failures_alone_are_printed(kind: type[Lines]) -> None:
+    """On a terminal, where the bar shows the others, and with --quiet; of finished architectures, nothing."""
+    stream = StringIO()
+    shown = kind(stream)
+    shown.plan(jobs("a"), 1, seconds)
+    measured = samples.reading("latency_cpu", 0.01, 0.011)
+    broken = samples.reading("latency_cpu", status="failed", reason="X1")
+    shown.pair(jobs("a")[0], [measured, measured])
+    shown.claim(samples.evidence()["squeeze"])
+    shown.architecture_finished("a")
+    if kind is not Live:
+        assert stream.getvalue() == ""
+    shown.pair(jobs("a")[0], [measured, broken])
+    shown.claim(samples.evidence()["squeeze"].model_copy(update={"reason": "X2"}))
+    shown.close()
+    printed = [line for line in stream.getvalue().splitlines() if "X" in line or "finished" in line or "claim" in line]
+    assert [("X1" in line, "X2" in line) for line in printed] == [(True, False), (False, True)]
 
 
 def test_json_has_an_event_per_line_and_no_other_text() -> None:

@@ -21,6 +21,8 @@ from commands import ROOT, call
 from github_server import Api, serving
 from nights import Nights, failed, killed, made, slower, summarize, with_reading
 
+from reporter.documents.comparisons import FindingRow
+from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host.github import GitHub, pull_request
 from reporter.model import ReporterError
 from reporter.nightly import issue_places, outlet_files, outlets
@@ -42,6 +44,38 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     assert played.play(made(), preset="standard") == 0
     assert played.play(made(), MACS, slower("resnet50", 3.0), preset="standard", fail_on="any") == 1
     return played
+
+
+KNOWN = {"since": "2026-11-01", "ratio": 1.05, "reason": ""}
+SWAPPED = {
+    "setting": "cpu_1thread", "swaps": [], "compared": 0, "time": "not resolved", "ratio": None, "variables": [],
+}  # fmt: skip
+
+
+def against(**about: object) -> AgainstReference:
+    """The comparison of a run with a pinned reference."""
+    side = {"versions": {}, "torch_file": ""}
+    sides = {"reference": side, "tonight": side, "control": False}
+    return AgainstReference.model_validate({**sides, "detectable": None, "verdicts": [], **about})
+
+
+def verdict(word: str, **about: object) -> dict[str, object]:
+    row = {"architecture": "alexnet", "metric": "m", "mode": "eager", "verdict": word, "ratio": 1.0}
+    return {**row, "low": None, "high": None, **about}
+
+
+def changed(finding: FindingRow, **about: object) -> FindingRow:
+    return finding.model_copy(update=about)
+
+
+def with_findings(run: outlets.PublishedRun, findings: Sequence[FindingRow]) -> outlets.PublishedRun:
+    assert run.comparison
+    return replace(run, comparison=run.comparison.model_copy(update={"findings": tuple(findings)}))
+
+
+def with_reference(run: outlets.PublishedRun, found: AgainstReference) -> outlets.PublishedRun:
+    """A run of the main job, which has no findings."""
+    return replace(run, summary=run.summary.model_copy(update={"against": found}), comparison=None)
 
 
 def event(folder: Path, api: Api, number: int | None = 7, **more: str) -> dict[str, str]:
@@ -91,33 +125,28 @@ def test_a_link_that_is_not_utf8_can_be_written(nights: Nights, tmp_path: Path) 
 
 def test_a_comment_has_at_most_12_rows(nights: Nights) -> None:
     run = outlets.read(nights.out)
-    count = next(each for each in run.comparison["findings"] if each["kind"] == "exact")
-    findings = [{**count, "architecture": f"net{number}|`@all"} for number in range(38)]
-    many = outlets.PublishedRun(run.folder, run.summary, {**run.comparison, "findings": findings})
+    assert run.comparison
+    count = next(each for each in run.comparison.findings if each.kind == "exact")
+    many = with_findings(run, [changed(count, architecture=f"net{number}|`@all") for number in range(38)])
     lines = outlets.comment(many, "x", "").splitlines()
     assert sum(line.startswith("| `") for line in lines) == 12
     assert "and 26 more in the report" in lines
-    time = {**count, "kind": "slower"}
-    times = [{**time, "slowdown": 1 + number / 100, "architecture": f"net{number:02}"} for number in range(40)]
-    many = replace(many, comparison={**run.comparison, "findings": [*times, count]})
+    time = changed(count, kind="slower")
+    times = [changed(time, slowdown=1 + number / 100, architecture=f"net{number:02}") for number in range(40)]
+    many = with_findings(run, [*times, count])
     rows = [line for line in outlets.comment(many, "x", "").splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == ["alexnet", *(f"net{number}" for number in range(39, 28, -1))]
 
 
 def test_an_accepted_slowdown_is_known_since_a_day(nights: Nights) -> None:
     run = outlets.read(nights.out)
-    finding = {
-        **run.comparison["findings"][0],
-        "accepted": True,
-        "slowdown": 1.05,
-        "since": "2026-11-03T02:17:00+00:00",
-    }
+    assert run.comparison
+    finding = changed(run.comparison.findings[0], accepted=True, slowdown=1.05, since="2026-11-03T02:17:00+00:00")
     for kind, word in (("reference", "known since 3 November"), ("slower", "accepted")):
-        rows = replace(run, comparison={**run.comparison, "findings": [{**finding, "kind": kind}]}).rows
+        rows = with_findings(run, [changed(finding, kind=kind)]).rows
         assert (rows[0].accepted, rows[0].red) == (word, False)
-    verdict = {"architecture": "alexnet", "metric": "m", "mode": "eager", "verdict": "slower", "ratio": 1.05}
-    known = {"verdicts": [{**verdict, "detectable": 0.03, "known": {"since": "2026-11-03", "ratio": 1.05}}]}
-    text = outlets.comment(replace(run, summary={**run.summary, "against": known}, comparison={}), "x", "")
+    known = against(verdicts=[verdict("slower", ratio=1.05, detectable=0.03, known={**KNOWN, "since": "2026-11-03"})])
+    text = outlets.comment(with_reference(run, known), "x", "")
     assert "slower (+5.0 % time) (known since 3 November)" in text
     assert outlets.marker("a --> <b>").count(">") == 1
 
@@ -125,10 +154,11 @@ def test_an_accepted_slowdown_is_known_since_a_day(nights: Nights) -> None:
 def test_a_comment_fits_what_github_accepts(nights: Nights) -> None:
     """40 findings with reasons of any length."""
     run = outlets.read(nights.out)
-    finding = {**run.comparison["findings"][0], "reason": "|" * 100_000, "title": "x" * 9000}
-    many = [{**finding, "architecture": "n" * 9000 + str(number)} for number in range(40)]
-    long = {**run.comparison, "findings": many, "headline": "_" * 100_000}
-    assert len(outlets.comment(outlets.PublishedRun(run.folder, run.summary, long), "x", "")) < 65_536
+    assert run.comparison
+    finding = changed(run.comparison.findings[0], reason="|" * 100_000, title="x" * 9000)
+    many = tuple(changed(finding, architecture="n" * 9000 + str(number)) for number in range(40))
+    long = run.comparison.model_copy(update={"findings": many, "headline": "_" * 100_000})
+    assert len(outlets.comment(replace(run, comparison=long), "x", "")) < 65_536
 
 
 def test_what_does_not_fail_the_run_is_no_failure_in_junit(tmp_path: Path) -> None:
@@ -146,19 +176,19 @@ def test_a_run_that_did_not_finish_is_no_pass(tmp_path: Path) -> None:
     """The files are those of the run before it, which was green: no issue is closed by them."""
     played = Nights(tmp_path / "out")
     assert played.play(made(), preset="standard") == 0
-    assert outlets.read(played.out).green
+    assert outlets.read(played.out).passes
     assert played.play(made(), MACS, preset="standard", room=4) == 1
     run = outlets.read(played.out)
-    assert not run.green
+    assert not run.passes
     text = outlets.comment(run, "x", "")
     assert "no regression" not in text
     assert "The run of 2 November 2026, 02:17 UTC did not finish" in text
     assert "**What to do:** fix the failures, which are in the log." in text
     assert b'failures="0" errors="1"' in outlet_files.junit(run)
     (played.out / ".nightly" / "started.json").write_text("{")
-    assert outlets.read(played.out).green
+    assert outlets.read(played.out).passes
     assert played.play(made(), preset="standard") == 0
-    assert outlets.read(played.out).green
+    assert outlets.read(played.out).passes
 
 
 @pytest.mark.parametrize("code", [2, 130, 137])
@@ -194,7 +224,7 @@ def test_a_run_that_compared_nothing_is_no_pass(tmp_path: Path) -> None:
         run = outlets.read(tmp_path)
         assert f"### Architecture report: {word}\n\n{headline}\n" in outlets.comment(run, "x", "")
         assert (b'errors="0"' in outlet_files.junit(run)) == (change is None)
-        assert (run.red, run.settles) == (False, False)
+        assert (run.has_regression, run.closes_issue) == (False, False)
 
 
 @pytest.mark.parametrize("code", [2, 137])
@@ -266,7 +296,7 @@ def test_a_regression_is_published_although_no_record_of_the_baseline_can_be_rea
     path.write_text("{")
     assert played.play(made(["alexnet"]), MACS, architectures="alexnet") == 1
     run = outlets.read(played.out)
-    assert (run.red, run.headline) == (True, played.headline)
+    assert (run.has_regression, run.headline) == (True, played.headline)
     assert [row.metric for row in run.rows] == ["MACs"]
 
 
@@ -284,24 +314,17 @@ def test_names_that_differ_have_other_comments(nights: Nights, api: Api, tmp_pat
 def test_a_count_that_differs_from_the_reference_is_a_regression(nights: Nights) -> None:
     """In a run of the main job, which has no findings; a machine that is too noisy is no pass."""
     run = outlets.read(nights.out)
-    change = {"architecture": "alexnet", "metric": "macs", "reference": 5000, "tonight": 6000, "known": None}
-    same = {
-        "architecture": "alexnet",
-        "metric": "m",
-        "mode": "eager",
-        "verdict": "unchanged",
-        "ratio": 1.0,
-        "known": None,
-    }
-    for against, word in (
+    change = {"architecture": "alexnet", "metric": "macs", "reference": 5000, "tonight": 6000}
+    same = verdict("unchanged")
+    for about, word in (
         ({"verdicts": [same], "changes": [change], "fail_on": "exact"}, "regression"),
         ({"verdicts": [same], "changes": [change], "fail_on": "timing"}, "no regression, not everything is judged"),
-        ({"verdicts": [same], "changes": [change | {"known": {"since": "2026-11-01"}}]}, "no regression"),
+        ({"verdicts": [same], "changes": [change | {"known": KNOWN}]}, "no regression"),
         ({"verdicts": [], "too_noisy": True}, "no verdict"),
     ):
-        text = outlets.comment(outlets.PublishedRun(run.folder, {**run.summary, "against": against}, {}), "x", "")
+        text = outlets.comment(with_reference(run, against(**about)), "x", "")
         assert f"### Architecture report: {word}\n" in text
-        assert ("| `alexnet` | macs | differs from the reference: 5,000 → 6,000" in text) == ("changes" in against)
+        assert ("| `alexnet` | macs | differs from the reference: 5,000 → 6,000" in text) == ("changes" in about)
 
 
 def test_an_issue_is_opened_updated_and_closed(nights: Nights, api: Api, tmp_path: Path) -> None:
@@ -326,21 +349,20 @@ def test_an_issue_is_opened_updated_and_closed(nights: Nights, api: Api, tmp_pat
 def test_an_issue_is_open_for_times_without_a_verdict() -> None:
     """Its line has those that are slower and not known, and keeps what a red run did not compare."""
 
-    def run(verdict: str, *names: str, **more: object) -> dict[str, Any]:
-        rows = [{"architecture": name, "metric": "m", "mode": "eager", "verdict": verdict} for name in names]
-        return {"verdicts": [{**row, "known": None} for row in rows], **more}
+    def run(word: str, *names: str, **more: object) -> AgainstReference:
+        return against(verdicts=[verdict(word, architecture=name) for name in names], **more)
 
     noisy = run("noisy", "a --> b", "c", "d", "e")
-    known = {**run("slower", "d")["verdicts"][0], "known": {"since": "2026-11-01"}}
-    first = issue_places.line({"verdicts": [*run("slower", "a --> b", "c")["verdicts"], known]}, "")
+    slow = [verdict("slower", architecture=name) for name in ("a --> b", "c")]
+    first = issue_places.line(against(verdicts=[*slow, verdict("slower", architecture="d", known=KNOWN)]), "")
     assert (first.count(">"), len(issue_places.without_verdict(noisy, first))) == (1, 2)
     text = f"<!-- a marker -->\r\n{first}\r\n### a run\r\n{issue_places.line(run('slower', 'e'), '')}\r\n"
     gap = {"architecture": "a --> b", "metric": "m", "mode": "eager", "reason": "failed in tonight: killed"}
     second = issue_places.line(run("unchanged", "c", gaps=[gap]), text)
     assert len(issue_places.without_verdict(noisy, second)) == 1
-    assert issue_places.without_verdict({"gaps": [gap]}, second)
-    assert issue_places.line({}, second) == second, "a run without a reference has no verdicts"
-    assert not issue_places.without_verdict({}, second)
+    assert issue_places.without_verdict(against(gaps=[gap]), second)
+    assert issue_places.line(None, second) == second, "a run without a reference has no verdicts"
+    assert not issue_places.without_verdict(None, second)
     assert not issue_places.without_verdict(noisy, "a text without the line")
     assert len(issue_places.line(run("slower", *map(str, range(9000))), "")) < 20_000
 
@@ -348,9 +370,9 @@ def test_an_issue_is_open_for_times_without_a_verdict() -> None:
 def test_an_issue_is_about_one_kind_of_machine() -> None:
     """A run on another one, with other threads or another image size, has no verdict on what it lists."""
 
-    def run(verdict: str, metric: str = "latency_cpu", **about: object) -> dict[str, Any]:
-        row = {"architecture": "a", "metric": metric, "mode": "eager", "verdict": verdict, "known": None}
-        return {"verdicts": [row], "machine_kind": "x", "threads": 2, "input_sizes": {}, **about}
+    def run(word: str, metric: str = "latency_cpu", **about: object) -> AgainstReference:
+        row = verdict(word, architecture="a", metric=metric)
+        return against(**{"verdicts": [row], "machine_kind": "x", "threads": 2, **about})
 
     first = issue_places.line(run("slower"), "")
     assert not issue_places.without_verdict(run("unchanged"), first)
@@ -363,15 +385,15 @@ def test_an_issue_is_about_one_kind_of_machine() -> None:
     assert not issue_places.without_verdict(run("unchanged", "another"), first), "no longer part of the run"
     assert issue_places.without_verdict(run("unchanged", "another", machine_kind="y"), first)
 
-    kernels = {"architecture": "a", "metric": "kernels_cpu_1thread", "mode": "eager", "kernels": {"swaps": []}}
-    count = {"architecture": "a", "metric": "macs", "mode": "eager", "kernels": None}
+    count = {"architecture": "a", "metric": "macs", "reference": None, "tonight": None}
+    kernels = {**count, "metric": "kernels_cpu_1thread", "kernels": SWAPPED}
     changed = issue_places.line(run("unchanged", changes=[kernels, count]), "")
     assert len(issue_places.without_verdict(run("unchanged", machine_kind="y"), changed)) == 1
     assert not issue_places.without_verdict(run("unchanged"), changed)
     gap = {"architecture": "a", "metric": "latency_cpu", "mode": "eager", "reason": "", "failed": True}
     failed = {"machine_kind": "x", "threads": 2, "gaps": [gap]}
-    assert issue_places.line(failed, changed) == changed, "the kernels were not compared"
-    assert not issue_places.without_verdict({**failed, "changes": [kernels]}, changed)
+    assert issue_places.line(against(**failed), changed) == changed, "the kernels were not compared"
+    assert not issue_places.without_verdict(against(**failed, changes=[kernels]), changed)
 
     before = re.sub("[0-9a-f]+: ", "", first)  # as it was written before it had the kind of machine
     assert before != first
@@ -495,6 +517,7 @@ def test_the_files_for_other_systems(nights: Nights, tmp_path: Path) -> None:
         (["summary", "settings", "fail_on"], "some", "unknown value of --fail-on: some"),
         (["comparison", "findings", 0, "since"], None, "findings.0.since: Input should be a valid string"),
         (["summary", "records", 0, "a_later_key"], 1, ""),
+        (["comparison", "findings", 0, "a_later_key"], {"with": "more"}, ""),
     ],
 )
 def test_files_of_another_shape_are_one_line(

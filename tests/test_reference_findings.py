@@ -56,7 +56,7 @@ def test_a_noisy_run_after_a_slow_first_one_has_its_headline(measured: list[Agai
     night = found(1.04, "noisy")
     assert play(played, measured, night) == 1
     run = published(played, night.model_copy(update={"exit_code": 1, "fail_on": "timing"}))
-    assert (run.red, run.headline) == (True, played.headline)
+    assert (run.has_regression, run.headline) == (True, played.headline)
     assert run.headline.startswith("Changed: 1 worse than the reference since 1 November;")
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from reporter.stats.noise import FEWEST_SERIES, PRIOR_FREEDOM, typical
-from reporter.stats.unequal_rounds import POWER, UnequalNoise, of_centers
+from reporter.stats.noise import FEWEST_SERIES, PRIOR_FREEDOM, Noise, typical
+from reporter.stats.unequal_rounds import POWER, detectable, of_centers
 
 
-def test_a_floor_is_a_quantile_of_students_distribution() -> None:
-    noise = UnequalNoise(np.array([0.01, 0.03]), 7.0)
-    floors = noise.floors(0.02)
+def test_a_detectable_change_is_a_quantile_of_students_distribution_beyond_the_floor() -> None:
+    noise = Noise(np.array([0.01, 0.03]), 7.0)
+    floors = noise.margins(0.02)
     assert floors == pytest.approx(t.ppf(0.99, 7) * np.array([0.01, 0.03]))
-    assert noise.detectable(floors) == pytest.approx((t.ppf(0.99, 7) + t.ppf(0.9, 7)) * np.array([0.01, 0.03]))
+    assert detectable(noise, floors) == pytest.approx((t.ppf(0.99, 7) + t.ppf(0.9, 7)) * np.array([0.01, 0.03]))
     assert POWER == 0.9
 
 
@@ -49,8 +49,8 @@ def test_as_many_means_as_promised_are_beyond_the_floor() -> None:
     for _ in range(200):
         series = [chance.normal(0, 0.01, rounds) for rounds in (3, 3, 5, 8, 3, 5)]
         noise = of_centers(series)
-        means, floors = np.array([each.mean() for each in series]), noise.floors(0.05)
+        means, floors = np.array([each.mean() for each in series]), noise.margins(0.05)
         beyond += list(abs(means) > floors)
-        found += list(means + noise.detectable(floors) > floors)
+        found += list(means + detectable(noise, floors) > floors)
     assert np.mean(beyond) <= 0.06
     assert np.mean(found) >= POWER

@@ -18,8 +18,6 @@ from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import hollow, legend, special
 
-GIGA = units.Scale(1e9, "G")
-
 
 def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Spec | None]:
     """Draws published top-1 over a price; a time is that of the newest machine alone."""
@@ -30,7 +28,7 @@ def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Sp
         if len(plotted) < 2:
             return None
         quantity = comparison.quantities[key]
-        scale = GIGA if key == "macs" else units.scale(quantity, [record.value(key) for record in plotted])
+        scale = units.GIGA if key == "macs" else units.scale(quantity, [record.value(key) for record in plotted])
         first = {record.architecture for record in ahead}
         rows = [_row(record, key, scale.factor, record.architecture in first, language) for record in plotted]
         x = across([row["x"] for row in rows], _title(comparison, key, scale.word, language), width)

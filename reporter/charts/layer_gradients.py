@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log10
 
+from reporter.charts.curves import DASHES
 from reporter.model import Chart, Evidence, Record
 from reporter.report.comparison import Comparison, number
 from reporter.report.display_names import display_name
@@ -13,7 +14,7 @@ from reporter.report.drawing.label_placement import spread
 from reporter.report.drawing.tooltips import about, pointed
 from reporter.report.drawing.vega import MUTED, Spec, data, palette, text
 from reporter.report.language import Language
-from reporter.report.training.gradient_ratios import weights_note
+from reporter.report.training.gradient_ratios import start_note
 
 KEY, DEPTH = "gradient_flow", 56
 COLUMNS, WIDTH, HEIGHT = 4, 230, 150
@@ -21,7 +22,6 @@ FAMILIES = {"plain": "AlexNet", "plain_norm": "VGG", "residual_norm": "ResNet", 
 """The color of each kind of network: that of the family which is built like it."""
 PLAIN = ("AlexNet", "VGG")
 """Families that share a panel."""
-DASHES = ([1, 0], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [1, 2])
 ACROSS, SAMPLE = 225, (107, 128)
 """The end of the axis of depth in percent, with room for names, and the place of the sample of each line."""
 Points = list[Spec]
@@ -51,7 +51,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 def remark(comparison: Comparison, language: Language) -> str:
     """Which networks have other weights than random ones."""
-    return weights_note(comparison.networks, language)
+    return start_note(comparison.networks, language)
 
 
 def _recorded(record: Record, language: Language) -> Points:

@@ -14,10 +14,9 @@ from reporter.report.drawing.tooltips import about
 from reporter.report.drawing.vega import INK, MUTED, Spec, data, text
 from reporter.report.headline_latency import TIMES, how
 from reporter.report.language import Language
-from reporter.report.why.rooflines import FP32, Point, Roofline, rooflines
+from reporter.report.why.rooflines import FP32, GIGA, Point, Roofline, rooflines
 
 WIDTH, HEIGHT = 560, 380
-GIGA = 1e9
 
 
 def roofline(setting: str, width: int = WIDTH) -> Callable[[Comparison, Language], Spec | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from reporter.compare.levels import Course, LevelHistory
+from reporter.compare.levels import LevelHistory, LevelSeries
 from reporter.model import Chart
 from reporter.report.between_runs.run_history import level_history
 from reporter.report.comparison import Comparison
@@ -22,18 +22,18 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     found = level_history(comparison)
     if found is None:
         return None
-    courses = sorted(found.courses, key=lambda course: not course.steps)[:MOST]
-    values = [value for course in courses for value in course.relative if value is not None]
+    shown = sorted(found.series, key=lambda series: not series.steps)[:MOST]
+    values = [value for series in shown for value in series.relative if value is not None]
     reach = max(0.05, *(abs(value - 1) for value in values)) * 1.15
-    panels = [_panel(found, course, reach, comparison, language) for course in courses]
+    panels = [_panel(found, series, reach, comparison, language) for series in shown]
     return {"columns": COLUMNS, "spacing": 18, "concat": panels}
 
 
-def _panel(found: LevelHistory, course: Course, reach: float, comparison: Comparison, language: Language) -> Spec:
-    record = comparison.network(course.architecture)
+def _panel(found: LevelHistory, series: LevelSeries, reach: float, comparison: Comparison, language: Language) -> Spec:
+    record = comparison.network(series.architecture)
     colour = of_all(comparison).get(record.family, OTHER) if record else MUTED
-    count = len(course.relative)
-    rows = [{"x": number, "y": 100 * (value - 1)} for number, value in enumerate(course.relative) if value is not None]
+    count = len(series.relative)
+    rows = [{"x": number, "y": 100 * (value - 1)} for number, value in enumerate(series.relative) if value is not None]
     marks = [
         {
             "x": step.index - 0.5,
@@ -41,7 +41,7 @@ def _panel(found: LevelHistory, course: Course, reach: float, comparison: Compar
             "change": f"{language.signed(100 * (step.ratio - 1))} %",
             "late": step.index > 0.75 * count,
         }
-        for step in course.steps
+        for step in series.steps
     ]
     x: dict[str, Any] = {
         "field": "x",
@@ -69,7 +69,7 @@ def _panel(found: LevelHistory, course: Course, reach: float, comparison: Compar
         for late, align, dx in ((False, "left", 5), (True, "right", -5)):
             words = text([mark for mark in marks if mark["late"] is late], "change", align=align, dx=dx)
             layers += [{**layer, "encoding": {**layer["encoding"], "x": x, "y": y}} for layer in words]
-    return {"title": course.architecture, "width": WIDTH, "height": HEIGHT, "layer": layers}
+    return {"title": series.architecture, "width": WIDTH, "height": HEIGHT, "layer": layers}
 
 
 def _labels(found: LevelHistory, language: Language) -> str:

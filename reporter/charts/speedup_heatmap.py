@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise, product
 
@@ -40,50 +41,62 @@ MISSING, WRONG = "–", "×"
 """Signs for the words in cells that are too narrow for them."""
 
 
+@dataclass(frozen=True)
+class HeatMap:
+    """The names of the architectures and modes of a machine, and its cells for each kind of latency."""
+
+    machine: str
+    names: list[str]
+    modes: list[str]
+    kinds: Mapping[str, list[Spec]]
+
+    @property
+    def cells(self) -> list[Spec]:
+        return [cell for some in self.kinds.values() for cell in some]
+
+    def step(self, narrow: bool) -> int:
+        """The width of a cell."""
+        modes = len(self.modes)
+        return min(WIDEST, NARROW // min(modes, FEW) if narrow else WIDTH // (modes * len(self.kinds)))
+
+    def has_signs(self, narrow: bool) -> bool:
+        """Whether a cell is too narrow for its word."""
+        return any(_fitted(cell, self.step(narrow)) is not cell for cell in self.cells)
+
+
 def draw(comparison: Comparison, language: Language, narrow: bool = False) -> Spec | None:
     """A row of panels per machine, one for each kind of latency; on a phone one for each few modes."""
-    found = [(machine, _cells(comparison, machine, language)) for machine in comparison.machines]
-    legend = _legend({cell["kind"] for _, cells in found for some in cells.values() for cell in some}, language)
-    rows = [_row(comparison, machine, cells, legend, language, narrow=narrow) for machine, cells in found if cells]
+    found = list(_heat_maps(comparison, language))
+    legend = _legend({cell["kind"] for each in found for cell in each.cells}, language)
+    rows = [_row(each, comparison, legend, language, narrow=narrow) for each in found]
     return {"vconcat": rows} if rows else None
 
 
-def _cells(comparison: Comparison, machine: str, language: Language) -> dict[str, list[Spec]]:
-    """The cells of a machine, for each kind of latency."""
-    keys = [key for key in mode_ranking.keys(comparison, machine) if key in TIMES]
-    modes = [each for record in comparison.of(machine) for each in comparison.modes_of(record)]
-    return {key: [_cell(each, key, comparison, language) for each in modes] for key in keys} if modes else {}
+def _heat_maps(comparison: Comparison, language: Language) -> Iterator[HeatMap]:
+    """Those of the machines that have modes with a latency."""
+    for machine in comparison.machines:
+        keys = [key for key in mode_ranking.keys(comparison, machine) if key in TIMES]
+        records = [record for record in comparison.of(machine) if comparison.modes_of(record)]
+        measured = [each for record in records for each in comparison.modes_of(record)]
+        if keys and measured:
+            kinds = {key: [_cell(each, key, comparison, language) for each in measured] for key in keys}
+            modes = list(dict.fromkeys(each.mode for each in measured))
+            yield HeatMap(machine, [record.architecture for record in records], modes, kinds)
 
 
-def _row(
-    comparison: Comparison,
-    machine: str,
-    cells: Mapping[str, list[Spec]],
-    legend: Spec,
-    language: Language,
-    *,
-    narrow: bool,
-) -> Spec:
+def _row(found: HeatMap, comparison: Comparison, legend: Spec, language: Language, *, narrow: bool) -> Spec:
     """The panels of a machine."""
-    records = [record for record in comparison.of(machine) if comparison.modes_of(record)]
-    modes = list(dict.fromkeys(each.mode for record in records for each in comparison.modes_of(record)))
+    modes, step = found.modes, found.step(narrow)
     several = [modes[at : at + FEW] for at in range(0, len(modes), FEW)] if narrow else [modes]
-    step = _step(len(modes), len(cells), narrow)
-    names = [record.architecture for record in records]
     panels: list[Spec] = []
-    for (key, some), mine in product(cells.items(), several):
-        panel = _panel([_fitted(cell, step) for cell in some if cell["mode"] in mine], (names, mine), legend)
+    for (key, some), mine in product(found.kinds.items(), several):
+        panel = _panel([_fitted(cell, step) for cell in some if cell["mode"] in mine], (found.names, mine), legend)
         panel["encoding"]["x"]["axis"] = _names_of_modes(mine, step)
         panel["encoding"]["x"]["title"] = mode_ranking.conditions(comparison, key, language)
         panel["encoding"]["y"]["axis"] = names_axis() if narrow or not panels else None
         panels.append({"width": {"step": step}, "height": {"step": STEP}, **panel})
-    named = {"title": machine} if len(comparison.machines) > 1 else {}
+    named = {"title": found.machine} if len(comparison.machines) > 1 else {}
     return {"hconcat": panels, "spacing": 24, **named}
-
-
-def _step(modes: int, kinds: int, narrow: bool) -> int:
-    """The width of a cell, of so many modes and kinds of latency."""
-    return min(WIDEST, NARROW // min(modes, FEW) if narrow else WIDTH // (modes * kinds))
 
 
 def _fitted(cell: Spec, step: int) -> Spec:
@@ -94,15 +107,10 @@ def _fitted(cell: Spec, step: int) -> Spec:
 
 def signs(comparison: Comparison, language: Language) -> str:
     """What the signs in narrow cells mean, if there are any, also on a phone."""
-    for machine in comparison.machines:
-        cells = _cells(comparison, machine, language)
-        modes = len({cell["mode"] for some in cells.values() for cell in some})
-        for narrow in (False, True) if cells else ():
-            step = _step(modes, len(cells), narrow)
-            if any(_fitted(cell, step) is not cell for some in cells.values() for cell in some):
-                words = language._("In narrow cells, {wrong} means a wrong output, and {missing} a missing value.")
-                return words.format(wrong=WRONG, missing=MISSING)
-    return ""
+    if not any(found.has_signs(narrow) for found in _heat_maps(comparison, language) for narrow in (False, True)):
+        return ""
+    words = language._("In narrow cells, {wrong} means a wrong output, and {missing} a missing value.")
+    return words.format(wrong=WRONG, missing=MISSING)
 
 
 def _cell(record: Record, key: str, comparison: Comparison, language: Language) -> Spec:

@@ -134,7 +134,22 @@ class Lines:
             self._heartbeat = None
 
 
-class Live(Lines):
+class Failures(Lines):
+    """Of pairs and claims, those that failed; no architectures that are finished."""
+
+    def architecture_finished(self, architecture: str) -> None:
+        """Not printed."""
+
+    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
+        if not all(reading.measured for reading in readings):
+            super().pair(job, readings)
+
+    def claim(self, evidence: Evidence) -> None:
+        if evidence.reason:
+            super().claim(evidence)
+
+
+class Live(Failures):
     """For terminals: the architecture being measured, what is done, the time left; failures stay on the screen."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -160,9 +175,6 @@ class Live(Lines):
         super().plan(jobs, at_once, estimate)
         self._bar.update(self._task, total=len(jobs))
 
-    def architecture_finished(self, architecture: str) -> None:
-        """The bar shows it."""
-
     def job_started(self, job: Job) -> None:
         rounds = f", round {job.round + 1}" if job.process.startswith("timing") else ""
         text = f"{job.architecture}: {job.process}{rounds}"
@@ -171,14 +183,6 @@ class Live(Lines):
     def reading(self, architecture: str, reading: Reading) -> None:
         if not reading.measured and reading.status not in ("unsupported", "skipped"):
             self.note(f"note: {architecture} {reading.quantity.key} {in_words(reading)}")
-
-    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
-        if not all(reading.measured for reading in readings):
-            super().pair(job, readings)
-
-    def claim(self, evidence: Evidence) -> None:
-        if evidence.reason:
-            super().claim(evidence)
 
     def job_finished(self, job: Job, seconds: float, opening: float = 0.0) -> None:
         super().job_finished(job, seconds, opening)
@@ -213,23 +217,12 @@ class GitHubLines(Lines):
             self.write("::endgroup::")
 
 
-class Quiet(Lines):
+class Quiet(Failures):
     """Without progress: only messages and failures."""
-
-    def architecture_finished(self, architecture: str) -> None:
-        """Not printed."""
 
     def reading(self, architecture: str, reading: Reading) -> None:
         if reading.value is None and reading.status not in ("unsupported", "skipped"):
             super().reading(architecture, reading)
-
-    def pair(self, job: Job, readings: Sequence[Reading]) -> None:
-        if not all(reading.measured for reading in readings):
-            super().pair(job, readings)
-
-    def claim(self, evidence: Evidence) -> None:
-        if evidence.reason:
-            super().claim(evidence)
 
 
 class JsonLines(Lines):

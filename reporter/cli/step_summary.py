@@ -34,5 +34,5 @@ def content(run: outlets.PublishedRun, failures: str = "") -> str:
     """What a comment on a pull request has; without a comparison, the number of architectures and the failures."""
     if run.is_compared:
         return outlets.comment(run, "report", "").partition("\n")[2]
-    headline = f"### Architecture report: {counted(len(run.summary['records']), 'architecture')}{failures}"
+    headline = f"### Architecture report: {counted(len(run.summary.records), 'architecture')}{failures}"
     return f"{headline}\n\nThe report is `report.html` in the results.\n"

@@ -14,7 +14,7 @@ from reporter.compare import stored_comparison
 from reporter.compare.differences import Differences
 from reporter.documents.comparisons import FindingRow
 from reporter.host import files
-from reporter.model import Record, ReporterError
+from reporter.model import Record
 
 NAME = "comparison.json"
 
@@ -63,6 +63,6 @@ def load_for_report(folder: Path, records: Iterable[Record]) -> BaselineComparis
     This is so if the next run did not finish: the comparison is of the run before.
     """
     found = load(folder)
-    if found and found.newest and found.newest < stored_comparison.newest(records):
-        raise ReporterError(f"{folder / NAME}: older than the newest results; compare again with --baseline")
+    if found:
+        stored_comparison.check_current(folder / NAME, found.newest, records, "--baseline")
     return found

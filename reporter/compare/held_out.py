@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from reporter.model import Reading, Record
 from reporter.model.fields import are_numbers
+from reporter.model.records import with_readings
 from reporter.stats.shares import SeedShares, Shares
 
 IMAGES = "test_images"
@@ -55,7 +56,4 @@ def with_share_intervals(records: Sequence[Record]) -> list[Record]:
             copied = reading.model_copy()
             copied.__dict__["interval"] = found.interval(place)  # in place of that of its samples alone
             changed[int(place)][key] = copied
-    return [
-        record.model_copy(update={"readings": record.readings | changed[index]}) if index in changed else record
-        for index, record in enumerate(records)
-    ]
+    return with_readings(records, changed)

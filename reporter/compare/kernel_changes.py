@@ -33,6 +33,7 @@ from reporter.compare.matching import Pair, settings_in_words
 from reporter.compare.processors import native_on_one_side, other_precisions
 from reporter.documents.comparisons import KernelChangeRow
 from reporter.model import Quantity, Reading, ReporterError
+from reporter.model.names import first_of
 from reporter.model.profiles import KernelLedger
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
@@ -189,7 +190,7 @@ def _unread(pair: Pair, setting: str, opened: _Opened, readings: Sequence[Readin
 
 def names_in_words(found: KernelChange | KernelChangeRow) -> str:
     """The changed kernels with their layers and both names, in English."""
-    return "; ".join(f"{layers_in_words(swap.layers)}: {swap.base} -> {swap.new}" for swap in found.swaps)
+    return "; ".join(f"{first_of(swap.layers, NAMED)}: {swap.base} -> {swap.new}" for swap in found.swaps)
 
 
 def in_words(found: KernelChange) -> str:
@@ -197,12 +198,6 @@ def in_words(found: KernelChange) -> str:
     beside = (*found.variables, *found.libraries)
     under = f"; {', '.join(beside)}" if beside else ""
     return f"{names_in_words(found)}; time: {found.time}{under}"
-
-
-def layers_in_words(layers: Sequence[str]) -> str:
-    """The first layers, and how many more there are."""
-    more = f" and {len(layers) - NAMED} more" if len(layers) > NAMED else ""
-    return ", ".join(layers[:NAMED]) + more
 
 
 def _kept(reading: Reading) -> Mapping[str, object]:

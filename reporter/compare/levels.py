@@ -1,7 +1,8 @@
-"""Over many nights: each network's time relative to the others, and where its level changed.
+"""The time of each architecture relative to the others over many nightly runs, and where its level changed.
 
-The statistics are those of `reporter.stats.change_points`: times are relative to the median of each network and of each
-night, and a change of level is above MIN_EFFECT and above its noise at ALPHA divided by all nights of all networks.
+The statistics are those of `reporter.stats.change_points`: times are relative to the median of each architecture and of
+each run, and a change of level is above MIN_EFFECT and above its noise at ALPHA divided by all runs of all
+architectures.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reporter.compare.log_times import log_or_nan
 from reporter.compare.times import ALPHA, MIN_EFFECT
 from reporter.stats.change_points import FEWEST_OF_LEVEL, change_points, polish
 from reporter.stats.noise import Log
@@ -30,10 +32,10 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Course:
-    """A network in all runs: its time relative to the others', 1 at its median, and the changes of level.
+class LevelSeries:
+    """An architecture in all runs: its time relative to the others', 1 at its median, and the changes of level.
 
-    None where it has no value in a night.
+    None where it has no value in a run.
     """
 
     architecture: str
@@ -43,13 +45,13 @@ class Course:
 
 @dataclass(frozen=True)
 class LevelHistory:
-    """The courses of one quantity on one machine; `moments` says when each night was, `versions` with what torch."""
+    """The series of one quantity on one machine; `moments` has the start of each run, `versions` its torch."""
 
     machine: str
     key: str
     moments: tuple[str, ...]
     versions: tuple[str, ...]
-    courses: tuple[Course, ...]
+    series: tuple[LevelSeries, ...]
 
 
 def level_history(past: Sequence[PastRun], machine: str, key: str) -> LevelHistory | None:
@@ -59,16 +61,16 @@ def level_history(past: Sequence[PastRun], machine: str, key: str) -> LevelHisto
         for run in past
         if run.machine == machine and any((values.get(key) or 0) > 0 for values in run.values.values())
     ]
-    runs = _of_most(_measured_anew(runs, key)[-MOST_RUNS:], key)
-    names = _often(runs, key)
+    runs = _with_most_architectures(_without_repeats(runs, key)[-MOST_RUNS:], key)
+    names = _frequent(runs, key)
     runs = [run for run in runs if not set(names).isdisjoint(_measured(run, key))]
     if len(runs) < 2 * FEWEST_OF_LEVEL or not names:
         return None
-    logs = polish(np.array([[_log(run.value(name, key)) for name in names] for run in runs]))
+    logs = polish(np.array([[log_or_nan(run.value(name, key)) for name in names] for run in runs]))
     tests = len(names) * len(runs)
-    courses = tuple(_course(name, logs[:, index], tests) for index, name in enumerate(names))
+    series = tuple(_series(name, logs[:, index], tests) for index, name in enumerate(names))
     versions = tuple(str(run.environment.get("torch", "")) for run in runs)
-    return LevelHistory(machine, key, tuple(run.moment for run in runs), versions, courses)
+    return LevelHistory(machine, key, tuple(run.moment for run in runs), versions, series)
 
 
 def steps(values: Log, tests: int) -> list[Step]:
@@ -77,15 +79,15 @@ def steps(values: Log, tests: int) -> list[Step]:
     return [Step(point.index, math.exp(point.step)) for point in found]
 
 
-def _course(name: str, logs: Log, tests: int) -> Course:
-    """A course from logarithms, NaN in a night without a value; steps are found among the others."""
+def _series(name: str, logs: Log, tests: int) -> LevelSeries:
+    """A series from logarithms, NaN in a run without a value; steps are found among the others."""
     there = np.flatnonzero(~np.isnan(logs))
     relative = tuple(None if np.isnan(log) else math.exp(log) for log in logs)
     found = (Step(int(there[step.index]), step.ratio) for step in steps(logs[there], tests))
-    return Course(name, relative, tuple(found))
+    return LevelSeries(name, relative, tuple(found))
 
 
-def _measured_anew(runs: Sequence[PastRun], key: str) -> list[PastRun]:
+def _without_repeats(runs: Sequence[PastRun], key: str) -> list[PastRun]:
     """The runs without those that only read again what the one before had measured: equal to the last bit."""
     found: list[PastRun] = []
     for run in runs:
@@ -95,15 +97,15 @@ def _measured_anew(runs: Sequence[PastRun], key: str) -> list[PastRun]:
     return found
 
 
-def _of_most(runs: Sequence[PastRun], key: str) -> list[PastRun]:
-    """The runs that measured at least half of the networks that most runs have: a run of one network is no night."""
+def _with_most_architectures(runs: Sequence[PastRun], key: str) -> list[PastRun]:
+    """The runs that measured at least half of the architectures that most runs have."""
     counts: Counter[str] = Counter(name for run in runs for name in _measured(run, key))
     usual = {name for name, count in counts.items() if 2 * count >= len(runs)}
     return [run for run in runs if 2 * len(usual & _measured(run, key).keys()) >= len(usual)]
 
 
-def _often(runs: Sequence[PastRun], key: str) -> list[str]:
-    """The networks with values in at least half of the runs, in the order of the newest run: a gap takes none out."""
+def _frequent(runs: Sequence[PastRun], key: str) -> list[str]:
+    """The architectures with values in at least half of the runs, in the order of the newest run."""
     counts: Counter[str] = Counter(name for run in reversed(runs) for name in _measured(run, key))
     return [name for name, count in counts.items() if 2 * count >= len(runs)]
 
@@ -111,7 +113,3 @@ def _often(runs: Sequence[PastRun], key: str) -> list[str]:
 def _measured(run: PastRun, key: str) -> dict[str, float]:
     found = ((name, run.value(name, key)) for name in run.values)
     return {name: value for name, value in found if value is not None and value > 0}
-
-
-def _log(value: float | None) -> float:
-    return math.log(value) if value is not None and value > 0 else math.nan

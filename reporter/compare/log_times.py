@@ -48,6 +48,11 @@ class Run:
         return np.array([log - level for part, level in zip(logs, levels, strict=True) for log in part])
 
 
+def log_or_nan(value: float | None) -> float:
+    """The logarithm of a time; NaN if there is none or it is not positive."""
+    return math.log(value) if value is not None and value > 0 else math.nan
+
+
 def count_rounds(reading: Reading) -> int:
     """How many rounds have samples."""
     return len([size for size in reading.rounds or (len(reading.samples),) if size])
@@ -99,9 +104,9 @@ def history_noise(
 ) -> Log | None:
     """The noise between runs of a machine, oldest first, in which all networks have a value; None from too few runs."""
     rows: list[list[float]] = []
-    for night in past:
-        values = (night.value(name, key, mode) or 0.0 for name in names)
-        row = list(takewhile(lambda value: value > 0, values)) if night.machine == machine else []
+    for past_run in past:
+        values = (past_run.value(name, key, mode) or 0.0 for name in names)
+        row = list(takewhile(lambda value: value > 0, values)) if past_run.machine == machine else []
         if len(row) == len(names) and (not rows or row != rows[-1]):  # equal to the last bit: read, not measured again
             rows.append(row)
     if len(rows) < HISTORY_RUNS:

@@ -42,7 +42,7 @@ FALSE_SHARE = 0.05
 CONFIRMING = 2
 """Rounds that have to show a noisy gain or loss."""
 
-Place = tuple[str, str, str]
+ModePlace = tuple[str, str, str]
 """Architecture, mode, and the key of the time (without `speedup_`)."""
 
 
@@ -79,14 +79,14 @@ class Gain(NamedTuple):
         return self.stated and self.ratio > 1
 
 
-def gains(records: Iterable[Record]) -> dict[Place, Gain]:
+def gains(records: Iterable[Record]) -> dict[ModePlace, Gain]:
     """The speedups of all modes of one machine, tested together; records without `speedup_` readings have none."""
-    columns: dict[tuple[str, str], dict[Place, Reading]] = defaultdict(dict)
+    columns: dict[tuple[str, str], dict[ModePlace, Reading]] = defaultdict(dict)
     for record in records:
         for key, reading in record.readings.items():
             if key.startswith(SPEEDUP) and reading.timed:
                 columns[record.mode, key][record.architecture, record.mode, key.removeprefix(SPEEDUP)] = reading
-    rows: dict[Place, _Tested] = {}
+    rows: dict[ModePlace, _Tested] = {}
     for readings in columns.values():
         spreads = table(list(readings.values())).spreads(interleaved=False)
         rows |= zip(readings, map(_tested, readings.values(), spreads), strict=True)

@@ -28,20 +28,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.compare.differences import Gap, Level, TimeVerdict
+from reporter.compare.log_times import log_or_nan
 from reporter.compare.matching import is_time
 from reporter.compare.time_verdict import growth, ratio
-from reporter.compare.times import ABSOLUTE_EFFECT, ALPHA, FEWEST, MIN_EFFECT
+from reporter.compare.times import ALPHA, FEWEST, least_change
 from reporter.model import Quantity, Reading, Record
 from reporter.model.records import EAGER
-from reporter.stats.level_shifts import (
-    FEWEST_OF_LEVEL,
-    LevelShift,
-    Window,
-    last,
-    level_shift,
-    measured_again,
-    without_drift,
-)
+from reporter.stats.change_points import FEWEST_OF_LEVEL
+from reporter.stats.level_shifts import LevelShift, Window, last, level_shift, measured_again, without_drift
 from reporter.stats.noise import Log
 from reporter.store.history import PastRun
 
@@ -77,7 +71,7 @@ class LevelColumn:
 
     @property
     def least(self) -> float:
-        return math.log1p(MIN_EFFECT if self.relative else ABSOLUTE_EFFECT)
+        return least_change(self.relative)
 
 
 def verdicts(records: Sequence[Record], past: Sequence[PastRun]) -> tuple[list[Level], list[Gap]]:
@@ -112,7 +106,7 @@ def _columns(records: Sequence[Record], past: Sequence[PastRun]) -> Iterator[Lev
         rows = [[run.value(name, key) for name in names] for run in runs]
         rows.append([readings[name].value for name in names])
         quantity = readings[names[0]].quantity
-        logs = measured_again(np.array([[_log(value) for value in row] for row in rows]))
+        logs = measured_again(np.array([[log_or_nan(value) for value in row] for row in rows]))
         kept = np.isfinite(logs).any(axis=1) | (np.arange(len(logs)) == len(logs) - 1)
         yield LevelColumn(machine, quantity, names, logs[kept] * (-1 if quantity.unit == "1/s" else 1))
 
@@ -159,7 +153,3 @@ def _newest(reading: Reading) -> Reading:
     """The reading with the rounds of its newest run only, as history.jsonl has it."""
     of_several = len({origin.run for origin in reading.origins}) > 1
     return reading.of_run(reading.by_run()[-1][0]) if of_several else reading
-
-
-def _log(value: float | None) -> float:
-    return math.log(value) if value is not None and value > 0 else math.nan

@@ -19,7 +19,7 @@ from reporter.documents.reference_verdicts import (
     ReferenceVerdict,
 )
 from reporter.host import files, machine
-from reporter.model import Record, ReporterError
+from reporter.model import Record
 from reporter.model.readings import Model
 from reporter.model.settings import FailOn
 
@@ -106,9 +106,9 @@ def load_for_report(folder: Path, records: Iterable[Record]) -> AgainstReference
     This is so if the next run did not finish: the comparison is of the run before.
     """
     found = load(folder)
-    same = [each for each in records if found and found.machine in ("", each.machine)]
-    if found and found.started and found.started < stored_comparison.newest(same):
-        raise ReporterError(f"{folder / NAME}: older than the newest results; compare again with --against")
+    if found:
+        same = [each for each in records if found.machine in ("", each.machine)]
+        stored_comparison.check_current(folder / NAME, found.started, same, "--against")
     return found
 
 

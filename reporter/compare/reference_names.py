@@ -7,7 +7,7 @@ with fewer instructions: what was stored under such a name continues under the l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from reporter.host.machine import MORE
 from reporter.model.plurals import counted
@@ -19,6 +19,30 @@ NAMED = (
     "torch", "torchvision", "timm", "onnxruntime", "onnxruntime-gpu", "openvino", "nncf", "onnx", "onnxscript",
 )  # fmt: skip
 """The packages whose versions name a reference: the networks, and what the engines run and convert them with."""
+
+
+class _PlacedRow(Protocol):
+    """What is about one row: a verdict, a change, a gap or a finding."""
+
+    @property
+    def metric(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def architecture(self) -> str: ...
+
+
+class RowPlace(NamedTuple):
+    """A row of a comparison with a reference; the order of the fields is that in which rows are grouped and sorted."""
+
+    metric: str
+    mode: str
+    architecture: str
+
+    @classmethod
+    def of(cls, row: _PlacedRow) -> RowPlace:
+        """The row that a verdict, a change, a gap or a finding is about."""
+        return cls(row.metric, row.mode, row.architecture)
 
 
 def reference(side: ReferenceSide) -> str:

@@ -27,14 +27,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reporter.compare.paired import ratios
+from reporter.compare.reference_names import RowPlace
 from reporter.compare.time_verdict import RANK_ALPHA, growth, ratio
 from reporter.documents.comparisons import SpeedVerdict
 from reporter.model import Quantity, Reading
-from reporter.stats import paired_ratios
+from reporter.stats import paired_ratios, unequal_rounds
 from reporter.stats.noise import Log
 from reporter.stats.samples import FEWEST_ROUNDS
 from reporter.stats.significance import ShiftEvidence, decide
-from reporter.stats.unequal_rounds import of_centers
 
 LEAST = 0.01
 """The least change that is reported; `reporter ab` has 3 %, below which half of all slowdowns of 3 % would fall."""
@@ -51,8 +51,6 @@ GROWTH = 1.6
 LOOKS = 3
 LIMIT = "of --timeout"
 """Part of the reason of a row that got no more rounds because of --timeout."""
-Place = tuple[str, str, str]
-"""Metric, mode, architecture."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,8 @@ class ReferenceTime:
     reason: str | None = None
 
     @property
-    def place(self) -> Place:
-        return self.quantity.key, self.mode, self.architecture
+    def place(self) -> RowPlace:
+        return RowPlace(self.quantity.key, self.mode, self.architecture)
 
     @property
     def decided(self) -> bool:
@@ -99,20 +97,20 @@ def looks(rounds: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def verdicts(sides: Mapping[Place, tuple[Reading, Reading]], tests: int = LOOKS) -> list[ReferenceTime]:
+def verdicts(sides: Mapping[RowPlace, tuple[Reading, Reading]], tests: int = LOOKS) -> list[ReferenceTime]:
     """The verdicts on all rows: the readings of the reference and of tonight, with equally many rounds in each row.
 
     `tests` is how often rows are tested, this time included.
     """
-    columns: dict[tuple[str, str], list[Place]] = defaultdict(list)
+    columns: dict[tuple[str, str], list[RowPlace]] = defaultdict(list)
     for place in sorted(sides):
-        columns[place[:2]].append(place)
+        columns[place.metric, place.mode].append(place)
     alpha = 2 * ALPHA / (len(sides) * tests)
     return [row for places in columns.values() for row in _column(places, sides, alpha)]
 
 
 def _column(
-    places: Sequence[Place], sides: Mapping[Place, tuple[Reading, Reading]], alpha: float
+    places: Sequence[RowPlace], sides: Mapping[RowPlace, tuple[Reading, Reading]], alpha: float
 ) -> Iterator[ReferenceTime]:
     logs = [ratios(*sides[place]) for place in places]
     tested = [index for index, rounds in enumerate(logs) if len(rounds) >= FEWEST_ROUNDS]
@@ -127,13 +125,13 @@ def _limits(logs: Sequence[Sequence[Log]], alpha: float) -> tuple[Log, Log, Log]
     """Half the width of the interval, the floor and the detectable size of each row, all as log ratios."""
     if not logs:
         return np.array([]), np.array([]), np.array([])
-    noise = of_centers([np.array([paired_ratios.center(part) for part in rounds]) for rounds in logs])
-    floors = np.maximum(noise.floors(alpha), math.log1p(LEAST))
-    return noise.floors(INTERVAL), floors, noise.detectable(floors)
+    noise = paired_ratios.noise(logs)
+    floors = np.maximum(noise.margins(alpha), math.log1p(LEAST))
+    return noise.margins(INTERVAL), floors, unequal_rounds.detectable(noise, floors)
 
 
 def _row(
-    place: Place, sides: tuple[Reading, Reading], rounds: Sequence[Log], limits: tuple[float, float, float] | None
+    place: RowPlace, sides: tuple[Reading, Reading], rounds: Sequence[Log], limits: tuple[float, float, float] | None
 ) -> ReferenceTime:
     change = paired_ratios.change(rounds)
     margin, floor, size = limits or (None, None, None)
@@ -154,8 +152,8 @@ def _row(
     elif growth(size) > NOISY:
         verdict, reason = "noisy", f"only a change of {growth(size):.0%} or more would be found"
     return ReferenceTime(
-        architecture=place[2],
-        mode=place[1],
+        architecture=place.architecture,
+        mode=place.mode,
         quantity=sides[1].quantity,
         verdict=verdict,
         base=sides[0].value or 0.0,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reporter.model import Reading, Record
+from reporter.model.records import with_readings
 from reporter.stats.intervals import BEYOND, Ratio, Rounds, Spreads
 from reporter.stats.noise import Log
 
@@ -117,10 +118,7 @@ def with_intervals(records: Sequence[Record]) -> list[Record]:
         spreads = table(readings).spreads(interleaved=False)
         for row, reading, spread in zip(rows, readings, spreads, strict=True):
             changed[row][key] = reading.with_spread(spread)
-    return [
-        record.model_copy(update={"readings": record.readings | changed[index]}) if index in changed else record
-        for index, record in enumerate(records)
-    ]
+    return with_readings(records, changed)
 
 
 def _numbers(runs: Sequence[str]) -> NDArray[np.int_]:

@@ -25,6 +25,17 @@ def newest(records: Iterable[Record]) -> str:
     return found
 
 
+def is_older(moment: str, records: Iterable[Record]) -> bool:
+    """Whether a comparison of this moment, empty if it has none, is older than some of these records."""
+    return bool(moment) and moment < newest(records)
+
+
+def check_current(path: Path, moment: str, records: Iterable[Record], option: str) -> None:
+    """ReporterError if a comparison is older than some of these records; `option` of the command writes it again."""
+    if is_older(moment, records):
+        raise ReporterError(f"{path}: older than the newest results; compare again with {option}")
+
+
 def load(path: Path, kind: TypeAdapter[Stored], option: str) -> Stored | None:
     """Reads a comparison, None if there is no file.
 

@@ -82,7 +82,12 @@ class Group:
 
     @property
     def least(self) -> float:
-        return math.log1p(MIN_EFFECT if self.relative else ABSOLUTE_EFFECT)
+        return least_change(self.relative)
+
+
+def least_change(relative: bool) -> float:
+    """The least change that is reported, as a logarithm: of times relative to each other, or of absolute ones."""
+    return math.log1p(MIN_EFFECT if relative else ABSOLUTE_EFFECT)
 
 
 def verdicts(pairs: Iterable[Pair], past: Sequence[PastRun]) -> tuple[list[Timing], list[Basis], list[Gap]]:

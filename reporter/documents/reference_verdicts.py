@@ -11,6 +11,9 @@ from reporter.model.settings import FailOn
 
 SideName = Literal["reference", "tonight"]
 """The pinned environment, and the one under test."""
+EXACT: tuple[FailOn, ...] = ("exact", "any")
+TIMES: tuple[FailOn, ...] = ("timing", "any")
+"""The values of --fail-on that include each kind of difference from a reference."""
 
 
 class ReferenceSide(Document):
@@ -139,15 +142,15 @@ class AgainstReference(Document):
     changes: tuple[ReferenceChange, ...] = ()
     """Counts, exact memory and kernels that differ."""
     fail_on: FailOn | None = None
-    """`--fail-on` of the run; null in files of development versions before 0.2.0."""
+    """`--fail-on` of the run; null in older files."""
     exit_code: int | None = None
     """The exit code of the run; null in the same files."""
     machine_kind: str = ""
     """The processor with its instructions, and the GPUs, for which alone a ratio is valid."""
     machine: str = ""
-    """The key of the machine in records; empty in files of development versions before 0.2.0."""
+    """The key of the machine in records; empty in older files."""
     threads: int | None = None
-    """The threads of times that are measured on all; null in files of development versions before 0.2.0."""
+    """The threads of times that are measured on all; null in older files."""
     input_sizes: dict[str, str] = {}
     """The image sizes, `N` or `HxW` in pixels, of the architectures that were not measured at their own."""
 
@@ -166,15 +169,23 @@ class AgainstReference(Document):
         """The measurements that failed in one of the environments: they have no verdict."""
         return tuple(gap for gap in self.gaps if gap.failed)
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a measurement or a round failed in one of the environments."""
+        return bool(self.failed or self.lost)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether it is too noisy to show that nothing became slower, or has no times."""
+        return self.too_noisy or not self.verdicts
+
     def fails(self, on: FailOn) -> bool:
         """Whether `--fail-on` makes it a regression."""
-        slower, changed = bool(self.slower), bool(self.changed)
-        return {"exact": changed, "timing": slower, "level": False, "any": slower or changed, "never": False}[on]
+        return bool((on in EXACT and self.changed) or (on in TIMES and self.slower))
 
     def passes(self, on: FailOn) -> bool:
         """Whether `--fail-on` can let it pass.
 
         A machine that is too noisy is no proof that nothing became slower, nor is a measurement or a round that failed.
         """
-        blind = self.too_noisy or not self.verdicts
-        return not self.failed and not self.lost and not (blind and on in ("timing", "any"))
+        return not self.has_gaps and not (self.is_blind and on in TIMES)

@@ -33,7 +33,7 @@ class Fact(NamedTuple):
 
 @cache
 def architectures() -> dict[str, Row]:
-    """What is published of each architecture, by name; an empty cell is a fact that nobody states."""
+    """What is published of each architecture, by name; an empty cell is a fact that is not published."""
     return {row["name"]: row for row in _rows("architectures.csv")}
 
 

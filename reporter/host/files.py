@@ -38,6 +38,7 @@ KINDS = (
     (stat.S_ISBLK, "device"),
 )
 TEMPORARY = re.compile(r"\..+\.(\d+)")
+SURROGATE = re.compile("[\ud800-\udfff]")
 """The name of a file that is being written, with the number of the process that writes it."""
 LONGEST_SHOWN = 64
 """Bytes of a file name that the name of its temporary file contains; file systems allow 255 bytes, some of them 143."""
@@ -123,8 +124,19 @@ def _is_alive(process: int) -> bool:
 
 
 def dumps(value: Any) -> str:
-    """Strict JSON: no NaN, no Infinity."""
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+    """Strict JSON: no NaN, no Infinity, and no surrogates, as file names have for bytes that are not UTF-8."""
+    return _json(value, indent=1) + "\n"
+
+
+def line(value: Any) -> str:
+    """The same in one line."""
+    return _json(value, indent=None) + "\n"
+
+
+def _json(value: Any, indent: int | None) -> str:
+    """Surrogates become escapes that JSON reads as text, as `legible` has them."""
+    made = json.dumps(value, allow_nan=False, ensure_ascii=False, indent=indent)
+    return made if made.isascii() else SURROGATE.sub(lambda found: rf"\\u{ord(found[0]):x}", made)
 
 
 def lines(value: Mapping[str, Any], *keys: str) -> bytes:
@@ -158,7 +170,7 @@ def _lines(value: Mapping[str, Any], keys: Sequence[str]) -> Iterator[str]:
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    return _json(value, indent=None)
 
 
 def write(path: Path, content: str | bytes) -> None:

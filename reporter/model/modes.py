@@ -183,13 +183,10 @@ def quantities(metric: Metric, number: int) -> tuple[Quantity, ...]:
     return pairs if number else (*pairs, *ONCE)
 
 
-def output_verdict(record: Record, eager: Record | None = None) -> OutputVerdict:
-    """The verdict of the output check of a mode; only modes that are `within` their limit are ranked."""
-    return output_decision(record, eager).verdict
-
-
 def output_decision(record: Record, eager: Record | None = None) -> OutputDecision:
     """The verdict of the output check of a mode on all devices, which is the worst one, with its output error.
+
+    Only modes that are `within` their limit are ranked.
 
     `output_error` has the limit in its detail, under `limit`. An output that cannot be compared, because it contains
     NaN or has another shape, is wrong if the mode has times on that device. Eager is never wrong. Where `eager`, the

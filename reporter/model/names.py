@@ -1,12 +1,18 @@
-"""Lists of names in error messages."""
+"""Lists of names in messages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 MANY = 60
 """At most this many names are listed."""
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are: `a, b and 4 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def nearest(name: str, choices: Iterable[str], most: int = MANY) -> str:
@@ -15,5 +21,4 @@ def nearest(name: str, choices: Iterable[str], most: int = MANY) -> str:
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"known: {', '.join(names[:most])}{more}"
+    return f"known: {first_of(names, most)}"

@@ -67,7 +67,7 @@ def batch_sizes(value: object) -> tuple[int, ...]:
 
 def path(value: str) -> str:
     """A path, with `~` expanded; an empty one would be the current folder."""
-    if not value.strip():
+    if not value.strip() or "\0" in value:
         raise ValueError("it should be a path; the current folder is '.'")
     return os.path.expanduser(value)  # Path.expanduser raises without a home
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator, with_config
@@ -77,6 +77,14 @@ class Record(Model):
         """The value of a reading, None where it is missing or failed."""
         reading = self.readings.get(key)
         return reading.value if reading else None
+
+
+def with_readings(records: Sequence[Record], changed: Mapping[int, Mapping[str, Reading]]) -> list[Record]:
+    """The records with the changed readings of some of them, by the index of the record and the key of the reading."""
+    return [
+        record.model_copy(update={"readings": {**record.readings, **changed[index]}}) if index in changed else record
+        for index, record in enumerate(records)
+    ]
 
 
 def check_keys(readings: Mapping[str, Reading]) -> None:

@@ -246,14 +246,14 @@ def read_config(path: Path) -> dict[str, Any]:
         options = {key.replace("-", "_"): value for key, value in tomllib.loads(path.read_text("utf-8-sig")).items()}
     except (OSError, UnicodeDecodeError) as error:
         raise ReporterError(f"--config {path}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # the first are also of numbers with too many digits
         raise ReporterError(f"--config {path}: not TOML: {error}") from None
     for key in options:
         if key in REFUSED:
             raise ReporterError(f"--config {path}: {key!r} is not allowed: {REFUSED[key]}")
         if key not in CONFIGURABLE:
             raise ReporterError(f"--config {path}: unknown key {key!r}; {nearest(key, CONFIGURABLE)}")
-    if not isinstance(out := options.get("out", "."), str) or not out.strip():
+    if not isinstance(out := options.get("out", "."), str) or not out.strip() or "\0" in out:
         raise ReporterError(f"--config {path}: invalid value {out!r} for out; it should be a folder's name in quotes")
     _check({key: value for key, value in options.items() if key != "out"}, f"--config {path}: ")
     return options

@@ -41,7 +41,7 @@ def accept(
     if not meant:
         raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(unaccepted)}")
     _check_names(folder, last.findings, named)
-    entries = [_entry(each, reason, now, last.started) for each in meant]
+    entries = [Acceptance.of(each, now, last.started, reason) for each in meant]
     before = folder.acceptances().accepted
     state.save(folder.accepted_file, Acceptances(accepted=(*before, *entries)))
     settle(folder)
@@ -90,11 +90,6 @@ def settle(folder: Folder) -> None:
         base, measured = baseline.read(folder).records, record_files.load_all_modes(folder.out)[0]
         folder.promote(baseline.merged(base, measured, settled.findings))
     state.save(folder.run_file, settled)
-
-
-def _entry(finding: Finding, reason: str, now: str, run: str) -> Acceptance:
-    about = finding.model_dump(exclude={"accepted", "reason"})
-    return Acceptance.model_validate({**about, "accepted": now, "run": run, "reason": reason})
 
 
 def _open_findings(findings: Sequence[Finding]) -> str:

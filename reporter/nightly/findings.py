@@ -21,6 +21,8 @@ from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, Ni
 from reporter.store.history import PastRun
 
 Row = Timing | Level
+Records = Mapping[tuple[str, str], Sequence[Record]]
+"""The records of each architecture and mode."""
 KINDS = {"exact": "exact", "failed": "failed", "removed": "removed"}
 """The kinds of change that are findings."""
 NOT_COMPARED = "not compared in this run"
@@ -58,9 +60,13 @@ def findings(
     again. An accepted one that is above its level is gone, because a new level starts.
     """
     made = [*_changed(found, now), *(_slower(row, now) for row in _above(found))]
-    made += _remaining(found, tonight, last, made)
-    made += [*_left_out(found, tonight, last, made), *_still_removed(tonight, last, made)]
-    first_seen = {each.identity: each.since for each in (last.findings if last else ())}
+    former = last.findings if last else ()
+    made_again = {each.identity for each in made}
+    removed = {_pair(each) for each in made if each.kind == "removed"}
+    others = [each for each in former if each.identity not in made_again and _pair(each) not in removed]
+    records = _by_pair(tonight)
+    made += [*_remaining(found, records, others), *_left_out(found, records, others), *_still_removed(records, others)]
+    first_seen = {each.identity: each.since for each in former}
     dated = [each.model_copy(update={"since": _since(each, first_seen) or now}) for each in made]
     return tuple(
         each.model_copy(
@@ -171,20 +177,15 @@ def _kind(row: Row) -> Kind:
     return "level" if isinstance(row, Level) else "slower"
 
 
-def _remaining(
-    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, made: Sequence[Finding]
-) -> Iterator[Finding]:
+def _remaining(found: Differences, records: Records, others: Iterable[Finding]) -> Iterator[Finding]:
     """Slowdowns of the last run that this one neither confirms nor refutes.
 
     A small one is relative to other architectures: absolute times, of too few of them, do not show that it is gone.
     """
     compared: list[Row] = [*found.timings, *found.levels]
     rows = {(_kind(row), row.architecture, row.mode, row.quantity.key, row.machine): row for row in compared}
-    made_again, removed, records = {each.identity for each in made}, _removed(made), _by_pair(tonight)
-    for before in last.findings if last else ():
-        if before.kind not in TIMES or before.identity in made_again or _pair(before) in removed:
-            continue
-        if not _of_pair(before, records):
+    for before in others:
+        if before.kind not in TIMES or not _of_pair(before, records):
             continue
         if before.kind == "level" and before.accepted:
             continue
@@ -199,9 +200,7 @@ def _remaining(
             yield _slower(row, before.since).model_copy(update={"reason": reason})
 
 
-def _left_out(
-    found: Differences, tonight: Sequence[Record], last: NightlyRun | None, made: Sequence[Finding]
-) -> Iterator[Finding]:
+def _left_out(found: Differences, records: Records, others: Iterable[Finding]) -> Iterator[Finding]:
     """Exact changes and failures of the last run that this one did not measure, as with a budget or other --metrics.
 
     Or that it took under other settings, or kernels that it could not compare for any reason. Kernels are those of a
@@ -212,9 +211,8 @@ def _left_out(
         if gap.quantity:
             for name in gap.architectures:
                 gaps[name, gap.mode, gap.quantity.key].append(gap.why)
-    made_again, removed, records = {each.identity for each in made}, _removed(made), _by_pair(tonight)
-    for before in last.findings if last else ():
-        if before.kind not in ("exact", "failed") or before.identity in made_again or _pair(before) in removed:
+    for before in others:
+        if before.kind not in ("exact", "failed"):
             continue
         here = _of_pair(before, records)
         if before.kernels or before.metric == OUTPUT_ERROR.key:
@@ -225,14 +223,13 @@ def _left_out(
             yield before.model_copy(update={"reason": _reason_left_out(before)})
 
 
-def _still_removed(tonight: Sequence[Record], last: NightlyRun | None, made: Sequence[Finding]) -> Iterator[Finding]:
+def _still_removed(records: Records, others: Iterable[Finding]) -> Iterator[Finding]:
     """Modes that the last run reported as removed and this one neither tried nor compared, as without times of eager.
 
     An accepted one is gone with the first run that times eager: the mode is no longer in the baseline.
     """
-    removed, records = _removed(made), _by_pair(tonight)
-    for before in last.findings if last else ():
-        if before.kind != "removed" or before.mode == EAGER or _pair(before) in removed:
+    for before in others:
+        if before.kind != "removed" or before.mode == EAGER:
             continue
         eager = records.get((before.architecture, EAGER), ())
         is_tried = any(_was_tried(record) for record in records.get(_pair(before), ()))
@@ -277,12 +274,7 @@ def _is_answered(finding: Finding, record: Record) -> bool:
     return reading is not None and reading.status != "skipped"
 
 
-def _removed(made: Iterable[Finding]) -> set[tuple[str, str]]:
-    """The architectures and modes that are findings of this run because they are gone."""
-    return {_pair(each) for each in made if each.kind == "removed"}
-
-
-def _by_pair(tonight: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+def _by_pair(tonight: Iterable[Record]) -> Records:
     """The records of each architecture and mode, those of several machines together."""
     records: dict[tuple[str, str], list[Record]] = {}
     for record in tonight:
@@ -290,7 +282,7 @@ def _by_pair(tonight: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
     return records
 
 
-def _of_pair(finding: Finding, records: Mapping[tuple[str, str], Sequence[Record]]) -> Sequence[Record]:
+def _of_pair(finding: Finding, records: Records) -> Sequence[Record]:
     """The records of its architecture and mode; where the mode was not measured, as without times, those of eager."""
     return records.get(_pair(finding)) or records.get((finding.architecture, EAGER), ())
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 from zlib import crc32
 
 from reporter.compare import reference_names
+from reporter.documents.reference_verdicts import AgainstReference, ReferenceChange, ReferenceGap, ReferenceVerdict
 from reporter.metrics.operators import KERNELS
 from reporter.model.records import EAGER
 
@@ -22,43 +22,42 @@ LINE = "<!-- slower: {places} -->"
 PATTERN = re.compile(r"^<!-- slower: ([0-9a-f: ]*) -->\r?$", re.MULTILINE)
 MOST = 2000
 """Times in a line."""
-Place = tuple[str, str]
+Row = ReferenceVerdict | ReferenceChange | ReferenceGap
+Digests = tuple[str, str]
 """The digest of the kind of machine, empty in a text that has none, and that of the architecture, metric and mode."""
 
 
-def line(pinned: Mapping[str, Any], before: str) -> str:
+def line(pinned: AgainstReference | None, before: str) -> str:
     """The line of what is slower, or ran another kernel, and is not known, and of what an earlier text has still.
 
-    `pinned` is the comparison with a reference; empty for a run without one, which has no verdict on any time.
+    `pinned` is the comparison with a reference; None for a run without one, which has no verdict on any time.
     """
-    slower = [each for each in pinned.get("verdicts", ()) if each["verdict"] == "slower"]
-    swapped = [each for each in pinned.get("changes", ()) if each.get("kernels")]
-    found = [_place(each, pinned) for each in (*slower, *swapped) if not each.get("known")]
-    earlier = without_verdict(pinned, before) if pinned else _listed(before)
-    return _line([*found, *sorted(earlier)])
+    if pinned is None:
+        return _line(sorted(_listed(before)))
+    swapped = [each for each in pinned.changed if each.kernels]
+    found = _of((*pinned.slower, *swapped), pinned)
+    return _line([*found, *sorted(without_verdict(pinned, before))])
 
 
-def replaced(text: str, places: Iterable[Place]) -> str:
+def replaced(text: str, places: Iterable[Digests]) -> str:
     """A text whose line has these times only."""
     return PATTERN.sub(lambda _: _line(sorted(places)), text, count=1)
 
 
-def without_verdict(pinned: Mapping[str, Any], text: str) -> set[Place]:
+def without_verdict(pinned: AgainstReference | None, text: str) -> set[Digests]:
     """What a text lists and a run has no verdict on: it is noisy, was not measured in both environments, or is of
     another kind of machine. What the run leaves out on this kind is not part of it; empty without a reference. Kernels
     have no gap of their own if a time in their mode failed.
     """
-    if not pinned:
+    if pinned is None:
         return set()
-    verdicts, gaps = pinned.get("verdicts", ()), pinned.get("gaps", ())
-    noisy = [each for each in verdicts if each["verdict"] == "noisy"]
-    swapped = {_place(each, pinned)[1] for each in pinned.get("changes", ()) if each.get("kernels")}
-    of_kernels = [
-        {**each, "metric": KERNELS.key} for each in gaps if each.get("failed") or each.get("mode", EAGER) != EAGER
-    ]
-    unclear = {_place(each, pinned)[1] for each in (*noisy, *gaps)}
-    unclear |= {_place(each, pinned)[1] for each in of_kernels} - swapped
-    measured = (_place(each, pinned) for each in (*verdicts, *gaps, *pinned.get("changes", ())))
+    noisy = [each for each in pinned.verdicts if each.verdict == "noisy"]
+    swapped = {place for _, place in _of((each for each in pinned.changes if each.kernels), pinned)}
+    failed = [each for each in pinned.gaps if each.failed or each.mode != EAGER]
+    of_kernels = [each.model_copy(update={"metric": KERNELS.key}) for each in failed]
+    unclear = {place for _, place in _of((*noisy, *pinned.gaps), pinned)}
+    unclear |= {place for _, place in _of(of_kernels, pinned)} - swapped
+    measured = _of((*pinned.verdicts, *pinned.gaps, *pinned.changes), pinned)
     here, possible = {place: kind for kind, place in measured}, _kinds(pinned)
     return {
         (kind, place)
@@ -67,7 +66,7 @@ def without_verdict(pinned: Mapping[str, Any], text: str) -> set[Place]:
     }
 
 
-def _line(places: Iterable[Place]) -> str:
+def _line(places: Iterable[Digests]) -> str:
     by_kind: dict[str, list[str]] = defaultdict(list)
     for kind, place in list(dict.fromkeys(places))[:MOST]:
         by_kind[kind].append(place)
@@ -75,8 +74,8 @@ def _line(places: Iterable[Place]) -> str:
     return LINE.format(places=" ".join(word for word in words if word != ":"))
 
 
-def _listed(text: str) -> set[Place]:
-    listed: set[Place] = set()
+def _listed(text: str) -> set[Digests]:
+    listed: set[Digests] = set()
     found, kind = PATTERN.search(text), ""
     for word in found[1].split() if found else ():
         if word.endswith(":"):
@@ -86,22 +85,25 @@ def _listed(text: str) -> set[Place]:
     return listed
 
 
-def _place(row: Mapping[str, Any], pinned: Mapping[str, Any]) -> Place:
+def _of(rows: Iterable[Row], pinned: AgainstReference) -> list[Digests]:
+    return [_digests(row, pinned) for row in rows]
+
+
+def _digests(row: Row, pinned: AgainstReference) -> Digests:
     """The digests of a row; kernels do not depend on the threads of times that are measured on all."""
-    name, metric = row["architecture"], row["metric"]
-    threads = pinned.get("threads") if reference_names.runs_on_all_threads(metric) else None
-    size = pinned.get("input_sizes", {}).get(name, "")
-    return _kind(pinned, threads, size), _digest(name, metric, row.get("mode", EAGER))
+    threads = pinned.threads if reference_names.runs_on_all_threads(row.metric) else None
+    size = pinned.input_sizes.get(row.architecture, "")
+    return _kind(pinned, threads, size), _digest(row.architecture, row.metric, row.mode)
 
 
-def _kinds(pinned: Mapping[str, Any]) -> set[str]:
+def _kinds(pinned: AgainstReference) -> set[str]:
     """The digests of all that can be measured in a run."""
-    sizes = {"", *pinned.get("input_sizes", {}).values()}
-    return {_kind(pinned, threads, size) for threads in (None, pinned.get("threads")) for size in sizes}
+    sizes = {"", *pinned.input_sizes.values()}
+    return {_kind(pinned, threads, size) for threads in (None, pinned.threads) for size in sizes}
 
 
-def _kind(pinned: Mapping[str, Any], threads: int | None, size: str) -> str:
-    return _digest(pinned.get("machine_kind", ""), str(threads or ""), size)
+def _kind(pinned: AgainstReference, threads: int | None, size: str) -> str:
+    return _digest(pinned.machine_kind, str(threads or ""), size)
 
 
 def _digest(*parts: str) -> str:

@@ -19,7 +19,7 @@ from reporter.model import Record, ReporterError
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.nightly.run_folder import Folder
-from reporter.nightly.state import TIMES, Acceptance, NightlyRun, Place, Red, Start
+from reporter.nightly.state import TIMES, Acceptance, LevelPlace, NightlyRun, Red, Start
 from reporter.store import history, record_files
 from reporter.store.history import PastRun
 
@@ -55,7 +55,7 @@ def of_folder(side: ResultsFolder) -> ResultsFolder:
 
 def accepted(runs: Sequence[PastRun], starts: Iterable[Start], last: NightlyRun | None) -> list[PastRun]:
     """The same runs with the times that are part of a level only."""
-    red_runs, first = list(red(last)), defaultdict[Place, int](int)
+    red_runs, first = list(red(last)), defaultdict[LevelPlace, int](int)
     for each in starts:
         first[each.place] = max(first[each.place], _number(runs, each))
     return [_cut(run, number, red_runs, first) for number, run in enumerate(runs)]
@@ -136,7 +136,7 @@ def _number(runs: Sequence[PastRun], start: Start) -> int:
     return min(later)[1] if later else len(runs)
 
 
-def _cut(run: PastRun, number: int, red_runs: Iterable[Red], first: Mapping[Place, int]) -> PastRun:
+def _cut(run: PastRun, number: int, red_runs: Iterable[Red], first: Mapping[LevelPlace, int]) -> PastRun:
     out = {
         name for red_run in red_runs if red_run.started <= run.moment <= red_run.ended for name in red_run.architectures
     }

@@ -5,39 +5,37 @@ The main job keeps no findings: these are what its comparison has as changed, sl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from reporter.compare.differences import BROKEN
+from reporter.documents.comparisons import ChangeRow, FindingRow, LevelRow, StoredComparison, Time
 from reporter.nightly.run_document import BASE
 
-TIMES = {"slower": "times", "level": "levels"}
-"""Where comparison.json has the times of each kind of finding."""
 
-
-def is_of_main_job(comparison: Mapping[str, Any]) -> bool:
+def is_of_main_job(comparison: StoredComparison | None) -> bool:
     """Whether a comparison is one with --baseline of the main job; false also without a comparison."""
-    return bool(comparison) and comparison["base"] != BASE
+    return comparison is not None and comparison.base != BASE
 
 
-def findings(comparison: Mapping[str, Any], *, for_information: bool) -> Iterator[dict[str, Any]]:
+def findings(comparison: StoredComparison | None, *, for_information: bool) -> Iterator[FindingRow]:
     """The rows of a comparison that are findings; none of a nightly run, whose findings have their own list.
 
     `for_information`: times are shown only, because the run is compared with a pinned reference, too.
     """
-    if not is_of_main_job(comparison):
+    if comparison is None or not is_of_main_job(comparison):
         return
-    about = {
-        "since": comparison["generated"],
-        "accepted": False,
-        "information": False,
-        "slowdown": None,
-        "reason": None,
-    }
-    for row in comparison["changes"]:
-        if row["kind"] in BROKEN:
-            yield {**about, **row}
-    for kind, place in TIMES.items():
-        for row in comparison[place]:
-            if row["verdict"] == "slower":
-                yield {**about, **row, "kind": kind, "information": for_information}
+    for change in comparison.changes:
+        if change.kind in BROKEN:
+            yield _finding(change, comparison)
+    for kind, times in (("slower", comparison.times), ("level", comparison.levels)):
+        for row in times:
+            if row.verdict == "slower":
+                yield _finding(row, comparison, kind=kind, information=for_information)
+
+
+def _finding(row: ChangeRow | Time | LevelRow, comparison: StoredComparison, **about: Any) -> FindingRow:
+    """A row as a finding that this run is the first one to have."""
+    missing = {"slowdown": None, "floor": None, "reason": None}
+    common = row.model_dump(include=set(FindingRow.model_fields))
+    return FindingRow.model_validate({**missing, **common, "since": comparison.generated, "accepted": False, **about})

@@ -19,13 +19,13 @@ OPEN = (
 HOW_TO_FAIL = "To fail such a run, use `--fail-on any` (`fail-on: any` with the action)."
 
 
-def advice(rows: Iterable[OutletRow], *, red: bool, of_main_job: bool) -> str:
+def advice(rows: Iterable[OutletRow], *, has_regression: bool, of_main_job: bool) -> str:
     """What to do about a run that did not pass.
 
     `of_main_job`: the main job compared it with a baseline. What changed since then cannot be accepted; what differs
     from a pinned reference can be.
     """
-    if not red:
+    if not has_regression:
         return OPEN
     of_reference = {row.of_reference for row in rows if row.red}
     replaces = of_main_job and of_reference != {True}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
+from reporter.documents.run_files import SummaryReading
 from reporter.host.printing import inert
 from reporter.model.records import pair_name
 from reporter.nightly.outlets import PublishedRun
@@ -18,7 +19,7 @@ def junit(run: PublishedRun) -> bytes:
 
     If the last run did not finish, the cases are those of the run before it, with an error for this.
     """
-    suite = ElementTree.Element("testsuite", name="architecture-reporter", timestamp=str(run.summary["generated"]))
+    suite = ElementTree.Element("testsuite", name="architecture-reporter", timestamp=run.summary.generated)
     counts = {"tests": 0, "failures": 0, "errors": 0}
 
     def case(classname: str, name: str, kind: str = "", why: str = "") -> None:
@@ -31,12 +32,12 @@ def junit(run: PublishedRun) -> bytes:
     for row in run.rows:
         kind = "failure" if row.red else "error" if row.missing else ""
         case(row.name, f"{row.metric}: comparison", kind, row.result)
-    if run.is_outdated or (not run.green and not any(row.red for row in run.rows)):
-        case("run", "verdict", "failure" if run.red else "error", run.headline)
+    if run.is_outdated or (not run.passes and not any(row.red for row in run.rows)):
+        case("run", "verdict", "failure" if run.has_regression else "error", run.headline)
     for name, readings in _readings(run):
         for key, reading in readings.items():
-            broken = reading["status"] in ("failed", "oom", "timeout")
-            reason = f"{reading['status']}: {reading['reason']}"
+            broken = reading.status in ("failed", "oom", "timeout")
+            reason = f"{reading.status}: {reading.reason}"
             case(name, key, "error" if broken else "", reason)
     for kind, count in counts.items():
         suite.set(kind, str(count))
@@ -54,24 +55,24 @@ def benchmark(run: PublishedRun) -> list[dict[str, Any]]:
         return made
     for name, readings in _readings(run):
         for key, reading in readings.items():
-            if reading["value"] and key.startswith(TIMES):
-                rate = reading["unit"] == "1/s"
-                value = 1 / reading["value"] if rate else reading["value"]
-                low, high = reading["low"], reading["high"]
+            if reading.value and key.startswith(TIMES):
+                rate = reading.unit == "1/s"
+                value = 1 / reading.value if rate else reading.value
+                low, high = reading.low, reading.high
                 spread = {} if low is None or high is None or rate else {"range": f"{low * 1000:.4g}–{high * 1000:.4g}"}
                 made.append({"name": f"{name} {key}", "unit": "ms", "value": value * 1000, **spread})
     return made
 
 
-def _readings(run: PublishedRun) -> Iterator[tuple[str, dict[str, Any]]]:
+def _readings(run: PublishedRun) -> Iterator[tuple[str, Mapping[str, SummaryReading]]]:
     """The (architecture, mode) pairs with their readings; earlier ones of other machines are named with these."""
-    records = run.summary["records"]
-    newest = {each["architecture"]: each for each in sorted(records, key=lambda each: str(each.get("started")))}
+    records = run.summary.records
+    newest = {each.architecture: each for each in sorted(records, key=lambda each: each.started)}
     for record in records:
-        suffix = "" if newest[record["architecture"]] is record else f" on {record['machine']}"
-        yield f"{record['architecture']}{suffix}", record["readings"]
-        for mode, inside in record.get("modes", {}).items():
-            yield f"{pair_name(record['architecture'], mode)}{suffix}", inside["readings"]
+        suffix = "" if newest[record.architecture] is record else f" on {record.machine}"
+        yield f"{record.architecture}{suffix}", record.readings
+        for mode, inside in record.modes.items():
+            yield f"{pair_name(record.architecture, mode)}{suffix}", inside.readings
 
 
 def _plain(text: str) -> str:

@@ -7,16 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import cast, get_args
 from zlib import crc32
-
-from pydantic import ValidationError
-from pydantic_core import from_json
 
 from reporter.compare import reference_file, stored_comparison
 from reporter.compare.reference_file import ReferenceFailure
-from reporter.documents import Document
+from reporter.documents import SUMMARY
 from reporter.documents.comparisons import StoredComparison
+from reporter.documents.reference_verdicts import AgainstReference
 from reporter.documents.run_files import Summary
 from reporter.host import files
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED
@@ -24,13 +22,14 @@ from reporter.host.printing import inert
 from reporter.model import ReporterError
 from reporter.model.fields import legible
 from reporter.model.settings import FailOn
-from reporter.nightly import issue_places, outlet_advice, outlet_rows, state
+from reporter.nightly import issue_places, outlet_advice, outlet_rows, state, stored_documents
 from reporter.nightly.main_job_findings import is_of_main_job
 from reporter.nightly.outlet_advice import HOW_TO_FAIL
 from reporter.nightly.outlet_rows import OutletRow
 from reporter.nightly.run_folder import Folder, Started
 from reporter.nightly.screen import moment
 from reporter.store import record_files
+from reporter.version import __version__
 
 MARKER = "<!-- architecture-reporter: {name} -->"
 MOST_ROWS = 12
@@ -47,8 +46,8 @@ class PublishedRun:
     """The files of a results folder."""
 
     folder: Path
-    summary: dict[str, Any]
-    comparison: dict[str, Any]
+    summary: Summary
+    comparison: StoredComparison | None = None
     unfinished: Started | None = None
     """A later nightly run, which did not finish: the files are of a run before it."""
     given: int | None = None
@@ -59,7 +58,7 @@ class PublishedRun:
     @property
     def has_results(self) -> bool:
         """Whether the folder has results of any run."""
-        return bool(self.summary["records"])
+        return bool(self.summary.records)
 
     @property
     def is_outdated(self) -> bool:
@@ -75,29 +74,30 @@ class PublishedRun:
     @property
     def fail_on(self) -> FailOn:
         """What makes a run fail."""
-        stored = (each.get("fail_on") for each in (self.comparison, self._pinned, self.summary["settings"]))
-        found: FailOn = next(filter(None, stored), "never")
-        return found
+        stored = [each.fail_on for each in (self.comparison, self._pinned) if each]
+        found = next(filter(None, (*stored, self.summary.settings.get("fail_on"))), "never")
+        return cast(FailOn, found)
 
     @property
-    def red(self) -> bool:
+    def has_regression(self) -> bool:
         """Whether the run has a regression that is not accepted, or failed."""
         code = self._code
         return code == REGRESSED if code is not None else any(row.red for row in self.rows)
 
     @property
-    def green(self) -> bool:
+    def passes(self) -> bool:
         """Whether nothing regressed among what the run compared; one that failed or was too noisy is no pass."""
         code = self._code
-        return code == 0 if code is not None else not self.red and not self._open
+        return code == 0 if code is not None else not self.has_regression and not self._why_open
 
     @property
-    def settles(self) -> bool:
+    def closes_issue(self) -> bool:
         """Whether an issue may be closed: not by a run that compared nothing, is too noisy, or has open findings."""
-        return self.green and self.is_compared and not self._blind and not any(row.unjudged for row in self.rows)
+        is_blind = self._pinned is not None and self._pinned.is_blind
+        return self.passes and self.is_compared and not is_blind and not any(row.ungated for row in self.rows)
 
     def left_open(self, issue: str) -> str:
-        """The text of an issue after this green run: with what still has no verdict; empty if all of it has one.
+        """The text of an issue after this run passed: with what still has no verdict; empty if all of it has one.
 
         The main job keeps no findings of earlier runs; those of a nightly run remain in it until they are refuted.
         """
@@ -111,16 +111,16 @@ class PublishedRun:
     @property
     def left_out(self) -> int:
         """How many findings a run that passes has since its baseline, as --fail-on does not include them."""
-        return sum(row.unjudged and not row.of_reference for row in self.rows) if self.green else 0
+        return sum(row.ungated and not row.of_reference for row in self.rows) if self.passes else 0
 
     @property
-    def unjudged(self) -> str:
+    def ungated(self) -> str:
         """What a run that passes differs in from its reference, or cannot show, as --fail-on does not include it."""
-        differences = sum(row.unjudged and row.of_reference for row in self.rows)
+        differences = sum(row.ungated and row.of_reference for row in self.rows)
         parts = [f"differences from the reference: {differences}"] if differences else []
-        if self._blind:
+        if self._pinned and self._pinned.is_blind:
             parts.append("the machine was too noisy for a verdict on times")
-        return "; ".join(parts) if self.green else ""
+        return "; ".join(parts) if self.passes else ""
 
     @property
     def headline(self) -> str:
@@ -131,14 +131,13 @@ class PublishedRun:
             rest = "what follows is of the run before it" if self.has_results else "no earlier results can be read"
             return f"The run did not finish (exit code {self.given}); {rest}."
         if self.comparison:
-            headline = str(self.comparison["headline"])
-            failed = f" Against the reference: no verdict, because {self._open}." if self.failure else ""
-            return f"{headline}{failed}"
+            failed = f" Against the reference: no verdict, because {self._why_open}." if self.failure else ""
+            return f"{self.comparison.headline}{failed}"
         red = sum(row.red for row in self.rows)
         if red:
             return f"Regressions: {red}."
-        if not self.green:
-            return f"No verdict: {self._open or MEASUREMENT_FAILED}."
+        if not self.passes:
+            return f"No verdict: {self._why_open or MEASUREMENT_FAILED}."
         return "No regression." if self.is_compared else NOT_COMPARED
 
     @property
@@ -156,34 +155,27 @@ class PublishedRun:
             return stored if isinstance(stored, int) else INTERRUPTED
         if self.failure:
             return self.failure.exit_code
-        found = (each.get("exit_code") for each in (self.comparison, self._pinned))
-        code: int | None = next((each for each in found if each is not None), None)
-        return code
+        found = (each.exit_code for each in (self.comparison, self._pinned) if each)
+        return next((each for each in found if each is not None), None)
 
     @property
-    def _pinned(self) -> dict[str, Any]:
-        """The comparison with a pinned reference; empty without --against, or if it failed."""
-        found: dict[str, Any] = {} if self.failure else self.summary.get("against", {})
-        return found
+    def _pinned(self) -> AgainstReference | None:
+        """The comparison with a pinned reference; None without --against, or if it failed."""
+        return None if self.failure else self.summary.against
 
     @property
-    def _blind(self) -> bool:
-        """Whether most times have no verdict against the reference."""
-        return bool(self._pinned) and (self._pinned.get("too_noisy", False) or not self._pinned.get("verdicts"))
-
-    @property
-    def _open(self) -> str:
+    def _why_open(self) -> str:
         """Why a comparison with a pinned reference, or a run that compared nothing, is no pass; empty if it is one."""
         if self.failure:
             return f"the comparison with the pinned reference failed: {self.failure.reason}"
-        gaps = self._pinned.get("gaps", ())
-        if failed := sum(each.get("failed", False) for each in gaps):
-            return f"times that failed in one of both environments: {failed}"
-        if lost := len(self._pinned.get("lost", ())):
-            return f"rounds that failed in one of both environments: {lost}"
-        if self._pinned.get("too_noisy"):
+        pinned = self._pinned
+        if pinned and pinned.failed:
+            return f"times that failed in one of both environments: {len(pinned.failed)}"
+        if pinned and pinned.lost:
+            return f"rounds that failed in one of both environments: {len(pinned.lost)}"
+        if pinned and pinned.too_noisy:
             return "too much noise"
-        return MEASUREMENT_FAILED if not self.is_compared and self.summary.get("failed") else ""
+        return MEASUREMENT_FAILED if not self.is_compared and self.summary.failed else ""
 
 
 def read(folder: Path, code: int | None = None) -> PublishedRun:
@@ -197,17 +189,23 @@ def read(folder: Path, code: int | None = None) -> PublishedRun:
         if code in (None, *COMPLETE):
             raise
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return PublishedRun(folder, {"generated": now, "settings": {}, "records": []}, {}, given=code)
+        nothing = Summary(
+            schema=SUMMARY, reporter=__version__, generated=now, run=None, started="", environment={}, machine={},
+            machines={}, settings={}, counts={}, failed=(), records=(),
+        )  # fmt: skip
+        return PublishedRun(folder, nothing, given=code)
 
 
 def _read(folder: Path, code: int | None) -> PublishedRun:
-    summary = _document(folder / "summary.json", Summary)
+    summary = stored_documents.load(folder / "summary.json", Summary)
     path = folder / "comparison.json"
-    comparison = _document(path, StoredComparison) if path.is_file() else {}
-    newest = comparison.get("newest") and stored_comparison.newest(record_files.load_all_modes(folder)[0])
-    if newest and comparison["newest"] < newest <= summary["generated"]:  # the summary is of a later run
-        comparison = {}
-    for fail_on in (each.get("fail_on") for each in (comparison, summary["settings"])):
+    comparison = stored_documents.load(path, StoredComparison) if path.is_file() else None
+    if comparison and comparison.newest:
+        records = record_files.load_all_modes(folder)[0]
+        is_older = stored_comparison.is_older(comparison.newest, records)
+        if is_older and stored_comparison.newest(records) <= summary.generated:  # the summary is of a later run
+            comparison = None
+    for fail_on in (comparison and comparison.fail_on, summary.settings.get("fail_on")):
         if fail_on not in (None, *get_args(FailOn)):
             raise ReporterError(f"{folder}: unknown value of --fail-on: {legible(str(fail_on))}")
     run = PublishedRun(folder, summary, comparison, given=code, failure=reference_file.load_failure(folder))
@@ -215,22 +213,6 @@ def _read(folder: Path, code: int | None) -> PublishedRun:
         started = state.load(Folder(folder).started_file, Started)
         return run if started is None or started.superseded else replace(run, unfinished=started)
     return run
-
-
-def _document(path: Path, kind: type[Document]) -> dict[str, Any]:
-    """The content of a file with the keys of a document, and perhaps those of a later version; ReporterError if not."""
-    try:
-        found: dict[str, Any] = from_json(path.read_bytes(), allow_inf_nan=False)
-        kind.model_validate(found)
-    except ValidationError as error:
-        wrong = [each for each in error.errors(include_url=False) if each["type"] != "extra_forbidden"]
-        if wrong:
-            where = ".".join(map(str, wrong[0]["loc"]))
-            why = legible(": ".join(part for part in (where, wrong[0]["msg"]) if part))
-            raise ReporterError(f"{path}: not of this version of reporter: {why}; repeat the run") from None
-    except (OSError, ValueError) as error:
-        raise ReporterError(f"{path.parent}: no results: {error}; name a folder of reporter --out") from None
-    return found
 
 
 def marker(name: str) -> str:
@@ -245,22 +227,23 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
     """The comment: a headline, at most MOST_ROWS rows, what to do, and a link to the report."""
     passed = "no regression" if run.is_compared else "nothing was compared"
     passed = "findings that do not fail the run" if run.left_out else passed
-    word = "regression" if run.red else passed if run.green else "no verdict"
-    unjudged = run.unjudged
-    word += ", not everything is judged" if unjudged else ""
+    word = "regression" if run.has_regression else passed if run.passes else "no verdict"
+    ungated = run.ungated
+    word += ", not everything is judged" if ungated else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
     if run.left_out:
         lines += [f"**Left out by `--fail-on {run.fail_on}`:** findings: {run.left_out}. {HOW_TO_FAIL}", ""]
-    if unjudged:
-        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {unjudged}. {HOW_TO_FAIL}", ""]
+    if ungated:
+        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {ungated}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
         lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]
         if len(rows) > MOST_ROWS:
             lines += ["", f"and {len(rows) - MOST_ROWS} more in the report"]
         lines.append("")
-    if not run.green:
-        advice = outlet_advice.advice(rows, red=run.red, of_main_job=is_of_main_job(run.comparison))
+    if not run.passes:
+        of_main_job = is_of_main_job(run.comparison)
+        advice = outlet_advice.advice(rows, has_regression=run.has_regression, of_main_job=of_main_job)
         lines += [f"**What to do:** {advice}", ""]
     if link:
         lines.append(f"[{'Report' if run.has_results else 'Log'}]({link})")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from reporter.compare import noisy_times, reference_file, reference_names
 from reporter.compare.kernel_changes import names_in_words
+from reporter.compare.reference_names import RowPlace
 from reporter.documents.reference_verdicts import (
     AgainstReference,
     KnownSlowdown,
@@ -34,8 +35,6 @@ Row = ReferenceVerdict | ReferenceChange
 Marked = TypeVar("Marked", ReferenceVerdict, ReferenceChange)
 TIME_UNITS = ("s", "1/s")
 OUTDATED = "accepted, but not slower in this run: {names} (if it is fixed, remove it from accepted.json)"
-Place = tuple[str, str, str]
-"""Architecture, metric, mode."""
 
 
 def measured_for_growth(against: Against | None, acceptances: Sequence[Acceptance]) -> Against | None:
@@ -53,7 +52,7 @@ def measured_for_growth(against: Against | None, acceptances: Sequence[Acceptanc
     )  # fmt: skip
     known = set()
     for place in reference_run.places(against.work):
-        row = ReferenceGap(architecture=place[2], metric=place[0], mode=place[1], reason="")
+        row = ReferenceGap(architecture=place.architecture, metric=place.metric, mode=place.mode, reason="")
         finding = Finding.model_validate({**_about(row, here, ""), "ratio": 1.0})
         if any(entry.is_about(finding) for entry in entries):
             known.add(place)
@@ -101,11 +100,11 @@ def findings(
     earlier = list(_earlier(last, found))
     before = {each.identity: each for each in earlier if _is_here(each, found)}
     first_seen = {each.identity: each.since for each in sorted(earlier, key=lambda each: each.since, reverse=True)}
-    made: set[Place] = set()
+    made: set[RowPlace] = set()
     for row in _rows(found):
         finding = _finding(row, found, now)
         if finding is not None:
-            made.add(_place(finding))
+            made.add(RowPlace.of(finding))
             quantity = titles.get(finding.metric)
             since = first_seen.get(finding.identity, now)
             about = {"title": quantity.title, "unit": quantity.unit} if quantity else {"title": finding.metric}
@@ -113,8 +112,8 @@ def findings(
     reasons = _without_verdict(found)
     of_times = [gap for gap in found.gaps if gap.metric not in titles or titles[gap.metric].unit in TIME_UNITS]
     for each in before.values():
-        why = reasons.get(_place(each)) or _not_measured(each, of_times, missing)
-        if why and _place(each) not in made:
+        why = reasons.get(RowPlace.of(each)) or _not_measured(each, of_times, missing)
+        if why and RowPlace.of(each) not in made:
             accepted = any(entry.covers(each) for entry in acceptances)
             yield each.model_copy(update={"reason": why, "accepted": accepted})
 
@@ -141,7 +140,7 @@ def outdated(found: AgainstReference | None, acceptances: Sequence[Acceptance]) 
 def elsewhere(found: AgainstReference | None, last: NightlyRun | None) -> tuple[Finding, ...]:
     """The findings of earlier runs that this one is not about: on other kinds of machines, or all without --against.
 
-    A job may run on another kind of machine every night.
+    Each nightly run of a job may be on another kind of machine.
     """
     if found is None:
         return tuple(_stored(last))
@@ -176,11 +175,11 @@ def _earlier(last: NightlyRun | None, found: AgainstReference) -> Iterator[Findi
         yield each.as_named_in(here)
 
 
-def _without_verdict(found: AgainstReference) -> dict[Place, str]:
+def _without_verdict(found: AgainstReference) -> dict[RowPlace, str]:
     """What has no verdict, and why."""
     noisy = [row for row in found.verdicts if row.verdict == "noisy"]
-    reasons = {_place(row): "the machine was too noisy to confirm it" for row in noisy}
-    return reasons | {_place(gap): f"not compared in this run: {gap.reason}" for gap in found.gaps}
+    reasons = {RowPlace.of(row): "the machine was too noisy to confirm it" for row in noisy}
+    return reasons | {RowPlace.of(gap): f"not compared in this run: {gap.reason}" for gap in found.gaps}
 
 
 def _not_measured(finding: Finding, gaps: Iterable[ReferenceGap], missing: Mapping[str, str]) -> str:
@@ -196,10 +195,6 @@ def _not_measured(finding: Finding, gaps: Iterable[ReferenceGap], missing: Mappi
     return f"not compared in this run: {of_pair[0].reason}" if of_pair and finding.ratio is None else ""
 
 
-def _place(row: Finding | Row | ReferenceGap) -> Place:
-    return row.architecture, row.metric, row.mode
-
-
 def accepted(
     found: AgainstReference, named: Mapping[str, Sequence[str]], reason: str, now: str
 ) -> tuple[list[Finding], list[Acceptance]]:
@@ -207,16 +202,7 @@ def accepted(
     rows = [row for row in _rows(found) if row.known is None]
     made = [each for row in rows if (each := _finding(row, found, found.started))]
     meant = [each for each in made if all(getattr(each, key) in names for key, names in named.items())]
-    entries = [
-        Acceptance(
-            **each.model_dump(include=set(Acceptance.model_fields) - {"accepted", "run", "reason"}),
-            accepted=now,
-            run=found.started,
-            reason=reason,
-        )
-        for each in meant
-    ]
-    return meant, entries
+    return meant, [Acceptance.of(each, now, found.started, reason) for each in meant]
 
 
 def every(found: AgainstReference) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_core import from_json
@@ -24,45 +24,35 @@ SCHEMA = 1
 LARGEST = 2**24
 """Bytes of a file of this module."""
 Stored = TypeVar("Stored", bound=Model)
-Place = tuple[str, str, str]
+LevelPlace = tuple[str, str, str]
 """Architecture, metric, machine."""
 
 
-class Finding(Model):
-    """A difference from the baseline that is a regression until it is gone or accepted.
+class FindingPlace(Model):
+    """What a finding is about: the part that its acceptance has in common with it.
 
     `mode` is the execution mode; for what does not depend on it, eager. `since` is the start of the first run that had
-    it (ISO 8601, UTC). `metric` is empty for a removed architecture or mode. `ratio` is new time over old, and `floor`
-    the change that noise can reach, both only for times. `level` is a time above its level, which is the median of so
-    many accepted `runs`. `kernels` has the layers whose kernel changed, with both names. `reference` has the versions
-    of the pinned reference that it was compared with, and `threads` the threads of the run; None in files of
-    development versions before 0.2.0; `input_size` is that of the images if it is not the architecture's own. `device`
-    is the kind of device of an output error, empty for all others and in files of such versions.
-    `information` is a time that is slower than in earlier runs, in a run whose times are judged by a reference: it is
-    shown, and is no regression.
+    it (ISO 8601, UTC). `metric` is empty for a removed architecture or mode. `ratio` is new time over old, only for
+    times. `kernels` has the layers whose kernel changed, with both names. `reference` has the versions of the pinned
+    reference that it was compared with, and `threads` the threads of the run; None in files of development versions
+    before 0.2.0; `input_size` is that of the images if it is not the architecture's own. `device` is the kind of device
+    of an output error, empty for all others and in files of such versions.
     """
 
     kind: Kind
     architecture: str
     mode: str = EAGER
     metric: str = ""
-    title: str = ""
-    unit: str = "1"
     machine: str = ""
     base: Number | None = None
     new: Number | None = None
     ratio: float | None = None
-    floor: float | None = None
-    runs: int | None = None
-    reason: str | None = None
     kernels: str = ""
     reference: str = ""
     threads: int | None = None
     input_size: str = ""
     device: str = ""
     since: str
-    accepted: bool = False
-    information: bool = False
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -81,7 +71,7 @@ class Finding(Model):
         size = self.input_size if machine else ""
         return *about, value, machine, self.reference, threads, size, self.device
 
-    def as_named_in(self, other: Finding) -> Finding:
+    def as_named_in(self, other: FindingPlace) -> Self:
         """The same under the names of a later finding, if these are longer names of its reference and its machine.
 
         An output error without a device may be of any.
@@ -92,6 +82,23 @@ class Finding(Model):
         if self.threads is None and self.machine == reference_names.former(other.machine):
             update |= {"machine": other.machine, "threads": other.threads}
         return self.model_copy(update=update)
+
+
+class Finding(FindingPlace):
+    """A difference from the baseline that is a regression until it is gone or accepted.
+
+    `floor` is the change that noise can reach, only for times. `level` is a time above its level, which is the median
+    of so many accepted `runs`. `information` is a time that is slower than in earlier runs, in a run whose times are
+    judged by a reference: it is shown, and is no regression.
+    """
+
+    title: str = ""
+    unit: str = "1"
+    floor: float | None = None
+    runs: int | None = None
+    reason: str | None = None
+    accepted: bool = False
+    information: bool = False
 
     @property
     def name(self) -> str:
@@ -146,7 +153,7 @@ class Start(Model):
     run: str
 
     @property
-    def place(self) -> Place:
+    def place(self) -> LevelPlace:
         return self.architecture, self.metric, self.machine
 
 
@@ -179,26 +186,18 @@ class NightlyRun(Model):
         return not any(finding.is_open for finding in self.findings)
 
 
-class Acceptance(Model):
+class Acceptance(FindingPlace):
     """A finding that a user accepted, with the reason and the moment; `run` is the start of the run that had it."""
 
-    kind: Kind
-    architecture: str
-    mode: str = EAGER
-    metric: str = ""
-    machine: str = ""
-    base: Number | None = None
-    new: Number | None = None
-    ratio: float | None = None
-    kernels: str = ""
-    reference: str = ""
-    threads: int | None = None
-    input_size: str = ""
-    device: str = ""
-    since: str
     accepted: str
     run: str = ""
     reason: str = ""
+
+    @classmethod
+    def of(cls, finding: Finding, accepted: str, run: str, reason: str) -> Acceptance:
+        """The acceptance of a finding."""
+        about = finding.model_dump(include=set(FindingPlace.model_fields))
+        return cls(**about, accepted=accepted, run=run, reason=reason)
 
     def covers(self, finding: Finding) -> bool:
         """Whether it is this finding; of a time also whether it became no worse than noise explains."""
@@ -208,7 +207,7 @@ class Acceptance(Model):
 
     def is_about(self, finding: Finding) -> bool:
         """Whether it is this finding, whatever its size is."""
-        mine = Finding(**self.model_dump(exclude={"accepted", "run", "reason"})).as_named_in(finding)
+        mine = self.as_named_in(finding)
         lasting = self.kind == "reference"  # the reference stays, so that the finding is the same one when it returns
         return mine.identity == finding.identity and (lasting or mine.since == finding.since)
 

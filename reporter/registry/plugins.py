@@ -1,7 +1,7 @@
 """Plug-ins: entry points of installed packages, in a group with the name of the extension folder.
 
 An entry point names a module that ends in `ENTRIES`, as a file of the folder does, or what is in them. One that is
-broken is left out and complained of, and harms nobody who does not want what it has.
+broken is left out and reported; what does not use its entries works without it.
 """
 
 from __future__ import annotations

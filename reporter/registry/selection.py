@@ -112,8 +112,9 @@ def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture])
         try:
             with Path(path).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise ReporterError(f"--checkpoint: {path} cannot be read: {error.strerror or error}") from None
+        except (OSError, ValueError) as error:  # a path from a config file may have null bytes
+            why = getattr(error, "strerror", None) or error
+            raise ReporterError(f"--checkpoint: {path} cannot be read: {why}") from None
         place = str(Path(path).absolute())
         if not is_utf_8(place):
             raise ReporterError(

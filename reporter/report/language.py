@@ -142,11 +142,11 @@ class Language:
             return "".join(items)
         return self._("{items} and {last}").format(items=", ".join(items[:-1]), last=items[-1])
 
-    def several(self, items: Sequence[str]) -> str:
-        """Items with commas; of many the first, and how many more there are."""
-        if len(items) <= MANY:
+    def several(self, items: Sequence[str], most: int = MANY) -> str:
+        """Items with commas; of more than `most` the first, and how many more there are."""
+        if len(items) <= most:
             return ", ".join(items)
-        return self._("{items} and {count} more").format(items=", ".join(items[:MANY]), count=len(items) - MANY)
+        return self._("{items} and {count} more").format(items=", ".join(items[:most]), count=len(items) - most)
 
     @cached_property
     def vega(self) -> dict[str, object]:

@@ -29,7 +29,8 @@ PLAIN, PERCENT, MEBIBYTES, RATE = Scale(1, ""), Scale(0.01, "%"), Scale(2**20, "
 SECONDS = (Scale(1, "s"), Scale(1e-3, "ms"), Scale(1e-6, "µs"))
 PROFILED = {"1/s": Scale(1e9, "GMAC/s"), "B/s": Scale(1e9, "GB/s"), "1/B": Scale(1, "MAC/B")}
 """The scales of ceilings, and of the MACs for each byte that is moved."""
-COUNTS = (Scale(1e9, "G"), Scale(1e6, "M"), Scale(1, ""))
+GIGA = Scale(1e9, "G")
+COUNTS = (GIGA, Scale(1e6, "M"), Scale(1, ""))
 ELEMENTS = (Scale(1e9, "G elements"), Scale(1e6, "M elements"), Scale(1, "elements"))
 """The scales of activations, which are no bytes."""
 

@@ -9,6 +9,7 @@ from time import monotonic
 from reporter.host.job import Job
 from reporter.host.questions import MeasureSpeed, WorkerError
 from reporter.model.durations import duration
+from reporter.model.names import first_of
 from reporter.run import curve_plan, evidence, failure_counts
 from reporter.run.allocation import identity
 from reporter.run.budget_schedule import BudgetSchedule
@@ -59,7 +60,7 @@ def described(plan: BudgetSchedule, costs: Costs) -> Iterator[str]:
         out = first_of_all(job for job in _waiting(plan, process) if identity(job) not in planned)
         parts = [_planned(mine, costs)] if mine else []
         if out:
-            parts.append(f"left out: {enumerated(out)}")
+            parts.append(f"left out: {first_of(out, MANY)}")
         yield f"  {process}: {'; '.join(parts)}"
     source = "what they took before" if costs.has_earlier else "multiply-adds and the speed of this machine"
     yield f"  estimated from {source}; planned again while it runs"
@@ -93,13 +94,13 @@ def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger],
     if request.claims and not _affords_claims(request):
         out.append("the evidence for claims")
     elif request.claims and plan.cut_claims:
-        out.append(f"the evidence for {enumerated(plan.cut_claims)}")
+        out.append(f"the evidence for {first_of(plan.cut_claims, MANY)}")
     for process in dict.fromkeys(task.job.process for task in plan.waiting):
         if names := first_of_all(_waiting(plan, process)):
-            out.append(f"{process} of {enumerated(names)}")
+            out.append(f"{process} of {first_of(names, MANY)}")
     if cut := [name for name, ledger in ledgers.items() if failure_counts.lacks(ledger, CUT_OFF)]:
-        out.append(f"what was under way of {enumerated(cut)}")
-    out += [f"points of {process} of {enumerated(names)}" for process, names in _cut_curves(plan, ledgers).items()]
+        out.append(f"what was under way of {first_of(cut, MANY)}")
+    out += [f"points of {process} of {first_of(names, MANY)}" for process, names in _cut_curves(plan, ledgers).items()]
     missing = f"left out: {'; '.join(out)}" if out else "nothing was left out but further rounds"
     progress.note(f"budget of {duration(plan.seconds)}: {duration(plan.seconds - plan.left)} spent; {missing}")
 
@@ -118,12 +119,6 @@ def _cut_curves(plan: BudgetSchedule, ledgers: Mapping[str, Ledger]) -> dict[str
 def first_of_all(jobs: Iterable[Job]) -> list[str]:
     """The architectures whose first measurement of a process is among the jobs: further rounds are not counted."""
     return list(dict.fromkeys(job.architecture for job in jobs if not job.round))
-
-
-def enumerated(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
-    return ", ".join(names[:MANY]) + more
 
 
 def _waiting(plan: BudgetSchedule, process: str) -> list[Job]:

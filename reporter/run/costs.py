@@ -17,6 +17,7 @@ from itertools import pairwise
 from math import prod
 
 from reporter.host.job import CurveJob, Job
+from reporter.metrics.finetune import TIMED_STEPS
 from reporter.model import Record
 from reporter.model.devices import device_type, is_accelerator
 from reporter.model.fields import CURVES_SHARE, DEFAULT_MALLOC, DEFAULT_MALLOC_SHARE, MODES_SHARE
@@ -37,8 +38,6 @@ UPDATING = 3e-9
 OVERHEAD = {"counting": 0.4, "fvcore": 0.5, "resident": 0.3, "gradients": 0.6, "training": 0.8}
 """Seconds of a process besides its networks: starting, loading images."""
 OTHER = 0.8
-TIMED_STEPS = 3
-"""Training steps where no accuracy is measured."""
 PATIENCE = 3
 """How many calls a time takes at least, its warm-up included."""
 ONE_THREAD = 1.7

@@ -51,7 +51,7 @@ def gather(
         request = _at(request, slot)
         task = MeasureClaims(names=tuple(waiting)).model_dump_json()
         left = limit() if limit else None
-        is_cut = left is not None and (request.timeout is None or left < request.timeout)
+        is_cut = left is not None and left < request.limit
         verdict = converse(executor, slot, task, receive, left if is_cut else request.timeout)
         if is_cut and verdict and verdict.status == "timeout":
             break

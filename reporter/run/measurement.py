@@ -11,13 +11,13 @@ from reporter.model import Metric, Quantity, Reading, Verdict, absent
 from reporter.model.devices import device_type
 from reporter.model.modes import OUTPUT_ERROR, exceeds, unchecked
 from reporter.model.records import EAGER
-from reporter.run import mode_plan, output_errors
+from reporter.run import mode_plan, output_errors, time_limit
 from reporter.run.costs import Costs, stored_as
 from reporter.run.ledger import CUT_OFF, Ledger
 from reporter.run.request import Outcome, Progress, moment
 from reporter.run.slots import Message
 
-Place = tuple[str, str]
+ModePlace = tuple[str, str]
 """An execution mode and the key of a quantity."""
 
 
@@ -44,8 +44,8 @@ class Measurement:
             for mode, metric, quantity in wanted(self.job, ledger.request.metrics)
             if _is_tried(ledger, job, mode, metric, quantity)
         }
-        self._delivered: set[Place] = set()
-        self._within: dict[Place, Reading] = {}
+        self._delivered: set[ModePlace] = set()
+        self._within: dict[ModePlace, Reading] = {}
         """Errors within their limits of a job that checks only: they count once all settings are checked."""
         self._mode = EAGER
         self._metric = ""
@@ -62,7 +62,7 @@ class Measurement:
         timeout = self.ledger.request.timeout
         left = None if timeout is None else timeout - self.ledger.spent
         if left is not None and left <= 0:
-            self._give_up(Verdict("timeout", f"not begun: the {timeout:.0f} s for this architecture were over"))
+            self._give_up(time_limit.not_begun(self.ledger.request.limit))
         self._shared = timeout if self.ledger.spent else None
         self._cut = budget is not None and (left is None or budget < left)
         self.limit = budget if self._cut else left
@@ -139,14 +139,14 @@ class Measurement:
         self._store(ran, verdict)
         return bool(ran) and self.remaining is not None
 
-    def _crashed_mode(self) -> dict[Place, tuple[str, Quantity]]:
+    def _crashed_mode(self) -> dict[ModePlace, tuple[str, Quantity]]:
         """What is missing of the mode that ran; nothing of eager, or if the job was repeated before."""
         if self.repeated or self._mode not in self.job.modes:
             return {}
         self.repeated = True
         return {place: about for place, about in self._missing.items() if place[0] == self._mode}
 
-    def _crashed_metric(self) -> dict[Place, tuple[str, Quantity]]:
+    def _crashed_metric(self) -> dict[ModePlace, tuple[str, Quantity]]:
         """What is missing of the metric that ran; nothing if the worker ended before the first one."""
         name, self._metric = self._metric, ""
         return {place: about for place, about in self._missing.items() if about[0] == name}
@@ -157,7 +157,7 @@ class Measurement:
         if self._cut and verdict.status == "timeout":
             verdict = Verdict("skipped", CUT_OFF)
         elif self._shared is not None and verdict.status == "timeout":
-            verdict = Verdict("timeout", f"the {self._shared:.0f} s for this architecture were over")
+            verdict = time_limit.over(self._shared)
         for (mode, _), error in self._within.items() if not failed else ():
             self._keep_larger(error, "", mode)
         self._give_up(verdict if failed else Verdict("failed", "the worker ended without this reading"))
@@ -191,7 +191,7 @@ class Measurement:
             return False
         return self.ledger.request.metrics[name].timed and self._is_known(name, reading.quantity, mode)
 
-    def _is_kept(self, place: Place, name: str, quantity: Quantity) -> bool:
+    def _is_kept(self, place: ModePlace, name: str, quantity: Quantity) -> bool:
         """Whether a reading is kept if the time is up before it."""
         return self.ledger.is_measured(*place) or self._is_known(name, quantity, place[0])
 
@@ -211,7 +211,7 @@ class Measurement:
             return output_errors.found(self.ledger, mode, self.job.device)
         return output_errors.kept(self.ledger, self.job, mode)
 
-    def _store(self, missing: Mapping[Place, tuple[str, Quantity]], verdict: Verdict) -> None:
+    def _store(self, missing: Mapping[ModePlace, tuple[str, Quantity]], verdict: Verdict) -> None:
         """Stores a verdict as the status of what is missing and has no fallback.
 
         What was measured before under the same conditions stays; of a time, and of a mode whose worker crashed, with

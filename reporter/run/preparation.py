@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -230,7 +231,7 @@ def _asked_accelerators(names: Sequence[str]) -> dict[str, int]:
         kind, colon, index = name.partition(":")
         if name in ("auto", "cpu"):
             continue
-        if kind not in ACCELERATORS or (colon and not index.isdecimal()):
+        if kind not in ACCELERATORS or (colon and not re.fullmatch("[0-9]{1,4}", index)):
             others = [each for each in ACCELERATORS if each[0] == name[:1]]  # "gpu" is as near to "xpu" as to "cpu"
             known = ["auto", "cpu", "cuda", "cuda:1", *others]
             raise ReporterError(f"--device: unknown device {name!r}; {nearest(name, known)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -118,11 +119,20 @@ class Request:
         return recorded == present and (written == current or alike)
 
     @property
+    def limit(self) -> float:
+        """The seconds of one architecture, all its measurements together; infinite if `timeout` is None."""
+        return math.inf if self.timeout is None else self.timeout
+
+    @property
     def line(self) -> dict[str, Any]:
         """What all lines of the run in history.jsonl have."""
         settings = {key: value for key in RECORDED if (value := self.settings.get(key)) not in (None, [], ())}
         labels = dict(self.labels)
         return {"schema": HISTORY, "started": self.started, "run": self.run, "settings": settings, "labels": labels}
+
+    def architecture(self, name: str) -> Architecture:
+        """The architecture of this name, one of those that are measured."""
+        return next(each for each in self.architectures if each.name == name)
 
     def conditions_of(self, architecture: str) -> Conditions:
         """The conditions under which one network is measured."""

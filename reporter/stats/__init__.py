@@ -5,6 +5,7 @@ Modules:
     samples.py         center, 95 % interval and percentiles of the samples of one quantity
     intervals.py       intervals and ratios of times at the level of rounds
     noise.py           how far times move although nothing has changed
+    unequal_rounds.py  noise of the means of series with different numbers of rounds
     significance.py    the conditions of a significant change, in order
     false_discovery.py which of many tests reject, with a limited share of false ones
     paired_ratios.py   ratios of paired samples: Hodges-Lehmann estimate, signed-rank test
@@ -15,4 +16,5 @@ Modules:
     shares.py          shares over several seeds: intervals, and which of them differ
     shared_ranks.py    ranks as ranges
     correlation.py     Spearman's rank correlation with its interval
+    linear_fit.py      a line through points, with intervals of its coefficients
 """

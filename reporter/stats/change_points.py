@@ -17,7 +17,7 @@ import numpy as np
 from reporter.stats.noise import NORMAL_MEDIAN, Log, student
 
 FEWEST_OF_LEVEL = 3
-"""So many values make a level."""
+"""So many values make a level, for example after a change was accepted."""
 
 
 @dataclass(frozen=True, order=True)

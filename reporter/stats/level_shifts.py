@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reporter.stats.change_points import FEWEST_OF_LEVEL
 from reporter.stats.noise import Log, moderated, student
 
-FEWEST_OF_LEVEL = 3
-"""So many values make a level, for example after a change was accepted."""
 NORMAL = {0.5: 0.6745, 0.9: 1.6449}
 """Quantiles of absolute deviations in a normal distribution: the pooled noise is the larger estimate of both."""
 MOST_PRECISE = 1e-4

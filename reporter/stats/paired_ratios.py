@@ -61,8 +61,7 @@ def noise(series: Sequence[Sequence[Log]]) -> Noise:
 
     Some may have fewer than others: a round may be lost.
     """
-    found = of_centers([np.array([center(part) for part in rounds]) for rounds in series])
-    return Noise(found.deviation, found.freedom)
+    return of_centers([np.array([center(part) for part in rounds]) for rounds in series])
 
 
 def same_direction(rounds: Sequence[Log], change: float) -> bool:

@@ -6,33 +6,16 @@ Arrays contain natural logarithms, as in noise.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from reporter.stats.noise import FEWEST_SERIES, Log, moderated, student, typical
+from reporter.stats.noise import FEWEST_SERIES, Log, Noise, moderated, student, typical
 
 POWER = 0.9
 """The share of changes of the detectable size that are found."""
 
 
-@dataclass(frozen=True)
-class UnequalNoise:
-    """The standard deviation of the mean of each series if nothing changed, and the degrees of freedom behind it."""
-
-    deviation: Log
-    freedom: float
-
-    def floors(self, alpha: float) -> Log:
-        """How far each mean may be off by chance, at a two-sided significance level of `alpha`."""
-        return student(self.freedom, alpha) * self.deviation
-
-    def detectable(self, floors: Log) -> Log:
-        """The size of a change that exceeds the floor with probability POWER."""
-        return floors + student(self.freedom, 2 * (1 - POWER)) * self.deviation
-
-
-def of_centers(series: Sequence[Log]) -> UnequalNoise:
+def of_centers(series: Sequence[Log]) -> Noise:
     """The noise of the mean of each series over its rounds; every series has at least two.
 
     The variance is pooled over the series; one that varies more gets more (`noise.moderated`).
@@ -42,4 +25,9 @@ def of_centers(series: Sequence[Log]) -> UnequalNoise:
     few = len(series) < FEWEST_SERIES
     pooled = float(np.average(own, weights=freedom)) if few else typical(own, freedom)
     variance = moderated(own, pooled, freedom)
-    return UnequalNoise(np.sqrt(variance / counts), float(freedom.sum()) / (1 if few else 2))
+    return Noise(np.sqrt(variance / counts), float(freedom.sum()) / (1 if few else 2))
+
+
+def detectable(noise: Noise, floors: Log) -> Log:
+    """The size of a change of each series that exceeds its floor with probability POWER."""
+    return floors + student(noise.freedom, 2 * (1 - POWER)) * noise.deviation

@@ -24,9 +24,9 @@ from reporter.model import ReporterError
 from reporter.model.records import EAGER
 
 RUNS = 30
-"""So many runs of a machine are looked back to: a month of nights."""
+"""So many runs of a machine are looked back to: a month of nightly runs."""
 MOST_BYTES = 2**25
-"""No more of the file's end than this is read, however few runs are in it: nine nights of 3,900 lines."""
+"""No more of the file's end than this is read, however few runs are in it: nine nightly runs of 3,900 lines."""
 LONGEST_LINE = 2**20
 BLOCK = 2**20
 ONE_RUN_SECONDS = 60.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def save(folder: Path, record: Record, mode: str, calls: object) -> str:
             del row["library"]
     write(kernels_path(place), lines(content, "rows", "calls"))
     return complaint
+
+
+def ledger_of(machine: str, architecture: str, records: Mapping[str, Record]) -> KernelLedger:
+    """The ledger of an architecture, from the details of all readings of its record of each mode."""
+    ledger = KernelLedger(schema=LEDGER_SCHEMA, architecture=architecture, machine=machine)
+    for mode, record in records.items():
+        for reading in record.readings.values():
+            for setting, rows in CALLS.validate_python(reading.detail["calls"]).items():
+                ledger = ledger.with_calls(mode, setting, rows)
+    return ledger
 
 
 def load(record: Path) -> KernelLedger | None:

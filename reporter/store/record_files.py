@@ -17,6 +17,7 @@ from pydantic_core import from_json
 
 from reporter.host import collection, read_ahead
 from reporter.host.files import dumps, open_plain, write, writing
+from reporter.host.files import line as to_line
 from reporter.model import SCHEMA, Evidence, Record, ReporterError
 from reporter.model.fields import is_plain, legible, plain
 from reporter.model.readings import EVIDENCE_SCHEMA, Model
@@ -241,7 +242,7 @@ def append_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> bool:
             if torn:
                 file.write("\n")
             for line in lines:
-                file.write(_line(line))
+                file.write(to_line(line))
     return torn
 
 
@@ -262,7 +263,7 @@ def add_to_history(folder: Path, start: int, fields: Mapping[str, Any]) -> None:
     with suppress(ReporterError), writing(path), open_plain(path, "r+") as file, path.open("rb") as reader:
         reader.seek(start)
         before = reader.read()
-        lines = (_line({**json.loads(line), **fields}) if line else "\n" for line in before.split(b"\n")[:-1])
+        lines = (to_line({**json.loads(line), **fields}) if line else "\n" for line in before.split(b"\n")[:-1])
         try:
             _overwrite(file.fileno(), start, "".join(lines).encode("utf-8"))
         except OSError:
@@ -276,10 +277,6 @@ def _overwrite(file: int, start: int, content: bytes) -> None:
     while rest:
         rest = rest[os.write(file, rest) :]
     os.ftruncate(file, start + len(content))
-
-
-def _line(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _last_byte(path: Path) -> bytes:

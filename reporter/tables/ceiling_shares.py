@@ -15,10 +15,9 @@ from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark, reading_cell
 from reporter.report.why.record_profiles import SETTINGS
-from reporter.report.why.rooflines import INTENSITY, Point, Roofline, rooflines, without_peak
+from reporter.report.why.rooflines import GIGA, INTENSITY, Point, Roofline, ceiling, rooflines, without_peak
 
 PREFIX = "ceiling_share_"
-GIGA = 1e9
 Placed = Mapping[int, tuple[Roofline, Point]]
 """The point of each record, by its identity, below the roofline of its machine."""
 
@@ -89,9 +88,8 @@ def _notes(comparison: Comparison, language: Language) -> Sequence[str]:
     message = _("Measured on {machine}, {how}: {peak} G MACs per second, {bandwidth} GB/s.")
     for machine in comparison.machines:
         for setting in SETTINGS:
-            values = [
-                _most(comparison.of(machine), f"{key}_{setting}") for key in ("ceiling_macs", "ceiling_bandwidth")
-            ]
+            keys = (f"ceiling_macs_{setting}", f"ceiling_bandwidth_{setting}")
+            values = [ceiling(comparison.of(machine), key) for key in keys]
             if all(values):
                 peak, bandwidth = (units.text(language, value / GIGA) for value in values)
                 where = how(f"latency_{setting}", language)
@@ -110,10 +108,6 @@ def _modes(comparison: Comparison, language: Language) -> Iterator[str]:
     message = _("{machine}: no ceiling was measured for {precisions}; modes in such a precision have no points.")
     for machine, precisions in without_peak(comparison).items():
         yield message.format(machine=machine, precisions=language.listing(precisions))
-
-
-def _most(records: Sequence[Record], key: str) -> float:
-    return max((record.value(key) or 0.0 for record in records), default=0.0)
 
 
 ENTRIES = (Tabulation("ceilings", make, chapter="why", order=15),)

@@ -11,17 +11,17 @@ from reporter.report.table import Cell, Column, Table, Tabulation, plain
 def make(comparison: Comparison, language: Language) -> Table | None:
     """A row for each network and change, the latest first; None where there is none."""
     found = level_history(comparison)
-    if found is None or not any(course.steps for course in found.courses):
+    if found is None or not any(series.steps for series in found.series):
         return None
     _ = language._
     rows = []
-    for course in found.courses:
-        for step in course.steps:
+    for series in found.series:
+        for step in series.steps:
             torch = f"{found.versions[step.index - 1]} → {found.versions[step.index]}"
             same = found.versions[step.index - 1] == found.versions[step.index]
             change = 100 * (step.ratio - 1)
             cells = (
-                plain(course.architecture),
+                plain(series.architecture),
                 plain(language.date(found.moments[step.index])),
                 Cell(language.signed(change), change),
                 plain(found.versions[step.index] if same else torch),

@@ -74,7 +74,7 @@ def _computed(size: float | None, record: Record, language: Language) -> Cell:
 
 
 def _compare(rows: Builder, key: str, exact: Sizes) -> None:
-    """The column of a measured peak, and that of its distance from the exact one; nothing where nobody has it."""
+    """The column of a measured peak, and that of its distance from the exact one; nothing if no architecture has it."""
     measured: Sizes = [record.value(key) for record in rows.records]
     if all(value is None for value in measured):
         return

@@ -55,9 +55,9 @@ def publish_command(
             printing.note("this job is not for a pull request; no comment is written")
         else:
             GitHub().comment(number, outlets.marker(name), text)
-    if github_issue and (run.red or run.settles):
+    if github_issue and (run.has_regression or run.closes_issue):
         issue = partial(outlets.issue, run, name, link)
-        GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", issue, run.red, run.left_open)
+        GitHub().issue(outlets.marker(name), f"Nightly regression: {name}", issue, run.has_regression, run.left_open)
 
 
 def _write_times(times: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from reporter.compare.differences import Basis, Differences, TimeVerdict, Timing
 from reporter.compare.document import Context, as_json
 from reporter.compare.environments import About, differing, is_control
+from reporter.compare.kernel_effects import UNRESOLVED
 from reporter.documents import AB
 from reporter.documents.comparisons import ComparedRun, StillFailing
 from reporter.host import printing
@@ -17,7 +18,6 @@ from reporter.model.settings import FailOn
 from reporter.report.between_runs import changes, kernel_lines
 from reporter.report.between_runs.grouping import described
 
-UNRESOLVED = "not resolved"
 VERDICTS: dict[TimeVerdict, str] = {"regressed": "B is slower", "improved": "B is faster", "noisy": UNRESOLVED}
 FEW_ROUNDS = "too few rounds to estimate the noise; try --preset standard"
 CONTROL = "A/A control: both sides are the same environment."

@@ -86,11 +86,8 @@ def described(group: Sequence[FindingLine], language: Language) -> str:
 
 
 def and_more(items: Sequence[str], language: Language) -> str:
-    """The first NAMED of the items, and how many more there are."""
-    kept = list(dict.fromkeys(items))
-    if len(kept) <= NAMED:
-        return ", ".join(kept)
-    return language._("{items} and {count} more").format(items=", ".join(kept[:NAMED]), count=len(kept) - NAMED)
+    """The first NAMED of the items, each once, and how many more there are."""
+    return language.several(list(dict.fromkeys(items)), NAMED)
 
 
 def quoted(titles: Sequence[str], language: Language) -> str:

@@ -34,11 +34,8 @@ def _swap(swap: KernelSwap | KernelSwapRow, language: Language) -> str:
     names = f"{swap.base} → {swap.new}"
     if len(swap.layers) == 1:
         return language._("{names} in {layer}").format(names=names, layer=swap.layers[0])
-    shown = ", ".join(swap.layers[:NAMED])
-    if len(swap.layers) > NAMED:
-        shown = language._("{items} and {count} more").format(items=shown, count=len(swap.layers) - NAMED)
     message = language._("{names} in {count} layers ({layers})")
-    return message.format(names=names, count=len(swap.layers), layers=shown)
+    return message.format(names=names, count=len(swap.layers), layers=language.several(swap.layers, NAMED))
 
 
 def _time(found: KernelChange | KernelChangeRow, language: Language) -> str:

@@ -82,7 +82,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Card:
-    """What a card says; a text that nobody wrote and a part that was not measured are empty.
+    """The content of a card; a missing text and a part that was not measured are empty.
 
     `tables` holds the layer table, for the page and a file; `conditions` are those of the times of stages and
     layers.

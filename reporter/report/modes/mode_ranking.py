@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import combinations
 
 from reporter.compare import mode_gains
-from reporter.compare.mode_gains import Gain, Place
+from reporter.compare.mode_gains import Gain, ModePlace
 from reporter.compare.rounds import Times
 from reporter.model import Record
 from reporter.model.devices import ACCELERATORS
@@ -26,13 +26,13 @@ Modes = ByIdentity[tuple[Record, ...]]
 """The records of modes that a comparison and its selections for charts share."""
 
 
-def gains(comparison: Comparison, machine: str) -> Mapping[Place, Gain]:
+def gains(comparison: Comparison, machine: str) -> Mapping[ModePlace, Gain]:
     """The gains of all modes on a machine, tested together."""
     return _gains(ByIdentity(comparison.modes), machine)
 
 
 @lru_cache(maxsize=16)
-def _gains(modes: Modes, machine: str) -> Mapping[Place, Gain]:
+def _gains(modes: Modes, machine: str) -> Mapping[ModePlace, Gain]:
     return mode_gains.gains(record for record in modes.value if record.machine == machine)
 
 

@@ -24,10 +24,10 @@ def notes(rows: Builder, language: Language) -> Iterator[str]:
     """What the gradients are of which rows, and of which rows they do not show what training did."""
     if {INITIAL, TRAINED} <= {column.key for column in rows.columns}:
         yield from _pairs(rows, language)
-    yield weights_note(rows.records, language)
+    yield start_note(rows.records, language)
 
 
-def weights_note(records: Sequence[Record], language: Language) -> str:
+def start_note(records: Sequence[Record], language: Language) -> str:
     """Which networks have gradients with the weights that their code sets; empty where none has."""
     found = [record.architecture for record in records if _is_as_set(record)]
     message = language._(

@@ -32,7 +32,7 @@ SMALL = 1.1
 """A ratio below this is printed as a percentage."""
 NAMED = 2
 """Operators that a sentence names at most."""
-MILLISECONDS, GIGA = units.Scale(1e-3, "ms"), units.Scale(1e9, "G")
+MILLISECONDS = units.Scale(1e-3, "ms")
 SHOWN = 4
 """Pairs on the page."""
 MOST = 2000
@@ -252,7 +252,7 @@ def _by_time(pair: SlowerPair, reason: Reason, language: Language) -> str:
     if not all(macs) or not reason.other_seconds:
         return language._("{time} ms in {operator} ({many}: {other} ms)").format(**blanks)
     seconds = (reason.seconds, reason.other_seconds)
-    rates = [units.text(language, count / each, GIGA) for count, each in zip(macs, seconds, strict=True)]
+    rates = [units.text(language, count / each, units.GIGA) for count, each in zip(macs, seconds, strict=True)]
     message = language._(
         "{time} ms in {operator}, at {rate} G MACs per second ({many}: {other} ms, at {other_rate} G MACs per second)"
     )

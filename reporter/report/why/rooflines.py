@@ -14,6 +14,8 @@ from reporter.report.why.record_profiles import SETTINGS
 
 FP32 = "fp32"
 INTENSITY = "arithmetic_intensity"
+GIGA = 1e9
+"""Rates are shown in units of 1e9 per second."""
 HALF = ("bf16", "fp16")
 """Precisions with half the bytes of fp32 for each number."""
 
@@ -57,10 +59,10 @@ def rooflines(comparison: Comparison, settings: Sequence[str] = SETTINGS) -> Ite
     for machine in comparison.machines:
         records = comparison.of(machine)
         for setting in settings:
-            bandwidth = _ceiling(records, f"ceiling_bandwidth_{setting}")
+            bandwidth = ceiling(records, f"ceiling_bandwidth_{setting}")
             for precision in (FP32, *PRECISIONS):
                 part = "" if precision == FP32 else f"{precision}_"
-                peak = _ceiling(records, f"ceiling_macs_{part}{setting}")
+                peak = ceiling(records, f"ceiling_macs_{part}{setting}")
                 points = tuple(_points(comparison, records, setting, precision)) if peak and bandwidth else ()
                 if peak and bandwidth and points:
                     yield Roofline(machine, setting, precision, peak, bandwidth, points)
@@ -73,12 +75,12 @@ def without_peak(comparison: Comparison) -> dict[str, list[str]]:
         timed = [setting for setting in SETTINGS if record.value(f"latency_{setting}")]
         for precision in {*record.mode.split("+")} & {*PRECISIONS}:
             keys = [f"ceiling_macs_{precision}_{setting}" for setting in timed]
-            if keys and not any(_ceiling(comparison.of(record.machine), key) for key in keys):
+            if keys and not any(ceiling(comparison.of(record.machine), key) for key in keys):
                 found.setdefault(record.machine, set()).add(precision)
     return {machine: sorted(found[machine]) for machine in comparison.machines if machine in found}
 
 
-def _ceiling(records: Sequence[Record], key: str) -> float:
+def ceiling(records: Sequence[Record], key: str) -> float:
     """The highest rate in any of the records, 0 if there is none."""
     return max((record.value(key) or 0.0 for record in records), default=0.0)
 

@@ -22,6 +22,7 @@ from reporter.host.credentials import inherited
 from reporter.host.job import STOP, TURN, Job
 from reporter.model import Reading, ReporterError, Verdict
 from reporter.model.fields import legible
+from reporter.run import time_limit
 from reporter.run.executors.local import LONGEST_WAIT, ending
 from reporter.run.paired import bootstrap
 from reporter.stats.samples import interval
@@ -266,7 +267,7 @@ def with_limit(verdict: Verdict, limit: float, spent: float) -> Verdict:
     """The verdict on a job; that of a timeout has the whole limit of its architecture if earlier jobs spent some."""
     if spent <= 0 or verdict.status != "timeout":
         return verdict
-    return Verdict("timeout", f"the {limit:.0f} s for this architecture were over")
+    return time_limit.over(limit)
 
 
 def _alternate(sides: Sequence[Side], seconds: float, goal: float) -> None:

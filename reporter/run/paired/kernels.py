@@ -15,13 +15,13 @@ from reporter.host.fingerprints import variables
 from reporter.host.job import Job
 from reporter.metrics import operators
 from reporter.model import Reading, Record, Verdict
-from reporter.model.profiles import LEDGER_SCHEMA, KernelLedger
+from reporter.model.profiles import KernelLedger
 from reporter.model.records import EAGER
 from reporter.run.blank_records import blank
 from reporter.run.paired import interleaving
 from reporter.run.paired.interleaving import Side
 from reporter.run.request import Request
-from reporter.store.kernel_files import CALLS
+from reporter.store.kernel_files import ledger_of
 
 SECONDS = 0.1
 """Seconds of profiled calls in each setting, of which only the kernels are used."""
@@ -77,7 +77,7 @@ def record(
     `limit` are the seconds of the architecture, of which `spent` are over.
     """
     taken = [_recorded(side, job, limit, spent) for side in sides]
-    architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
+    architecture = request.architecture(job.architecture)
     keys = dict.fromkeys(key for readings, _ in taken for key in readings)
     for key in keys or [COVERAGE + device_of(job)]:
         if lost := _lost(key, taken):
@@ -116,9 +116,4 @@ def _lost(key: str, taken: Sequence[tuple[Mapping[str, Reading], Verdict]]) -> V
 
 
 def _ledger(book: Mapping[str, Record], machine: str, architecture: str) -> KernelLedger:
-    """The ledger of an architecture, from the details of its readings."""
-    ledger = KernelLedger(schema=LEDGER_SCHEMA, architecture=architecture, machine=machine)
-    for reading in book[architecture].readings.values():
-        for setting, rows in CALLS.validate_python(reading.detail["calls"]).items():
-            ledger = ledger.with_calls(EAGER, setting, rows)
-    return ledger
+    return ledger_of(machine, architecture, {EAGER: book[architecture]})

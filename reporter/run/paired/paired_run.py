@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from reporter.host.job import Job
 from reporter.model import LostRound, Metric, Origin, Quantity, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.records import EAGER, pair_name
+from reporter.run import time_limit
 from reporter.run.blank_records import blank
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.joined_rounds import joined, with_loss
@@ -111,18 +111,12 @@ def _record_kernels(
 ) -> None:
     """Records the kernels of an architecture, if both sides can measure it and its time is not over."""
     readings = [list(book[job.architecture].readings.values()) for book in books]
-    limit = request.timeout or math.inf
     if not all(any(each.measured for each in side) for side in readings):
         return
-    if spent >= limit:
-        recorded.lose(kernels.device_of(job), job.architecture, not_begun(limit))
+    if spent >= request.limit:
+        recorded.lose(kernels.device_of(job), job.architecture, time_limit.not_begun(request.limit))
     else:
-        kernels.record(job, sides, request, recorded, limit=limit, spent=spent)
-
-
-def not_begun(limit: float) -> Verdict:
-    """The verdict on what begins after the seconds of its architecture."""
-    return Verdict("timeout", f"not begun: the {limit:.0f} s for this architecture were over")
+        kernels.record(job, sides, request, recorded, limit=request.limit, spent=spent)
 
 
 def unchanged(side: Side, before: About) -> None:
@@ -193,8 +187,7 @@ def measure_pair(
     earlier = [book[pair_of(job)].readings.get(quantity.key) if pair_of(job) in book else None for book in books]
     if any(earlier) and not all(reading and reading.measured for reading in earlier):
         return []
-    limit = request.timeout or math.inf
-    over = not_begun(limit)
+    limit, over = request.limit, time_limit.not_begun(request.limit)
     origin = Origin(run=request.run, started=moment())
     verdicts = [over] * 2 if spent >= limit else interleaving.measure(sides, (job, job), limit - spent)
     if spent < limit:
@@ -218,7 +211,7 @@ def add_round(
 ) -> list[Reading]:
     """Adds what a job measured on both sides to the records: the readings of A and B so far."""
     key, pair = request.metrics[job.metrics[0]].quantities[0].key, pair_of(job)
-    architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
+    architecture = request.architecture(job.architecture)
     for book, about in zip(books, abouts, strict=True):
         book.setdefault(pair, blank(architecture, request, about.recorded))
     earlier = [book[pair].readings.get(key) for book in books]

@@ -12,10 +12,11 @@ from reporter.documents.reference_verdicts import ReferenceChange
 from reporter.host.job import Job
 from reporter.model import Metric, Quantity, Reading, Record, Verdict, absent
 from reporter.model.records import EAGER, pair_name
+from reporter.run import time_limit
 from reporter.run.blank_records import blank
 from reporter.run.paired import interleaving
 from reporter.run.paired.interleaving import Side
-from reporter.run.paired.paired_run import Book, not_begun, pair_of
+from reporter.run.paired.paired_run import Book, pair_of
 from reporter.run.request import Request
 
 NOT_COUNTED = "macs_fvcore"
@@ -54,7 +55,7 @@ def count(
     so that one that takes too long is not the reason why there is none of the other.
     """
     if spent >= limit:
-        over = not_begun(limit)
+        over = time_limit.not_begun(limit)
         return [list(absent(quantities, over.status, over.reason or "")) for _ in sides]
     deadline = monotonic() + limit - spent
     shares = ((deadline - monotonic()) / left for left in range(len(sides), 0, -1))
@@ -76,7 +77,7 @@ def add(
     job: Job, found: Sequence[Sequence[Reading]], books: Sequence[Book], request: Request, abouts: Sequence[About]
 ) -> None:
     """Adds what was counted to the records."""
-    architecture = next(entry for entry in request.architectures if entry.name == job.architecture)
+    architecture = request.architecture(job.architecture)
     for book, about, counted in zip(books, abouts, found, strict=True):
         record = book.get(pair_of(job)) or blank(architecture, request, about.recorded)
         readings = {reading.quantity.key: reading for reading in counted}

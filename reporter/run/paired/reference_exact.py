@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from reporter.compare.environments import About, is_control
 from reporter.compare.matching import NO_NUMBER
-from reporter.compare.reference_rule import Place, ReferenceTime
+from reporter.compare.reference_names import RowPlace
+from reporter.compare.reference_rule import ReferenceTime
 from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, ReferenceLoss, SideName
 from reporter.host.job import Job
 from reporter.metrics.operators import KERNELS
@@ -63,26 +64,30 @@ class ExactValues:
                 sides = [book[name].readings[quantity.key] for book in books]
                 failed = any(side.status in NO_NUMBER for side in sides)
                 if failed or (quantity == KERNELS and not all(side.measured for side in sides)):
-                    yield gap((quantity.key, mode, job.architecture), *sides)
+                    yield gap(RowPlace(quantity.key, mode, job.architecture), *sides)
 
 
-def gap(place: Place, reference: Reading, tonight: Reading) -> ReferenceGap:
+def gap(place: RowPlace, reference: Reading, tonight: Reading) -> ReferenceGap:
     """Why there is no number: which side failed first."""
-    key, mode, architecture = place
     lost = [(NAMES[index], each) for index, each in paired_run.failures((reference, tonight))]
     return ReferenceGap(
-        architecture=architecture,
-        metric=key,
-        mode=mode,
+        architecture=place.architecture,
+        metric=place.metric,
+        mode=place.mode,
         reason=paired_run.in_words(lost),
         failed=any(each.status in NO_NUMBER for _, each in lost),
         sides=tuple(name for name, _ in lost),
     )
 
 
-def losses(place: Place, reading: Reading) -> Iterator[ReferenceLoss]:
+def losses(place: RowPlace, reading: Reading) -> Iterator[ReferenceLoss]:
     """The rounds of a row that failed after others had succeeded."""
-    key, mode, architecture = place
+    first = 0 if place.mode == EAGER else 1  # workers get the rounds of modes as later ones
     for each in reading.lost:
-        number = each.number if mode == EAGER else each.number - 1  # workers get the rounds of modes as later ones
-        yield ReferenceLoss(architecture=architecture, metric=key, mode=mode, round=number, reason=each.reason)
+        yield ReferenceLoss(
+            architecture=place.architecture,
+            metric=place.metric,
+            mode=place.mode,
+            round=each.number - first,
+            reason=each.reason,
+        )

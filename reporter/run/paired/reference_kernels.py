@@ -7,10 +7,10 @@ recorded, which the output of a run on a GPU states.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
-from reporter.compare import kernel_changes
+from reporter.compare import document, kernel_changes
 from reporter.compare.differences import Change, TimeVerdict, Timing
-from reporter.compare.document import kernel_row
 from reporter.compare.environments import About
 from reporter.compare.kernel_changes import VARIABLES
 from reporter.compare.matching import Pair
@@ -22,20 +22,15 @@ from reporter.host.job import Job
 from reporter.metrics.operators import KERNELS
 from reporter.model import Metric, Record
 from reporter.model.modes import parse
-from reporter.model.profiles import LEDGER_SCHEMA, KernelLedger
+from reporter.model.profiles import KernelLedger
 from reporter.model.records import EAGER
 from reporter.run import mode_plan
 from reporter.run.paired.paired_run import Book, pair_of
 from reporter.run.request import Request
-from reporter.store.kernel_files import CALLS
+from reporter.store.kernel_files import ledger_of
 
 METRIC = "kernels"
-VERDICTS: dict[SpeedVerdict, TimeVerdict] = {
-    "slower": "regressed",
-    "faster": "improved",
-    "unchanged": "unchanged",
-    "noisy": "noisy",
-}
+VERDICTS: dict[SpeedVerdict, TimeVerdict] = {word: verdict for verdict, word in document.VERDICTS.items()}
 Found = tuple[list[ReferenceChange], list[ReferenceGap]]
 
 
@@ -69,13 +64,12 @@ def compare(
 ) -> Found:
     """The layers that ran another kernel tonight than in the reference, and what could not be compared."""
     found = [each for job in jobs if (each := _pair(job, books, abouts))]
-    sides = [{(record.architecture, record.mode): record for record in side} for side in zip(*found, strict=True)]
-    if not sides:
+    if not found:
         return [], []
-    ledgers = [_Ledgers(side) for side in sides]
+    reference, tonight = zip(*found, strict=True)
     timings = [_timing(row, abouts[1].machine) for row in rows]
     pairs = [Pair(*each) for each in found]
-    changes, gaps = kernel_changes.compare(pairs, timings, (ledgers[0].of, ledgers[1].of))
+    changes, gaps = kernel_changes.compare(pairs, timings, (partial(_ledger, reference), partial(_ledger, tonight)))
     missing = [
         ReferenceGap(architecture=name, metric=KERNELS.key, mode=gap.mode, reason=gap.why)
         for gap in gaps
@@ -92,7 +86,7 @@ def _change(change: Change) -> ReferenceChange:
         mode=change.mode,
         reference=None,
         tonight=None,
-        kernels=kernel_row(change.kernels),
+        kernels=document.kernel_row(change.kernels),
     )
 
 
@@ -110,20 +104,9 @@ def _pair(job: Job, books: Sequence[Book], abouts: Sequence[About]) -> tuple[Rec
     return made[0], made[1]
 
 
-class _Ledgers:
-    """The ledgers of a side, from the details of its readings."""
-
-    def __init__(self, records: Mapping[tuple[str, str], Record]) -> None:
-        self._records = records
-
-    def of(self, machine: str, architecture: str) -> KernelLedger:
-        """The ledger of an architecture with all its modes."""
-        ledger = KernelLedger(schema=LEDGER_SCHEMA, architecture=architecture, machine=machine)
-        for (name, mode), record in self._records.items():
-            calls = CALLS.validate_python(record.readings[KERNELS.key].detail["calls"]) if name == architecture else {}
-            for setting, rows in calls.items():
-                ledger = ledger.with_calls(mode, setting, rows)
-        return ledger
+def _ledger(records: Iterable[Record], machine: str, architecture: str) -> KernelLedger:
+    """The ledger of an architecture with all its modes, from the records of a side, which have no other readings."""
+    return ledger_of(machine, architecture, {each.mode: each for each in records if each.architecture == architecture})
 
 
 def _timing(row: ReferenceTime, machine: str) -> Timing:

@@ -10,10 +10,12 @@ from tempfile import TemporaryDirectory
 
 from reporter.compare import ratio_history, reference_file, reference_names, reference_rule
 from reporter.compare.environments import About
+from reporter.compare.reference_names import RowPlace
 from reporter.compare.reference_rule import ReferenceTime
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files, interrupts
 from reporter.model import ReporterError
+from reporter.model.names import first_of
 from reporter.model.records import pair_name
 from reporter.run import mode_plan
 from reporter.run.paired import paired_run, pinned, reference_run
@@ -106,19 +108,19 @@ def _not_continued(work: ReferenceRequest) -> Iterator[str]:
     names = {here.machine_kind, reference_names.former(here.machine_kind)}
     lines = ratio_history.load(work.request.folder)
     runs = [line for line in lines if line.kind == "run" and line.machine_kind in names]
-    planned = {(name, metric, mode) for metric, mode, name in reference_run.places(work)}
+    planned = set(reference_run.places(work))
     ended = []
     for row in runs[-1].rows if runs else ():
         threads = runs[-1].threads if reference_names.runs_on_all_threads(row.metric) else None
         continued = row.input_size == here.input_sizes.get(row.architecture) and threads in (None, here.threads)
-        if row.name not in planned or not continued:
+        if RowPlace.of(row) not in planned or not continued:
             conditions = reference_names.conditions(threads, row.input_size)
             name = f"{pair_name(row.architecture, row.mode)} {row.metric}"
             ended.append(f"{name} ({conditions})" if conditions else name)
     if ended:
         yield (
-            f"the history of {_listed(ended)} is not continued; to continue it, interrupt and add --architectures, "
-            "--metrics, --modes, --input-size and --threads as in the runs"
+            f"the history of {first_of(ended, NAMED)} is not continued; to continue it, interrupt and add "
+            "--architectures, --metrics, --modes, --input-size and --threads as in the runs"
         )
 
 
@@ -136,18 +138,13 @@ def _too_noisy(rows: Sequence[ReferenceTime]) -> str:
     """Which rows are too noisy, and what to do."""
     named = [f"{pair_name(row.architecture, row.mode)} {row.quantity.key} ({_why(row)})" for row in rows]
     return (
-        f"too noisy: {_listed(named)}; repeat the command on a machine without other work or with --preset thorough, "
-        "or leave these out of --architectures"
+        f"too noisy: {first_of(named, NAMED)}; repeat the command on a machine without other work or with "
+        "--preset thorough, or leave these out of --architectures"
     )
 
 
 def _why(row: ReferenceTime) -> str:
     return row.reason or f"only a change of {row.detectable or 0.0:.0%} or more would be found"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def _lock_text(new: str, made: Path) -> str | None:

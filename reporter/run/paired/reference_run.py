@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +12,8 @@ from typing import Any
 
 from reporter.compare import reference_rule
 from reporter.compare.environments import About
-from reporter.compare.reference_rule import Place, ReferenceTime
+from reporter.compare.reference_names import RowPlace
+from reporter.compare.reference_rule import ReferenceTime
 from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, ReferenceLoss
 from reporter.host.job import Job
 from reporter.model import Metric, Origin, Reading, ReporterError
@@ -73,8 +73,8 @@ class ReferenceRequest:
 class ReferenceRun:
     """What was measured: `rows` has the verdict on each row, `taken` its readings on both sides."""
 
-    rows: dict[Place, ReferenceTime] = field(default_factory=dict)
-    taken: dict[Place, tuple[Reading, Reading]] = field(default_factory=dict)
+    rows: dict[RowPlace, ReferenceTime] = field(default_factory=dict)
+    taken: dict[RowPlace, tuple[Reading, Reading]] = field(default_factory=dict)
     gaps: list[ReferenceGap] = field(default_factory=list)
     lost: list[ReferenceLoss] = field(default_factory=list)
     changes: list[ReferenceChange] = field(default_factory=list)
@@ -114,8 +114,8 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
     start, found = monotonic() - journal.seconds, ReferenceRun()
     books: tuple[Book, Book] = ({}, {})
     looks, open_jobs = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work))
-    half = (work.request.timeout or math.inf) / 2  # the rounds up to a look take at most as long as all before
-    ended: set[Place] = set()
+    half = work.request.limit / 2  # the rounds up to a look take at most as long as all before
+    ended: set[RowPlace] = set()
     done = [job for job in work.exact_values.shown if job not in journal]
     costs, number = paired_run.costs_of(work.request, books), 0
     for place, look in enumerate(looks):
@@ -203,7 +203,7 @@ def _round(
     jobs = [job for job in jobs if _of_mode(job) not in journal]
     if not counts and not jobs:
         return
-    opened, limit, keep = monotonic(), work.request.timeout or math.inf, work.request.keep_env
+    opened, limit, keep = monotonic(), work.request.limit, work.request.keep_env
     with paired_run.sides(work.environments, work.needs, work.options, shared=work.shared, keep=keep) as both:
         for side, before in zip(both, work.examined, strict=True):
             paired_run.unchanged(side, before)
@@ -257,7 +257,7 @@ def _jobs(work: ReferenceRequest) -> Iterator[Job]:
                 )
 
 
-def places(work: ReferenceRequest) -> list[Place]:
+def places(work: ReferenceRequest) -> list[RowPlace]:
     """The rows that are measured."""
     return [_place(job, work.times) for job in _jobs(work)]
 
@@ -272,8 +272,9 @@ def _rounds(jobs: Sequence[Job], first: int, stop: int) -> list[Job]:
     return [job.model_copy(update={"round": number}) for number in range(first, stop) for job in jobs]
 
 
-def _place(job: Job, metrics: Mapping[str, Metric]) -> Place:
-    return metrics[job.metrics[0]].quantities[0].key, job.modes[0] if job.modes else EAGER, job.architecture
+def _place(job: Job, metrics: Mapping[str, Metric]) -> RowPlace:
+    metric = metrics[job.metrics[0]].quantities[0].key
+    return RowPlace(metric, job.modes[0] if job.modes else EAGER, job.architecture)
 
 
 def _is_open(job: Job, work: ReferenceRequest, found: ReferenceRun) -> bool:
@@ -283,12 +284,12 @@ def _is_open(job: Job, work: ReferenceRequest, found: ReferenceRun) -> bool:
 
 def _sorted(
     work: ReferenceRequest, books: Sequence[Book]
-) -> tuple[dict[Place, tuple[Reading, Reading]], list[ReferenceGap]]:
+) -> tuple[dict[RowPlace, tuple[Reading, Reading]], list[ReferenceGap]]:
     """The readings of rows that were measured on both sides, and the reasons of the others."""
     taken, gaps = {}, []
     for job in _jobs(work):
         place = _place(job, work.times)
-        reference, tonight = (book[paired_run.pair_of(job)].readings[place[0]] for book in books)
+        reference, tonight = (book[paired_run.pair_of(job)].readings[place.metric] for book in books)
         if reference.measured and tonight.measured:
             taken[place] = (reference, tonight)
         else:

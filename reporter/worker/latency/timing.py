@@ -13,7 +13,7 @@ from reporter.stats.samples import interval
 from reporter.worker.device import Device
 
 Call = Callable[[], object]
-AGREEMENT = 0.05
+WARM_UP_AGREEMENT = 0.05
 """Two windows of warm-up agree when their medians differ by less than this share."""
 WINDOW_SECONDS = 0.05
 
@@ -85,7 +85,7 @@ def warm_up(call: Call, timer: Timer, seconds: float) -> float:
     before = timer(call, 1)[0]  # the first call allocates and compiles: it is never a sample
     while perf_counter() < deadline:
         now = median(timer(call, max(1, min(50, round(WINDOW_SECONDS / before)))))
-        if abs(now - before) <= AGREEMENT * before:
+        if abs(now - before) <= WARM_UP_AGREEMENT * before:
             return now
         before = now
     return before
