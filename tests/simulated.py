@@ -36,20 +36,20 @@ def slot(node: str, device: str = "", machine: str = "kind") -> Slot:
 def readings(job: Job, engines: Mapping[str, Engine] | None = None) -> list[dict[str, Any]]:
     """What a worker would say of a job: one sample of 1 for every quantity; `engines` are those of its machine."""
     found = []
-    for metric in (METRICS[name] for name in job.metrics[: 1 if job.checks else None]):
-        for mode in (each for each in job.modes or (EAGER,) if (each, metric.name) not in job.without):
-            number = 0 if mode in job.once else job.round
+    for metric in (METRICS[name] for name in job.metrics[: 1 if job.only_checks else None]):
+        for mode in (each for each in job.modes or (EAGER,) if job.measures(each, metric.name)):
+            number = 0 if job.prepares(mode) else job.round
             own, of_mode = (
                 conditions | conditions_of(mode, engines)
                 for conditions in (job.conditions.of(metric, job.device), job.conditions.of_mode())
             )
-            of_mode_quantities = ONCE if job.checks else quantities(metric, number)
+            of_mode_quantities = ONCE if job.only_checks else quantities(metric, number)
             for quantity in of_mode_quantities if job.modes else metric.quantities:
-                once = bool(job.modes) and quantity in ONCE
+                once = job.is_once(quantity)
                 rounds, settings = (1,) if metric.timed and not once else (), of_mode if once else own
                 made = Reading(quantity=quantity, samples=(1,), rounds=rounds, settings=settings)
                 found.append({"reading": made.model_dump(mode="json"), "mode": mode})
-            if metric.inference and not job.checks and engine_version(mode, engines or execution_modes.engines()):
+            if metric.inference and not job.only_checks and engine_version(mode, engines or execution_modes.engines()):
                 ratio = alternation(metric.quantities[0])
                 alone = Reading(quantity=ratio, samples=(1,), rounds=(1,), settings=own)
                 found.append({"reading": alone.model_dump(mode="json"), "mode": mode})

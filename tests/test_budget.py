@@ -394,7 +394,7 @@ def test_jobs_of_some_modes_of_a_process_are_planned_one_by_one() -> None:
     first, second, later = (
         job(0, "modes cpu").model_copy(update={"round": number, "modes": modes}) for number, modes in changes
     )
-    checks = second.model_copy(update={"checks": True})
+    checks = second.model_copy(update={"only_checks": True})
     prices = {("bf16",): 10.0, ("channels_last",): 20.0, ("bf16", "channels_last"): 5.0}
     jobs = [first, second, later]
     assert allocate(jobs, lambda each: prices[each.modes], 15.0) == [first]

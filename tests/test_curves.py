@@ -34,7 +34,7 @@ from reporter.host import process_memory
 from reporter.host.job import CurveJob, Job
 from reporter.model import Chart, Engine, Metric, Reading, Record, ReporterError, Verdict, absent
 from reporter.model.image_sizes import square
-from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR, output_decision
+from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR, is_larger, output_decision
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
@@ -47,7 +47,7 @@ from reporter.report.output.summary import summary
 from reporter.report.page import failures
 from reporter.report.sections import Items
 from reporter.report.table import status_word
-from reporter.run import budget, curve_plan, experiment, output_errors, preparation
+from reporter.run import budget, curve_plan, experiment, preparation
 from reporter.run.budget_schedule import BudgetSchedule
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.curve_measurement import CurveMeasurement, described
@@ -594,8 +594,8 @@ def test_a_failed_check_of_one_image_does_not_replace_the_output_error_of_a_poin
     conditions = {"engine": {"swift": "1"}}
     (lost,) = absent([OUTPUT_ERROR], "failed", "the device is busy")
     lost, before = lost.model_copy(update={"settings": conditions}), output_error(0.5, conditions)
-    assert output_errors.is_larger(lost, before)
-    assert not output_errors.is_larger(lost.model_copy(update={"detail": {CHECK_FAILED: True}}), before)
+    assert is_larger(lost, before)
+    assert not is_larger(lost.model_copy(update={"detail": {CHECK_FAILED: True}}), before)
 
 
 def test_preparation_and_checks_of_a_curve_are_no_part_of_what_is_measured(

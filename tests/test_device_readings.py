@@ -24,7 +24,7 @@ from reporter.registry.execution_modes import conditions_of
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.modes import mode_words
-from reporter.run import experiment, failure_counts
+from reporter.run import failure_counts, mode_jobs
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
 from reporter.store import record_files
@@ -202,9 +202,9 @@ def test_a_curve_of_a_device_has_its_outputs_checked_there(tmp_path: Path) -> No
     made = ledger(tmp_path)
     keep(made, "cpu", once(OUTPUT_ERROR, 0.01))
     curves = [METRICS[f"best_throughput_{device}"] for device in ("cpu", "cuda")]
-    assert [experiment._needs(made, metric, 0, MODE) for metric in curves] == [False, True]
+    assert [mode_jobs.needs(made, metric, 0, MODE) for metric in curves] == [False, True]
     keep(made, "cuda", once(OUTPUT_ERROR, 0.01, "cuda"))
-    assert [experiment._needs(made, metric, 0, MODE) for metric in curves] == [False, False]
+    assert [mode_jobs.needs(made, metric, 0, MODE) for metric in curves] == [False, False]
 
 
 def test_a_device_that_does_not_have_the_mode_is_not_kept(tmp_path: Path) -> None:
@@ -227,10 +227,10 @@ def test_outputs_of_a_curve_are_checked_where_only_another_device_does_not_have_
     swift = Engine("swift", "Swift", print, devices=("cpu",))
     made = ledger(tmp_path, "swift", engines={"swift": swift})
     assert made.records["swift"].readings[OUTPUT_ERROR.key].reason == "Swift runs on cpu"
-    assert experiment._needs(made, METRICS["best_throughput_cpu"], 0, "swift")
+    assert mode_jobs.needs(made, METRICS["best_throughput_cpu"], 0, "swift")
     refused = lost(status="unsupported", reason=NO_FLOAT64)
     keep(made, "cpu", refused.model_copy(update={"settings": conditions_of("swift", {"swift": swift})}), "swift")
-    assert not experiment._needs(made, METRICS["best_throughput_cpu"], 0, "swift")
+    assert not mode_jobs.needs(made, METRICS["best_throughput_cpu"], 0, "swift")
 
 
 @pytest.mark.parametrize("order", [("cpu", "cuda"), ("cuda", "cpu")], ids=" then ".join)
@@ -240,10 +240,10 @@ def test_outputs_that_can_be_checked_on_no_device_are_not_checked_again(order: t
     curves = {device: METRICS[f"best_throughput_{device}"] for device in order}
     missing = list(order)
     for device in order:
-        assert [each for each in order if experiment._needs(made, curves[each], 0, MODE)] == missing
+        assert [each for each in order if mode_jobs.needs(made, curves[each], 0, MODE)] == missing
         record = keep(made, device, lost(status="unsupported", reason=f"{NO_FLOAT64} ({device})"))
         missing.remove(device)
-    assert not [each for each in order if experiment._needs(made, curves[each], 0, MODE)]
+    assert not [each for each in order if mode_jobs.needs(made, curves[each], 0, MODE)]
     error = record.readings[OUTPUT_ERROR.key]
     assert {kind: each.reason for kind, each in on_devices(error).items()} == {
         device: f"{NO_FLOAT64} ({device})" for device in order

@@ -23,7 +23,7 @@ from torch.nn import functional
 from reporter.model import Metric, Reading
 from reporter.registry.catalog import collect
 from reporter.worker import references
-from reporter.worker.counts.packed_weights import uncounted
+from reporter.worker.counts.packed_weights import unlisted
 from reporter.worker.entry import measure
 from reporter.worker.input_format import form
 from reporter.worker.subject import Subject
@@ -590,7 +590,7 @@ def test_views_of_constants_are_no_activations() -> None:
 def test_a_saved_frozen_network_is_one_when_it_is_loaded(tmp_path: Path) -> None:
     network = torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)).eval()))
     torch.jit.save(network, tmp_path / "frozen.pt")
-    (layer,), reason = uncounted(torch.jit.load(tmp_path / "frozen.pt"))
+    (layer,), reason, _ = unlisted(torch.jit.load(tmp_path / "frozen.pt"))
     assert (layer, reason) == ("the whole network", f"{FROZEN}the whole network")
 
 

@@ -192,7 +192,7 @@ def test_after_a_crash_a_mode_that_was_checked_before_is_checked_again(
 ) -> None:
     run(asked(tmp_path, (SINGLE,), 2), checked(0.01))
     _, jobs, record = run(asked(tmp_path, (SINGLE, BATCH), 2), ending(CRASH, number=0, after=checked(value)))
-    assert [(job.round, job.metrics, job.once) for job in jobs] == [(0, (BATCH,), ()), (1, (BATCH,), (MODE,))]
+    assert [(job.round, job.metrics, job.prepared_again) for job in jobs] == [(0, (BATCH,), ()), (1, (BATCH,), (MODE,))]
     error = record.readings[OUTPUT_ERROR.key]
     assert (error.value, error.lost) == (stored, ())
     assert (record.readings[BATCH].rounds, len(record.readings[BATCH].lost)) == ((1,), 1)
@@ -212,7 +212,7 @@ def test_a_repetition_that_ends_early_keeps_the_times_and_is_repeated(
     assert record.readings[SINGLE].lost == ()
     assert output_decision(record).verdict == "unchecked"
     _, jobs, record = run(request, checked(0.02))
-    assert [(job.round, job.checks, job.metrics) for job in jobs] == [(0, True, (SINGLE,))]
+    assert [(job.round, job.only_checks, job.metrics) for job in jobs] == [(0, True, (SINGLE,))]
     assert output_decision(record).verdict == "within"
     assert (record.readings[SINGLE].rounds, record.readings[SINGLE].lost) == ((1, 1, 1), ())
     assert run(request, checked(0.02))[1] == []
@@ -232,9 +232,9 @@ def test_a_check_that_fails_every_time_takes_no_time_from_a_mode(
         if len(keys) == 3 and not before.readings.get(ONE_THREAD):
             times = [(number, False, (ONE_THREAD,)) for number in range(3)]
             checks = [(0, True, (SINGLE, BATCH))] if mode == MODE else []
-            assert [(job.round, job.checks, job.metrics) for job in jobs] == [*checks, *times]
+            assert [(job.round, job.only_checks, job.metrics) for job in jobs] == [*checks, *times]
         else:
-            assert [(job.round, job.checks, job.metrics) for job in jobs] == [(0, True, keys)]
+            assert [(job.round, job.only_checks, job.metrics) for job in jobs] == [(0, True, keys)]
         before = record
     assert output_decision(record).verdict == "within"
     assert run(asked(tmp_path, keys, 3, modes=(mode,)), checked(0.02))[1] == []
@@ -250,11 +250,11 @@ def test_a_repeated_check_counts_once_all_settings_are_checked(mode: str, tmp_pa
     request = asked(tmp_path, (SINGLE, BATCH), 3, modes=(mode,))
     run(request, checked("oom"))
     _, jobs, record = run(request, answer)
-    assert [job.checks for job in jobs] == [True]
+    assert [job.only_checks for job in jobs] == [True]
     assert output_decision(record).verdict == "unchecked"
     assert record.readings[BATCH].rounds == (1, 1, 1)
     _, jobs, record = run(request, checked(0.02))
-    assert [job.checks for job in jobs] == [True]
+    assert [job.only_checks for job in jobs] == [True]
     assert output_decision(record).verdict == "within"
 
 
@@ -262,12 +262,12 @@ def test_a_time_that_is_added_does_not_stand_for_the_check_of_others(tmp_path: P
     """The check of the throughput runs out of memory again; that of the time that is added does not."""
 
     def answer(job: Job, said: Said) -> Said:
-        return checked("oom" if job.checks else 0.02)(job, said)
+        return checked("oom" if job.only_checks else 0.02)(job, said)
 
     run(asked(tmp_path, (SINGLE, BATCH), 3), checked("oom"))
     request = asked(tmp_path, (SINGLE, ONE_THREAD, BATCH), 3)
     _, jobs, record = run(request, answer)
-    assert [(job.round, job.checks) for job in jobs] == [(0, True), (0, False), (1, False), (2, False)]
+    assert [(job.round, job.only_checks) for job in jobs] == [(0, True), (0, False), (1, False), (2, False)]
     assert output_decision(record).verdict == "unchecked"
     assert record.readings[ONE_THREAD].rounds == (1, 1, 1)
 
@@ -334,7 +334,7 @@ def test_a_setting_in_which_the_worker_crashed_is_checked_with_its_first_time(
         return sent if job.round else [{"running": mode}, *kept, CRASH]
 
     _, jobs, record = run(asked(tmp_path, (SINGLE, BATCH), 2, modes=(mode,)), answer)
-    assert [job.once for job in jobs] == [(), (mode,) if again else ()]
+    assert [job.prepared_again for job in jobs] == [(), (mode,) if again else ()]
     assert record.readings[OUTPUT_ERROR.key].value == (0.02 if again else 0.01)
     assert (record.readings[BATCH].rounds, record.readings[SINGLE].rounds) == ((1,), (1, 1))
 
@@ -349,7 +349,7 @@ def test_an_engine_is_not_prepared_again_for_a_time_that_is_not_tried_any_more(t
         return sent if BATCH not in job.metrics else [{"running": MODE}, *kept, CRASH]
 
     _, jobs, record = run(asked(tmp_path, (SINGLE, BATCH), 4), answer)
-    assert [(job.round, BATCH in job.metrics, job.once) for job in jobs if SINGLE in job.metrics] == [
+    assert [(job.round, BATCH in job.metrics, job.prepared_again) for job in jobs if SINGLE in job.metrics] == [
         (0, True, ()), (1, True, (MODE,)), (2, False, ()), (3, False, ()),
     ]  # fmt: skip
     assert record.readings[SINGLE].rounds == (1,) * 4

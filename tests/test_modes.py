@@ -1004,10 +1004,10 @@ def test_a_crash_in_the_first_round_loses_only_that_round(running: str, tmp_path
     lost = modes if running == "eager" else ("bf16",)
     assert all(ledger.records[mode].readings["latency_cpu"].status == "oom" for mode in lost)
     second, job = begun(jobs[1])
-    assert (job.modes, job.once) == (modes, lost)
+    assert (job.modes, job.prepared_again) == (modes, lost)
     measured(second, job)
     third, job = begun(jobs[2])
-    assert (job.modes, job.once) == (modes, ())
+    assert (job.modes, job.prepared_again) == (modes, ())
     crashed(third)
     for mode in lost:
         found = ledger.records[mode].readings
@@ -1032,7 +1032,7 @@ def test_what_is_measured_once_is_measured_in_the_round_after_a_crash(tmp_path: 
     (tmp_path / "bf16" / "model.onnx").touch()
     job = Job(
         architecture="small", metrics=("latency_cpu_1thread",), device="cpu", process="modes cpu", round=1, modes=modes,
-        conditions=subject(own()).conditions, cache=str(tmp_path), once=("bf16",),
+        conditions=subject(own()).conditions, cache=str(tmp_path), prepared_again=("bf16",),
     )  # fmt: skip
     mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.01), send)
     times = [(mode, key) for mode in modes for key in ("latency_cpu_1thread", "speedup_latency_cpu_1thread")]
@@ -1069,7 +1069,7 @@ def test_a_job_that_checks_times_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     measured = subject(own(), seconds=0.01, threads=2, throughput_batch=3)
     job = Job(
         architecture="small", metrics=(*KEYS, "throughput_cpu", "train_step_cpu"), device="cpu", process="modes cpu",
-        conditions=measured.conditions, modes=("bf16", "seen"), cache=str(tmp_path), checks=True,
+        conditions=measured.conditions, modes=("bf16", "seen"), cache=str(tmp_path), only_checks=True,
     )  # fmt: skip
     with threads(2):
         found = sent(job, measured)
@@ -1185,6 +1185,7 @@ def test_what_is_timed_in_each_setting_is_what_was_checked(tmp_path: Path, monke
         ((1.0, "busy", 9.0), 9.0),
         (("busy", 9.0, 1.0), 9.0),
         (("busy", 1.0, "NaN"), "NaN"),
+        (("busy", "lost", 1.0), "busy"),
         ((9.0, "memory", 1.0), 9.0),
         ((1.0, "memory", 9.0), "memory"),
     ],
@@ -1199,8 +1200,8 @@ def test_a_check_that_failed_in_one_setting_hides_no_wrong_output_in_another(
 
     def checked(*_: object) -> Reading:
         outcome = next(found)
-        if outcome == "busy":
-            raise RuntimeError("the device is busy")
+        if outcome in ("busy", "lost"):
+            raise RuntimeError(f"the device is {outcome}")
         if outcome == "memory":
             raise MemoryError("too little memory")
         if outcome == "NaN":
@@ -1289,7 +1290,7 @@ def test_a_check_that_failed_is_repeated_by_the_same_command(
          for each in records],
     )  # fmt: skip
     jobs = simulated_run(tmp_path, [CHANNELS_LAST], rounds)
-    assert [(job.round, job.modes, job.checks) for job in jobs] == [(0, (CHANNELS_LAST,), True)] * is_repeated
+    assert [(job.round, job.modes, job.only_checks) for job in jobs] == [(0, (CHANNELS_LAST,), True)] * is_repeated
     found = {each.mode: each.readings for each in record_files.load_modes(path)}
     assert found[CHANNELS_LAST]["output_error"].measured == (is_repeated or of == "eager")
     assert len(found[CHANNELS_LAST]["latency_cpu"].rounds) == rounds

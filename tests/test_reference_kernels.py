@@ -30,7 +30,7 @@ from reporter.run.executors.local import LocalExecutor
 from reporter.run.paired import interleaving, paired_run, pinned, reference_counts, reference_kernels, reference_run
 from reporter.run.paired.against import Against
 from reporter.run.paired.against import prepare as prepare_against
-from reporter.run.paired.paired_run import Book
+from reporter.run.paired.paired_run import RecordsByPair
 from reporter.run.preparation import prepare
 
 __all__ = ["measured", "simulated"]
@@ -211,7 +211,9 @@ def test_real_processes_record_them(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert not swap.new.startswith(("jit", "brg"))
 
 
-def record(jobs: Sequence[Job], both: Any, books: tuple[Book, Book], work: reference_run.ReferenceRequest) -> None:
+def record(
+    jobs: Sequence[Job], both: Any, books: tuple[RecordsByPair, RecordsByPair], work: reference_run.ReferenceRequest
+) -> None:
     for job in jobs:
         taken = reference_counts.count(job, both, work.exact_values.quantities(job))
         reference_counts.add(job, taken, books, work.request, work.examined)

@@ -52,10 +52,10 @@ class Job(BaseModel):
     """Some metrics of one architecture on one device, in one fresh process; `round` counts the rounds of timed ones.
 
     `modes` are execution modes, timed in turns with eager; without any, eager alone is measured. `cache` is the folder
-    that keeps what is prepared for them between rounds. `once` are the modes whose preparation is timed and whose
-    outputs are checked in a later round than the first one, in which the worker crashed. `without` are the metrics that
-    are not measured in a mode, each as a pair with its mode before it. A job that `checks` measures what is
-    measured once for a mode, in the settings of its metrics, and nothing else. `reference` is FILE.py:NAME or
+    that keeps what is prepared for them between rounds. `prepared_again` are the modes whose preparation is timed
+    and whose outputs are checked in a later round than the first one, in which the worker crashed. `without` are the
+    metrics that are not measured in a mode, each as a pair with its mode before it. A job with `only_checks` measures
+    what is measured once for a mode, in the settings of its metrics, and nothing else. `reference` is FILE.py:NAME or
     package.module:NAME if the architecture is from elsewhere, else empty. `curve` has the points to measure if it is a
     job of a curve. `ceilings` are those of the machine if an earlier job of the run measured them. `concurrent` is how
     many jobs run at a time on its machine, with this one.
@@ -72,9 +72,9 @@ class Job(BaseModel):
     round: int = 0
     reference: FileName = ""
     modes: tuple[str, ...] = ()
-    once: tuple[str, ...] = ()
+    prepared_again: tuple[str, ...] = ()
     without: tuple[tuple[str, str], ...] = ()
-    checks: bool = False
+    only_checks: bool = False
     cache: FileName = ""
     curve: CurveJob | None = None
     ceilings: tuple[Reading, ...] = ()
@@ -85,14 +85,26 @@ class Job(BaseModel):
         """Whether it measures eager alone, and no other execution mode."""
         return not self.modes and (self.curve is None or self.curve.mode == EAGER)
 
+    def measures(self, mode: str, metric: str) -> bool:
+        """Whether it measures one of its metrics in one of its modes."""
+        return (mode, metric) not in self.without
+
+    def prepares(self, mode: str) -> bool:
+        """Whether the preparation of one of its modes is timed and its outputs are checked."""
+        return not self.round or mode in self.prepared_again
+
+    def is_once(self, quantity: Quantity) -> bool:
+        """Whether it measures a quantity once for a mode, and not in each round."""
+        return quantity in ONCE and not self.is_eager
+
 
 def wanted(job: Job, metrics: Mapping[str, Metric]) -> Iterator[tuple[str, Metric, Quantity]]:
     """What a job measures: execution mode, metric and quantity, each once."""
     seen: set[tuple[str, str]] = set()
     for mode in job.modes or (job.curve.mode if job.curve else EAGER,):
-        for metric in (metrics[name] for name in job.metrics if (mode, name) not in job.without):
-            number = 0 if mode in job.once else job.round
-            of_mode = ONCE if job.checks else quantities(metric, number)
+        for metric in (metrics[name] for name in job.metrics if job.measures(mode, name)):
+            number = 0 if job.prepares(mode) else job.round
+            of_mode = ONCE if job.only_checks else quantities(metric, number)
             for quantity in of_mode if job.modes else metric.quantities:
                 if (mode, quantity.key) not in seen:
                     seen.add((mode, quantity.key))

@@ -34,24 +34,25 @@ TRAINING = Quantity(
 def measure_inference(subject: Subject) -> Iterator[Reading]:
     """Follows one inference, the one that is counted."""
     from reporter.worker.counts.counting import storage_bytes
-    from reporter.worker.counts.packed_weights import uncounted, untracked
+    from reporter.worker.counts.packed_weights import unlisted
     from reporter.worker.subject import marked
 
-    if reason := untracked(subject.meta):
-        yield from absent((INFERENCE,), "unsupported", reason[:500])
+    missing = unlisted(subject.meta)
+    if missing.has_tensors:
+        yield from absent((INFERENCE,), "unsupported", missing.reason[:500])
         return
     counts, refusal = subject.counting
     state = [*subject.meta.parameters(), *subject.meta.buffers()]
-    weights = {} if uncounted(subject.meta)[1] else {"weights": storage_bytes(state)}
+    weights = {} if missing.reason else {"weights": storage_bytes(state)}
     yield marked(exact(INFERENCE, counts.peak, **weights, image=subject.input(1, "meta").nbytes), refusal)
 
 
 def measure_training(subject: Subject) -> Iterator[Reading]:
     """Forward and backward among all that a step holds; the fused AdamW updates in place and adds nothing."""
-    from reporter.worker.counts.packed_weights import uncounted
+    from reporter.worker.counts.packed_weights import unlisted
     from reporter.worker.subject import marked
 
-    if reason := uncounted(subject.meta)[1]:
+    if reason := unlisted(subject.meta).reason:
         yield from absent((TRAINING,), "unsupported", reason[:500])
         return
     shares, refusal = subject.counted(partial(_step, subject))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reporter.host.process_memory import CLEAR, STATUS
 from reporter.model import Metric, Quantity, Reading, absent, exact
 from reporter.model.devices import ACCELERATORS, DEVICE_TITLES, AcceleratorType
 
@@ -56,8 +56,6 @@ TRAINING = {
     d: _peak_of(d, "training", "in one training step on a batch of images of 80 pixels, all included.")
     for d in ACCELERATORS
 }
-STATUS = Path("/proc/self/status")
-CLEAR = Path("/proc/self/clear_refs")
 
 
 def measure_rss(subject: Subject) -> Iterator[Reading]:

@@ -70,15 +70,16 @@ def _without(network: nn.Module, heads: Sequence[nn.Module]) -> Iterator[Reading
     """The parameters and bytes of a network without its auxiliary heads."""
     from reporter.worker.counts.counting import storage_bytes
     from reporter.worker.counts.meta_shapes import has_storage
-    from reporter.worker.counts.packed_weights import uncounted
+    from reporter.worker.counts.packed_weights import unlisted
 
     in_heads = {id(tensor) for head in heads for tensor in (*head.parameters(), *head.buffers())}
     body = [parameter for parameter in network.parameters() if id(parameter) not in in_heads]
     state = [tensor for tensor in (*network.parameters(), *network.buffers()) if id(tensor) not in in_heads]
-    missing, learning = uncounted(network), sum(parameter.numel() for parameter in body if parameter.requires_grad)
-    yield _but(*missing, exact(PARAMETERS, sum(parameter.numel() for parameter in body), trainable=learning))
-    state = [tensor for tensor in state if has_storage(tensor)] if missing[0] else state
-    yield _but(*missing, exact(WEIGHTS, storage_bytes(state)))
+    missing, reason, _ = unlisted(network)
+    learning = sum(parameter.numel() for parameter in body if parameter.requires_grad)
+    yield _but(missing, reason, exact(PARAMETERS, sum(parameter.numel() for parameter in body), trainable=learning))
+    state = [tensor for tensor in state if has_storage(tensor)] if missing else state
+    yield _but(missing, reason, exact(WEIGHTS, storage_bytes(state)))
 
 
 def _but(missing: Sequence[str], reason: str, reading: Reading) -> Reading:

@@ -39,7 +39,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
     """Runs one image through the network, on meta where it can run there, and traces one block of it."""
     from reporter.worker.counts import block_graphs
     from reporter.worker.counts.layers import layers, line, visits
-    from reporter.worker.counts.packed_weights import uncounted
+    from reporter.worker.counts.packed_weights import unlisted
     from reporter.worker.counts.stage_costs import stages
     from reporter.worker.subject import marked
     from reporter.worker.weights.auxiliary_heads import modules
@@ -49,7 +49,7 @@ def measure(subject: Subject) -> Iterator[Reading]:
     parts, rows = stages(network, met, subject.size, subject.heads), layers(met)
     yield marked(exact(LAYERS, len(rows), stages=parts, layers=[line(row) for row in rows]), refusal)
     block = block_graphs.typical(network, met, parts, facts.card(subject.architecture.name).get("block", ""))
-    if reason := uncounted(block.module)[1]:
+    if reason := unlisted(block.module).reason:
         yield from absent((BLOCK,), "unsupported", reason)
         return
     in_heads = {id(weight) for head in modules(network, subject.heads) for weight in head.parameters()}

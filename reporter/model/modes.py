@@ -246,3 +246,29 @@ def exceeds(error: Reading) -> bool:
     """Whether an output error is above its limit."""
     limit = error.detail.get("limit")
     return error.value is not None and isinstance(limit, int | float) and error.value > limit
+
+
+def is_larger(now: Reading, before: Reading) -> bool:
+    """Whether an output error takes the place of another one: it is larger, or its outputs cannot be compared.
+
+    Of one whose check is repeated, any that is above its limit does, as it may be that of a point of a curve. One whose
+    check failed takes the place of one within its limit only.
+    """
+    if not before.measured:
+        return is_repeated(before) and now.reason is not None
+    if not was_compared(now):
+        return not exceeds(before)
+    return not now.measured or now.samples > before.samples
+
+
+def is_repeated(error: Reading) -> bool:
+    """Whether an output error is missing for another reason than its outputs, so that they are checked again.
+
+    It has no settings where the worker ended; what a worker sends of an engine has the version of the engine.
+    """
+    return lacks_check(error) or (not error.measured and not error.settings)
+
+
+def lacks_check(error: Reading) -> bool:
+    """Whether the check of the outputs failed, was too slow or out of memory."""
+    return error.status in ("oom", "timeout") or CHECK_FAILED in error.detail

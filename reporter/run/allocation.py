@@ -55,4 +55,4 @@ def _places(job: Job) -> set[tuple[str, str, str]]:
 
 def identity(job: Job) -> Identity:
     """What makes a job unique among those of one machine: its architecture, process and round, modes and checks."""
-    return job.architecture, job.process, job.round, job.modes, job.checks
+    return job.architecture, job.process, job.round, job.modes, job.only_checks

@@ -198,7 +198,7 @@ class Costs:
         calls = [_of_call(name, image, batch, step) for name in job.metrics]
         timing = sum(ways * (job.conditions.seconds * MODES_SHARE + PASSES * call) for call in calls)
         once = checked + CHECK_IMAGES * ways * image + CHECK_FLOAT64 * on_cpu + sum(map(_preparing, job.modes))
-        timing = 0.0 if job.checks else timing
+        timing = 0.0 if job.only_checks else timing
         return ways * COPYING * parameters + timing + (0.0 if job.round else once)
 
 
@@ -255,7 +255,7 @@ def stored_as(job: Job) -> str:
     if job.curve:
         return f"{job.process} ({_named_points(job.curve)})"
     if job.modes:
-        part = "checks" if job.checks else "later rounds" if job.round else "first round"
+        part = "checks" if job.only_checks else "later rounds" if job.round else "first round"
         return f"{job.process} ({', '.join(job.modes)}; {part})"
     return job.process
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
+from reporter.model.modes import is_larger
 from reporter.model.readings import same_conditions
 from reporter.model.reasons import in_words
 from reporter.model.scaling_curves import AXES, Axis, CurvePoint, Points, swept
@@ -106,10 +107,10 @@ class CurveMeasurement(Measurement):
         """
         assert self.job.curve
         mode = self.job.curve.mode
-        before = output_errors.stored(self.ledger, mode, self.job.device)
+        before = output_errors.error_of_run(self.ledger, mode, self.job.device)
         if before and before.settings and not same_conditions(before.conditions, error.conditions):
             before = None
-        if before is None or output_errors.is_larger(error, before):
+        if before is None or is_larger(error, before):
             self.ledger.keep(error, self.job, self.progress, self._started, mode)
 
     def _drop_earlier(self) -> None:

@@ -12,7 +12,7 @@ from reporter.model.modes import SETS
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import AXES, LOST, Axis, CurvePoint, Curves, best, swept
-from reporter.registry.execution_modes import conditions_of, resolve
+from reporter.registry.execution_modes import conditions_of
 from reporter.run import mode_plan
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
@@ -29,8 +29,7 @@ def metrics(request: Request) -> dict[str, Metric]:
 def modes(request: Request, device: str) -> Iterator[tuple[str, str]]:
     """`eager` and the modes that --modes names, each with the reason why it cannot be measured, or an empty text."""
     yield EAGER, ""
-    named = [name for name in request.modes if name not in SETS]
-    for name in resolve(named, mode_plan.kind_of(request, device)):
+    for name in dict.fromkeys(each for each in request.modes if each not in (EAGER, *SETS)):
         yield name, mode_plan.unavailable(request, name, device)
 
 

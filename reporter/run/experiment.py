@@ -9,20 +9,17 @@ from time import monotonic
 
 from reporter.host.job import Job
 from reporter.model import Metric
-from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import accelerator_in
-from reporter.model.modes import OUTPUT_ERROR, alternation, parse
-from reporter.model.readings import same_conditions
 from reporter.run import (
     budget,
     curve_plan,
     evidence,
     failure_counts,
     input_sizes,
+    mode_jobs,
     mode_plan,
     node_engines,
     node_environments,
-    output_errors,
 )
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.ledger import Ledger
@@ -34,8 +31,6 @@ from reporter.store import history, record_files
 
 COUNTING = "counting"
 """The process of metrics that count on one thread, without real tensors."""
-CHECKED = ("ok", "unsupported")
-"""The status of outputs that are not checked again."""
 
 
 def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
@@ -160,62 +155,11 @@ def _jobs(request: Request, ledgers: Mapping[str, Ledger], process: str, metrics
 
 
 def _mode_jobs(request: Request, ledgers: Mapping[str, Ledger]) -> Iterator[Job]:
-    """The jobs of execution modes, round by round over all architectures.
-
-    Modes of a group that lack other metrics than the first one have a job of their own: what is there is not measured
-    again. If only the check of its outputs is missing, a job of the first round makes it, and the times stay.
-    """
-    groups = {
-        (name, group): (ledger, mode_plan.metrics(ledger.request, group.device, group.modes[0]).values())
-        for name, ledger in ledgers.items()
-        for device in (each for each in ledger.devices if each != "any")
-        for group in mode_plan.groups(ledger.request, device)
-    }
-    for number in range(request.conditions.rounds):
-        for (_, group), (ledger, asked) in groups.items():
-            metrics = [metric for metric in asked if metric.timed or not number]
-            needs: dict[tuple[tuple[str, ...], bool], list[str]] = {}
-            for mode in group.modes:
-                names = tuple(each.name for each in metrics if _needs(ledger, each, number, mode))
-                checked = _unchecked(ledger, metrics, names, mode) if not number else ()
-                for lacking, checks in ((names, False), (checked, True)):
-                    if lacking:
-                        needs.setdefault((lacking, checks), []).append(mode)
-            for (names, checks), modes in sorted(needs.items(), key=lambda each: not each[0][1]):  # checks come first
-                job = _job(ledger, group.process, group.device, names, number)
-                cache = str(mode_plan.cache(ledger.request, job.architecture))
-                yield job.model_copy(update={"modes": tuple(modes), "cache": cache, "checks": checks})
-
-
-def _unchecked(ledger: Ledger, metrics: Sequence[Metric], names: Sequence[str], mode: str) -> tuple[str, ...]:
-    """The metrics in whose settings the outputs of a mode are to be checked again, besides the `names` that it lacks.
-
-    A mode of torch is checked once for all of them, by the job that measures what it lacks.
-    """
-    outputs = [metric for metric in metrics if not metric.profile]
-    if not any(output_errors.is_unchecked(ledger, mode, metric.device) for metric in outputs):
-        return ()
-    is_checked = not parse(mode, ledger.request.engines).engine and any(each.name in names for each in outputs)
-    return () if is_checked else tuple(each.name for each in outputs if each.name not in names)
-
-
-def _needs(ledger: Ledger, metric: Metric, number: int, mode: str) -> bool:
-    """Whether a round of a metric is to be measured in a mode; of a curve, whether the outputs are to be checked."""
-    if not metric.curve:
-        return ledger.needs(metric, number, mode) or _lacks_alternation(ledger, metric, mode)
-    error = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
-    found = of_device(error, metric.device) if error and was_tried(error) else None
-    if number or ledger.request.fresh or found is None or found.status not in CHECKED:
-        return not number
-    return not same_conditions(found.settings, output_errors.conditions(ledger, mode))
-
-
-def _lacks_alternation(ledger: Ledger, metric: Metric, mode: str) -> bool:
-    """Whether an engine was timed before it was also timed alone."""
-    found = ledger.records[mode].readings if mode in ledger.records else {}
-    quantity = metric.quantities[0]
-    timed = bool(metric.inference and parse(mode, ledger.request.engines).engine and quantity.key in found)
-    return timed and found[quantity.key].measured and alternation(quantity).key not in found
+    """The jobs of execution modes, round by round over all architectures."""
+    for ledger, group, number, names, modes, only_checks in mode_jobs.jobs(ledgers, request.conditions.rounds):
+        job = _job(ledger, group.process, group.device, names, number)
+        cache = str(mode_plan.cache(ledger.request, job.architecture))
+        yield job.model_copy(update={"modes": modes, "cache": cache, "only_checks": only_checks})
 
 
 def _curve_jobs(ledgers: Mapping[str, Ledger]) -> Iterator[Job]:

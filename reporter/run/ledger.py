@@ -124,7 +124,7 @@ class Ledger:
         """The line that history.jsonl gets; `now` is common to all lines of a run."""
         return history_line(self.records, self.request, now, self.spent, self._took)
 
-    def goes_on(self, name: str, number: int, mode: str = EAGER) -> bool:
+    def continues(self, name: str, number: int, mode: str = EAGER) -> bool:
         """Whether a later round of a metric is tried: all that is supported succeeded or crashed, few were lost now."""
         found = self._of(mode).readings
         readings = [found.get(quantity.key) for quantity in self.request.metrics[name].quantities]
@@ -157,7 +157,7 @@ class Ledger:
         key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
         if key in OF_MACHINE | OF_GPU and reading.status in SHARED:
             self.request.ceilings.setdefault((self.record.machine, key), reading)
-        once = reading.quantity in ONCE and not job.is_eager
+        once = job.is_once(reading.quantity)
         kind, stored = device_type(job.device), self._of(mode).readings.get(key)
         before = (of_device(stored, kind) if once else stored) if stays or (job.round and not once) else None
         if not reading.measured and (crashed or (before and before.measured)):

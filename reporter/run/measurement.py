@@ -9,7 +9,7 @@ from time import monotonic
 from reporter.host.job import Job, wanted
 from reporter.model import Metric, Quantity, Reading, Verdict, absent
 from reporter.model.devices import device_type
-from reporter.model.modes import OUTPUT_ERROR, exceeds, unchecked
+from reporter.model.modes import OUTPUT_ERROR, exceeds, is_larger, unchecked
 from reporter.model.records import EAGER
 from reporter.run import mode_plan, output_errors, time_limit
 from reporter.run.costs import Costs, stored_as
@@ -32,8 +32,8 @@ class Measurement:
     def __init__(self, job: Job, ledger: Ledger, progress: Progress, outcome: Outcome) -> None:
         self.ledger, self.progress, self.outcome = ledger, progress, outcome
         again = (mode for mode in job.modes if output_errors.is_checked_again(ledger, job, mode))
-        once = tuple(again) if job.round else ()
-        self.job = job.model_copy(update={"once": once}) if once else job
+        prepared_again = tuple(again) if job.round else ()
+        self.job = job.model_copy(update={"prepared_again": prepared_again}) if prepared_again else job
         self.limit: float | None = None
         """Seconds after which its worker is ended."""
         self._cut = self._interrupted = False
@@ -72,7 +72,7 @@ class Measurement:
         """The job with the metrics that are still to be measured; None where there are none."""
         places = {(mode, name) for (mode, _), (name, _) in self._missing.items()}
         names = tuple(dict.fromkeys(name for name, _ in self._missing.values()))
-        if self.job.checks and names:  # in the settings of all metrics
+        if self.job.only_checks and names:  # in the settings of all metrics
             return self.job.model_copy(update={"modes": tuple(dict.fromkeys(mode for mode, _ in self._missing))})
         modes = tuple(dict.fromkeys(mode for mode, _ in self._missing)) if self.job.modes else ()
         without = tuple(each for each in product(modes, names) if each not in places)
@@ -105,8 +105,8 @@ class Measurement:
         mode = message.get("mode", EAGER)
         place = mode, reading.quantity.key
         name, _ = self._missing.pop(place, ("", None))
-        if self.job.checks and reading.quantity == OUTPUT_ERROR and reading.measured and not exceeds(reading):
-            if place not in self._within or output_errors.is_larger(reading, self._within[place]):
+        if self.job.only_checks and reading.quantity == OUTPUT_ERROR and reading.measured and not exceeds(reading):
+            if place not in self._within or is_larger(reading, self._within[place]):
                 self._within[place] = reading
         elif place not in self._delivered or message.get("replaces"):
             self._keep_larger(reading, name, mode)
@@ -117,7 +117,7 @@ class Measurement:
         place = mode, reading.quantity.key
         before = self._error_before(*place)
         self._delivered.add(place)
-        if before is None or output_errors.is_larger(reading, before):
+        if before is None or is_larger(reading, before):
             stays = self._takes_nothing(name, reading, mode)
             self.ledger.keep(reading, self.job, self.progress, self._started, mode, stays=stays)
         elif before.lost:  # the round that was lost is made up for
@@ -187,7 +187,7 @@ class Measurement:
 
     def _takes_nothing(self, name: str, reading: Reading, mode: str) -> bool:
         """Whether a reading of a worker failed of which rounds are known; what is measured once is replaced."""
-        if not name or reading.measured or output_errors.is_once(self.job, reading.quantity):
+        if not name or reading.measured or self.job.is_once(reading.quantity):
             return False
         return self.ledger.request.metrics[name].timed and self._is_known(name, reading.quantity, mode)
 
@@ -197,7 +197,7 @@ class Measurement:
 
     def _is_known(self, name: str, quantity: Quantity, mode: str) -> bool:
         """Whether a reading was taken before under the same conditions, so that no failure takes its place."""
-        if output_errors.is_once(self.job, quantity):
+        if self.job.is_once(quantity):
             return output_errors.has_once(self.ledger, self.job, mode, quantity)
         if self.job.round:
             return self.ledger.is_measured(mode, quantity.key)
@@ -208,8 +208,8 @@ class Measurement:
         if key != OUTPUT_ERROR.key:
             return None
         if (mode, key) in self._delivered:  # by this job; its worker may be another one by now
-            return output_errors.found(self.ledger, mode, self.job.device)
-        return output_errors.kept(self.ledger, self.job, mode)
+            return output_errors.any_error(self.ledger, mode, self.job.device)
+        return output_errors.staying_error(self.ledger, self.job, mode)
 
     def _store(self, missing: Mapping[ModePlace, tuple[str, Quantity]], verdict: Verdict) -> None:
         """Stores a verdict as the status of what is missing and has no fallback.
@@ -218,7 +218,7 @@ class Measurement:
         the note that a round was lost.
         """
         for place, (name, quantity) in missing.items():
-            mode, once = place[0], output_errors.is_once(self.job, quantity)
+            mode, once = place[0], self.job.is_once(quantity)
             known = self._is_known(name, quantity, mode)
             if once and quantity == OUTPUT_ERROR:
                 lost = [unchecked(verdict)]
@@ -238,4 +238,4 @@ def _is_tried(ledger: Ledger, job: Job, mode: str, metric: Metric, quantity: Qua
     """Whether a job tries a quantity of a metric; a later round leaves out one that is unsupported."""
     reading = ledger.records[mode].readings.get(quantity.key) if mode in ledger.records else None
     unsupported = reading is not None and reading.status == "unsupported" and quantity in metric.quantities
-    return ledger.goes_on(metric.name, job.round, mode) and not (job.round and unsupported)
+    return ledger.continues(metric.name, job.round, mode) and not (job.round and unsupported)

@@ -9,23 +9,20 @@ from reporter.host.job import Job
 from reporter.model import Quantity, Reading
 from reporter.model.device_readings import of_device, was_tried
 from reporter.model.devices import device_in, device_type
-from reporter.model.modes import CHECK_FAILED, ONCE, OUTPUT_ERROR, exceeds, was_compared
+from reporter.model.modes import OUTPUT_ERROR, is_repeated, lacks_check, was_compared
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of
 from reporter.run.curve_plan import BATCHES
 from reporter.run.ledger import Ledger
 
-COMPARED = ("ok", "failed")
-"""The status of outputs that were compared, or cannot be."""
 
-
-def stored(ledger: Ledger, mode: str, device: str) -> Reading | None:
+def error_of_run(ledger: Ledger, mode: str, device: str) -> Reading | None:
     """The output error of a mode on a device; with --fresh, only one of this run."""
-    return found(ledger, mode, device) if _is_of_run(ledger, mode, device) else None
+    return any_error(ledger, mode, device) if _is_of_run(ledger, mode, device) else None
 
 
-def found(ledger: Ledger, mode: str, device: str) -> Reading | None:
+def any_error(ledger: Ledger, mode: str, device: str) -> Reading | None:
     """The output error of a mode on a device, of whatever run."""
     error = ledger.records[mode].readings.get(OUTPUT_ERROR.key) if mode in ledger.records else None
     return of_device(error, device_type(device)) if error and was_tried(error) else None
@@ -36,46 +33,16 @@ def _is_of_run(ledger: Ledger, mode: str, device: str) -> bool:
     return not ledger.request.fresh or (mode, device_type(device)) in ledger.checked
 
 
-def is_larger(now: Reading, before: Reading) -> bool:
-    """Whether an output error takes the place of another one: it is larger, or its outputs cannot be compared.
-
-    Of one whose check is repeated, any that is above its limit does, as it may be that of a point of a curve. One whose
-    check failed takes the place of one within its limit only.
-    """
-    if not before.measured:
-        return is_repeated(before) and now.reason is not None
-    if not was_compared(now):
-        return not exceeds(before)
-    return not now.measured or now.samples > before.samples
-
-
-def is_repeated(error: Reading) -> bool:
-    """Whether an output error is missing for another reason than its outputs, so that they are checked again.
-
-    It has no settings where the worker ended; what a worker sends of an engine has the version of the engine.
-    """
-    return _lacks_check(error) or (not error.measured and not error.settings)
-
-
 def is_unchecked(ledger: Ledger, mode: str, device: str) -> bool:
     """Whether the check of a mode on a device, or that of eager beside it, failed, was too slow or out of memory."""
-    found = (stored(ledger, each, device) for each in (mode, EAGER))
-    return any(error and _lacks_check(error) for error in found)
-
-
-def _lacks_check(error: Reading) -> bool:
-    return error.status in ("oom", "timeout") or CHECK_FAILED in error.detail
+    found = (error_of_run(ledger, each, device) for each in (mode, EAGER))
+    return any(error and lacks_check(error) for error in found)
 
 
 def conditions(ledger: Ledger, mode: str) -> dict[str, Any]:
     """What the output error of a mode depends on at present."""
     own = ledger.request.conditions_of(ledger.record.architecture).of_mode()
     return own | conditions_of(mode, ledger.request.engines)
-
-
-def is_once(job: Job, quantity: Quantity) -> bool:
-    """Whether a job measures a quantity once for a mode, and not in each round."""
-    return quantity in ONCE and not job.is_eager
 
 
 def has_once(ledger: Ledger, job: Job, mode: str, quantity: Quantity) -> bool:
@@ -85,7 +52,7 @@ def has_once(ledger: Ledger, job: Job, mode: str, quantity: Quantity) -> bool:
     """
     readings, kind = ledger.records[mode].readings if mode in ledger.records else {}, device_type(job.device)
     if quantity == OUTPUT_ERROR:
-        before = stored(ledger, mode, job.device)
+        before = error_of_run(ledger, mode, job.device)
     else:
         before = None if ledger.request.fresh else of_device(readings.get(quantity.key), kind)
     is_known = before is not None and (before.measured or quantity == OUTPUT_ERROR)
@@ -99,22 +66,22 @@ def is_checked_again(ledger: Ledger, job: Job, mode: str) -> bool:
     of times that are not tried any more do not count.
     """
     readings = ledger.records[mode].readings if mode in ledger.records else {}
-    tried = (ledger.request.metrics[name] for name in job.metrics if ledger.goes_on(name, job.round, mode))
+    tried = (ledger.request.metrics[name] for name in job.metrics if ledger.continues(name, job.round, mode))
     times = (readings.get(each.key) for metric in tried for each in metric.quantities)
     is_lost = any(time and time.lost and not time.measured for time in times)
     return ledger.crashed(mode, job.device) or (is_lost and "engine" in conditions(ledger, mode))
 
 
-def kept(ledger: Ledger, job: Job, mode: str) -> Reading | None:
+def staying_error(ledger: Ledger, job: Job, mode: str) -> Reading | None:
     """The output error of an engine that stays unless a job finds a larger one, under the same conditions.
 
     It may be that of a setting whose times the job does not measure, or of a point of a curve: what the engine prepared
     for these is not checked again. So does the reason why one was not checked, until a job checks them all.
     """
-    now, error = conditions(ledger, mode), found(ledger, mode, job.device)
-    if "engine" in now and error and _lacks_check(error) and not job.checks:
+    now, error = conditions(ledger, mode), any_error(ledger, mode, job.device)
+    if "engine" in now and error and lacks_check(error) and not job.only_checks:
         return error if _has_other_times(ledger, job, mode, now) else None
-    if "engine" not in now or not error or error.status not in COMPARED or is_repeated(error):
+    if "engine" not in now or not error or not was_compared(error) or is_repeated(error):
         return None
     has_points = _is_of_run(ledger, mode, job.device) and _has_points(ledger, mode, job.device, now)
     stays = has_points or _has_other_times(ledger, job, mode, now)
@@ -132,7 +99,7 @@ def _has_points(ledger: Ledger, mode: str, device: str, now: Mapping[str, Any]) 
 
 def _has_other_times(ledger: Ledger, job: Job, mode: str, now: Mapping[str, Any]) -> bool:
     """Whether a mode has times under these conditions that a job does not measure again; those of curves are points."""
-    metrics = () if job.checks else job.metrics
+    metrics = () if job.only_checks else job.metrics
     again = {each.key for name in metrics for each in ledger.request.metrics[name].quantities}
     return any(
         reading.timed

@@ -23,7 +23,6 @@ from reporter.host.questions import TASKS, MeasureClaims, TimmModel, Torchvision
 from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import plain
-from reporter.model.modes import ONCE
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import conditions_of
 from reporter.worker import device, loaded_libraries, precision, references, torch_state, trial
@@ -111,7 +110,7 @@ def run(
         for mode, metric, quantity in wanted(job, catalogue):
             settings: dict[str, Any] = {}
             if subject:
-                once = job.modes and quantity in ONCE
+                once = job.is_once(quantity)
                 own = subject.conditions.of_mode() if once else subject.conditions.of(metric, subject.place.name)
                 settings = own | conditions_of(mode)
             for reading in absent([quantity], verdict.status, verdict.reason or ""):

@@ -48,9 +48,10 @@ def weight_bytes(network: nn.Module) -> int:
 
     A state_dict also has values of other types: the tuples and data types of packed weights, and extra states.
     """
+    from reporter.worker.counts.counting import storage_bytes  # not at the top: BASE is the memory before
+
     found = [each for each in tree_leaves(network.state_dict()) if isinstance(each, Tensor) and not is_lazy(each)]
-    storages = [each.untyped_storage() for each in found if each.layout is torch.strided]
-    return sum({each._cdata: each.nbytes() for each in storages}.values())
+    return storage_bytes(each for each in found if each.layout is torch.strided)
 
 
 def resident(architecture: str) -> int:

@@ -28,7 +28,7 @@ from reporter.model.names import nearest
 from reporter.registry.selection import catalog_entries
 from reporter.worker.copies import copied
 from reporter.worker.counts.building import on_meta
-from reporter.worker.counts.packed_weights import uncounted
+from reporter.worker.counts.packed_weights import unlisted
 from reporter.worker.weights.classifier_heads import with_classes
 
 FAMILY = "Own"
@@ -92,7 +92,7 @@ def described(reference: str) -> dict[str, Any]:
             raise ReporterError(f"it gives {made!r:.80}, which is no torch.nn.Module")
         return made
 
-    if caution := uncounted(on_meta(build))[1]:
+    if caution := unlisted(on_meta(build)).reason:
         entry = replace(entry, caution=caution)
     described = {key: getattr(entry, key) for key in DESCRIBED} | {"made_of": _made_of(reference, entry)}
     json.dumps(described, allow_nan=False)

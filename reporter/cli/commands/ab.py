@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reporter.compare.environments import About
     from reporter.model.settings import FailOn
     from reporter.run.paired.kernels import Kernels
-    from reporter.run.paired.paired_run import Book
+    from reporter.run.paired.paired_run import RecordsByPair
     from reporter.run.request import Request
 
 
@@ -110,7 +110,7 @@ def _compared(
 
 def _measured(
     request: Request, environments: tuple[Path, Path], examined: Sequence[About], out: Path | None
-) -> tuple[tuple[Book, Book], Kernels]:
+) -> tuple[tuple[RecordsByPair, RecordsByPair], Kernels]:
     """The records of both environments by architecture, and their kernels; the folder, if any, is locked meanwhile."""
     from reporter.cli.progress import progress
     from reporter.run.paired import paired_run

@@ -26,7 +26,7 @@ from reporter.run.paired.pair_journal import PairJournal
 from reporter.run.request import Progress, Request, moment
 from reporter.store import record_files
 
-Book = dict[str, Record]
+RecordsByPair = dict[str, Record]
 
 
 class PairProgress(Progress, Protocol):
@@ -69,12 +69,12 @@ def run(
     progress: PairProgress,
     *,
     recorded: Kernels | None = None,
-) -> tuple[Book, Book]:
+) -> tuple[RecordsByPair, RecordsByPair]:
     """The records of both sides by architecture; in request.folder under a/ and b/ after every measurement, if kept.
 
     At the end of the first round, the kernels of both sides are added to `recorded`.
     """
-    books: tuple[Book, Book] = ({}, {})
+    books: tuple[RecordsByPair, RecordsByPair] = ({}, {})
     profiles = [] if recorded is None else list(kernels.plan(request))
     jobs = sorted([*plan(request), *profiles], key=lambda job: job.round)
     costs = costs_of(request, books)
@@ -107,7 +107,13 @@ def run(
 
 
 def _record_kernels(
-    job: Job, sides: Sequence[Side], books: Sequence[Book], request: Request, *, recorded: Kernels, spent: float
+    job: Job,
+    sides: Sequence[Side],
+    books: Sequence[RecordsByPair],
+    request: Request,
+    *,
+    recorded: Kernels,
+    spent: float,
 ) -> None:
     """Records the kernels of an architecture, if both sides can measure it and its time is not over."""
     readings = [list(book[job.architecture].readings.values()) for book in books]
@@ -125,7 +131,7 @@ def unchanged(side: Side, before: About) -> None:
         raise ReporterError(f"{side.name} was changed while it was measured; run the command again")
 
 
-def costs_of(request: Request, books: Sequence[Book]) -> Costs:
+def costs_of(request: Request, books: Sequence[RecordsByPair]) -> Costs:
     """The cost model; of the multiply-adds of an architecture it has only what is published."""
     blanks = {entry.name: blank(entry, request, request.about) for entry in request.architectures}
     return Costs({}, USUAL_SPEED, lambda name: books[0].get(name, blanks[name]))
@@ -172,7 +178,7 @@ def sides(
 def measure_pair(
     job: Job,
     sides: Sequence[Side],
-    books: Sequence[Book],
+    books: Sequence[RecordsByPair],
     request: Request,
     spent: float,
     *,
@@ -203,7 +209,7 @@ def add_round(
     job: Job,
     taken: Sequence[Reading],
     origin: Origin,
-    books: Sequence[Book],
+    books: Sequence[RecordsByPair],
     *,
     request: Request,
     abouts: Iterable[About],
@@ -266,6 +272,6 @@ def in_words(failed: Iterable[tuple[str, Reading]]) -> str:
     return "; ".join(f"{reading.status} in {name}: {reading.reason}" for name, reading in failed)
 
 
-def _save(folder: Path, books: Sequence[Book], name: str) -> None:
+def _save(folder: Path, books: Sequence[RecordsByPair], name: str) -> None:
     for side, book in zip("ab", books, strict=True):
         record_files.save(folder / side, book[name])

@@ -16,7 +16,7 @@ from reporter.run import time_limit
 from reporter.run.blank_records import blank
 from reporter.run.paired import interleaving
 from reporter.run.paired.interleaving import Side
-from reporter.run.paired.paired_run import Book, pair_of
+from reporter.run.paired.paired_run import RecordsByPair, pair_of
 from reporter.run.request import Request
 
 NOT_COUNTED = "macs_fvcore"
@@ -74,7 +74,11 @@ def _counted(side: Side, job: Job, quantities: Sequence[Quantity], seconds: floa
 
 
 def add(
-    job: Job, found: Sequence[Sequence[Reading]], books: Sequence[Book], request: Request, abouts: Sequence[About]
+    job: Job,
+    found: Sequence[Sequence[Reading]],
+    books: Sequence[RecordsByPair],
+    request: Request,
+    abouts: Sequence[About],
 ) -> None:
     """Adds what was counted to the records."""
     architecture = request.architecture(job.architecture)
@@ -84,7 +88,9 @@ def add(
         book[pair_of(job)] = record.model_copy(update={"readings": record.readings | readings})
 
 
-def changes(request: Request, metrics: Mapping[str, Metric], books: Sequence[Book]) -> Iterator[ReferenceChange]:
+def changes(
+    request: Request, metrics: Mapping[str, Metric], books: Sequence[RecordsByPair]
+) -> Iterator[ReferenceChange]:
     """The counts that differ."""
     keys = [quantity.key for metric in metrics.values() for quantity in metric.quantities]
     for architecture in request.architectures:

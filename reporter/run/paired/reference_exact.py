@@ -15,7 +15,7 @@ from reporter.metrics.operators import KERNELS
 from reporter.model import Metric, Quantity, Reading
 from reporter.model.records import EAGER
 from reporter.run.paired import paired_run, reference_counts, reference_kernels
-from reporter.run.paired.paired_run import Book
+from reporter.run.paired.paired_run import RecordsByPair
 from reporter.run.request import Request
 
 NAMES: tuple[SideName, SideName] = ("reference", "tonight")
@@ -48,7 +48,7 @@ class ExactValues:
             return [KERNELS]
         return [quantity for name in job.metrics for quantity in self.metrics[name].quantities]
 
-    def changes(self, books: Sequence[Book], rows: Iterable[ReferenceTime]) -> reference_kernels.Found:
+    def changes(self, books: Sequence[RecordsByPair], rows: Iterable[ReferenceTime]) -> reference_kernels.Found:
         """What differs, and which kernels could not be compared; `rows` are the verdicts on times beside them."""
         if is_control(*self.examined):
             return [], []
@@ -56,7 +56,7 @@ class ExactValues:
         counts: list[ReferenceChange] = list(reference_counts.changes(self.request, self.metrics, books))
         return [*counts, *kernels], gaps
 
-    def failures(self, books: Sequence[Book]) -> Iterator[ReferenceGap]:
+    def failures(self, books: Sequence[RecordsByPair]) -> Iterator[ReferenceGap]:
         """The counts that failed, and the kernels that were not recorded, in one of both environments."""
         for job in self.jobs:
             name, mode = paired_run.pair_of(job), job.modes[0] if job.modes else EAGER

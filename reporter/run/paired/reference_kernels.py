@@ -25,7 +25,7 @@ from reporter.model.modes import parse
 from reporter.model.profiles import KernelLedger
 from reporter.model.records import EAGER
 from reporter.run import mode_plan
-from reporter.run.paired.paired_run import Book, pair_of
+from reporter.run.paired.paired_run import RecordsByPair, pair_of
 from reporter.run.request import Request
 from reporter.store.kernel_files import ledger_of
 
@@ -60,7 +60,7 @@ def _of_torch(request: Request) -> Iterator[str]:
 
 
 def compare(
-    jobs: Iterable[Job], books: Sequence[Book], abouts: Sequence[About], rows: Iterable[ReferenceTime]
+    jobs: Iterable[Job], books: Sequence[RecordsByPair], abouts: Sequence[About], rows: Iterable[ReferenceTime]
 ) -> Found:
     """The layers that ran another kernel tonight than in the reference, and what could not be compared."""
     found = [each for job in jobs if (each := _pair(job, books, abouts))]
@@ -90,7 +90,7 @@ def _change(change: Change) -> ReferenceChange:
     )
 
 
-def _pair(job: Job, books: Sequence[Book], abouts: Sequence[About]) -> tuple[Record, Record] | None:
+def _pair(job: Job, books: Sequence[RecordsByPair], abouts: Sequence[About]) -> tuple[Record, Record] | None:
     """The records of both sides with the kernels of a job; None if they were not recorded on both sides."""
     mode, made = job.modes[0] if job.modes else EAGER, []
     for book, about in zip(books, abouts, strict=True):

@@ -26,7 +26,7 @@ from reporter.run import mode_plan
 from reporter.run.costs import Costs
 from reporter.run.paired import interleaving, paired_run, reference_counts, reference_kernels
 from reporter.run.paired.pair_journal import PairJournal
-from reporter.run.paired.paired_run import Book, PairProgress
+from reporter.run.paired.paired_run import PairProgress, RecordsByPair
 from reporter.run.paired.reference_exact import NAMES, ExactValues, gap, losses
 from reporter.run.request import Request, moment
 
@@ -112,7 +112,7 @@ def run(work: ReferenceRequest, progress: PairProgress) -> ReferenceRun:
         are = "is" if len(journal) == 1 else "are"
         progress.note(f"{counted(len(journal), 'earlier measurement')} {are} used again")
     start, found = monotonic() - journal.seconds, ReferenceRun()
-    books: tuple[Book, Book] = ({}, {})
+    books: tuple[RecordsByPair, RecordsByPair] = ({}, {})
     looks, open_jobs = reference_rule.looks(_fewest_rounds(work.request)), list(_jobs(work))
     half = work.request.limit / 2  # the rounds up to a look take at most as long as all before
     ended: set[RowPlace] = set()
@@ -184,7 +184,7 @@ def _about(work: ReferenceRequest) -> dict[str, Any]:
 
 def _round(
     work: ReferenceRequest,
-    books: tuple[Book, Book],
+    books: tuple[RecordsByPair, RecordsByPair],
     jobs: Sequence[Job],
     progress: PairProgress,
     *,
@@ -283,7 +283,7 @@ def _is_open(job: Job, work: ReferenceRequest, found: ReferenceRun) -> bool:
 
 
 def _sorted(
-    work: ReferenceRequest, books: Sequence[Book]
+    work: ReferenceRequest, books: Sequence[RecordsByPair]
 ) -> tuple[dict[RowPlace, tuple[Reading, Reading]], list[ReferenceGap]]:
     """The readings of rows that were measured on both sides, and the reasons of the others."""
     taken, gaps = {}, []

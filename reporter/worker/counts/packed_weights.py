@@ -6,6 +6,7 @@ And those in the layout of oneDNN, which `torch.utils.mkldnn.to_mkldnn` makes bu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,26 +16,31 @@ from reporter.worker.graph_constants import PARAMETERS, attribute_types, frozen
 WHOLE = "the whole network"
 
 
-def uncounted(network: nn.Module) -> tuple[tuple[str, ...], str]:
-    """The names of the layers whose weights `parameters()` does not list, and the reason; both empty without any."""
-    layers = tuple(name or WHOLE for name in frozen(network))
-    if layers:
-        constants = f"weights that are constants of a frozen graph are not counted: {', '.join(layers)}"
-        return tuple(dict.fromkeys((*layers, *opaque(network), *packed(network)))), constants
-    if layers := opaque(network):
-        reason = f"weights in the layout of oneDNN are not counted: {', '.join(layers)}"
-        return tuple(dict.fromkeys((*layers, *packed(network)))), reason
-    layers = packed(network)
-    return layers, f"packed weights are not counted: {', '.join(layers)}" if layers else ""
+class Unlisted(NamedTuple):
+    """The names of the layers whose weights `parameters()` does not list, and the reason; both empty without any.
 
-
-def untracked(network: nn.Module) -> str:
-    """Why memory cannot be followed: weights that are tensors, but not known before a pass; empty where it can.
-
+    With `has_tensors`, memory cannot be followed: some of the weights are tensors that are not known before a pass.
     What operators make of constants of a graph, such as views, would count as activations. Packed weights are no
     tensors, so that nothing else is made of them.
     """
-    return uncounted(network)[1] if opaque(network) or any(frozen(network).values()) else ""
+
+    layers: tuple[str, ...]
+    reason: str
+    has_tensors: bool
+
+
+def unlisted(network: nn.Module) -> Unlisted:
+    """The weights of a network that `parameters()` does not list."""
+    constants, in_onednn, in_packs = frozen(network), opaque(network), packed(network)
+    graphs = tuple(name or WHOLE for name in constants)
+    if graphs:
+        reason = f"weights that are constants of a frozen graph are not counted: {', '.join(graphs)}"
+    elif in_onednn:
+        reason = f"weights in the layout of oneDNN are not counted: {', '.join(in_onednn)}"
+    else:
+        reason = f"packed weights are not counted: {', '.join(in_packs)}" if in_packs else ""
+    layers = tuple(dict.fromkeys((*graphs, *in_onednn, *in_packs)))
+    return Unlisted(layers, reason, bool(in_onednn) or any(constants.values()))
 
 
 def opaque(network: nn.Module) -> tuple[str, ...]:

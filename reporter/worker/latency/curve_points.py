@@ -19,7 +19,7 @@ from reporter.model.attempts import attempt
 from reporter.model.devices import device_type
 from reporter.model.fields import CURVES_SHARE
 from reporter.model.image_sizes import image_size
-from reporter.model.modes import CHECK_FAILED, parse
+from reporter.model.modes import CHECK_FAILED, parse, was_compared
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import AXES, LARGEST_BATCH, Axis, CurvePoint, is_saturated
 from reporter.registry.execution_modes import conditions_of, engines
@@ -41,8 +41,6 @@ COPIES = 2
 """How often an engine has the weights in memory, besides the network."""
 MOST_KEPT = 200
 """Samples of a point that are kept."""
-CHECKED = ("ok", "failed")
-"""The status of the output error of a point that was compared, or whose outputs cannot be compared."""
 
 
 class CurveTiming:
@@ -146,7 +144,7 @@ class CurveTiming:
             error = self.checks.batch_error(variant, mode, point.batch)
             if error and CHECK_FAILED in error.detail:
                 raise ReporterError(f"its outputs could not be checked: {error.reason}")
-            if error and error.status in CHECKED:
+            if error and was_compared(error):
                 self.report(error)
 
     def _samples(self, point: CurvePoint) -> tuple[Variant, tuple[float, ...], dict[str, Any]]:

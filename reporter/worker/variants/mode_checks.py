@@ -11,7 +11,16 @@ from typing import Literal
 
 from reporter.model import Reading, ReporterError, UnsupportedError, Verdict, absent
 from reporter.model.attempts import attempt, first_line
-from reporter.model.modes import CHECK_FAILED, FIRST_CALL, OUTPUT_ERROR, PREPARE, Mode, unchecked, was_compared
+from reporter.model.modes import (
+    CHECK_FAILED,
+    FIRST_CALL,
+    OUTPUT_ERROR,
+    PREPARE,
+    Mode,
+    is_larger,
+    unchecked,
+    was_compared,
+)
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_readings import once_timed
 from reporter.worker.variants.mode_variants import Variant, eager
@@ -65,12 +74,15 @@ class ModeChecks:
         return ready if (threads, batch) == (self.preparation.subject.threads, 1) else {}
 
     def worse(self, variant: Variant, mode: Mode, batch: int) -> Iterator[Reading]:
-        """The output error of what an engine prepared for another setting, if it takes the place of the one before."""
+        """The output error of what an engine prepared for another setting, if it takes the place of the one before.
+
+        Of several checks that failed, the first reason stays.
+        """
         before = self._errors.get(mode.name)
         if before is None or not (before.measured or CHECK_FAILED in before.detail):
             return
         now = self.batch_error(variant, mode, batch)
-        if now and _is_worse(now, before):
+        if now and (before.measured or was_compared(now)) and is_larger(now, before):
             self._errors[mode.name] = now
             yield now
 
@@ -116,15 +128,3 @@ class ModeChecks:
         else:
             found, verdict = attempt(partial(self.checked, variant, mode))
         yield found or unchecked(verdict)
-
-
-def _is_worse(now: Reading, before: Reading) -> bool:
-    """Whether an output error takes the place of another one: it is larger, or its outputs cannot be compared.
-
-    One whose check failed takes the place of one within its limit only, and gives way to one that is not.
-    """
-    if not was_compared(now):
-        return before.measured and before.reason is None
-    if not was_compared(before):
-        return now.reason is not None
-    return not now.measured or now.samples > before.samples

@@ -63,7 +63,7 @@ class ModeTiming:
         self.has_curve = any(metric.curve for metric in metrics)
         self.profiles = ModeProfiles(subject, [metric for metric in metrics if metric.profile])
         self.modes = {name: parse(name, engines()) for name in job.modes}
-        self.once = {name: mode for name, mode in self.modes.items() if not job.round or name in job.once}
+        self.once = {name: mode for name, mode in self.modes.items() if job.prepares(name)}
         self.lost: dict[str, Verdict] = {}
         self._last = EAGER
 
@@ -80,7 +80,7 @@ class ModeTiming:
             self.lost = before if metric.inference.batched else self.lost  # a batch may only be too large
         if self.job.round == 0:
             yield from self._profiled()
-        for metric in () if self.job.checks else self.training:  # last: a mode that cannot train is lost then
+        for metric in () if self.job.only_checks else self.training:  # last: a mode that cannot train is lost then
             yield from self._training_times(metric)
 
     def _profiled(self) -> Found:
@@ -110,7 +110,7 @@ class ModeTiming:
                 yield from ((name, reading) for reading in self._absent(name, ONCE))
 
     def _times(self, metric: Metric, inference: Inference) -> Found:
-        """The times of all modes that are left, and their speedups; if the job `checks`, only larger output errors."""
+        """The times of all modes that are left, and their speedups; with `only_checks`, only larger output errors."""
         modes = self._modes_of(metric)
         batch = self.subject.conditions.throughput_batch if inference.batched else 1
         count = 1 if inference.one_thread else self.subject.threads
@@ -121,7 +121,7 @@ class ModeTiming:
             ready = self.checks.take(count, batch)
             variants = self._variants(modes, batch, ready)  # before: an engine may count the processors once for all
             yield from self._worse({name: each for name, each in variants.items() if name not in ready}, batch)
-            if self.job.checks:
+            if self.job.only_checks:
                 return
             stack.enter_context(pinned)
             calls = self._calls(variants, batch)
@@ -133,7 +133,7 @@ class ModeTiming:
 
     def _modes_of(self, metric: Metric) -> dict[str, Mode]:
         """The modes in which a metric is measured."""
-        return {name: mode for name, mode in self.modes.items() if (name, metric.name) not in self.job.without}
+        return {name: mode for name, mode in self.modes.items() if self.job.measures(name, metric.name)}
 
     def _worse(self, variants: Mapping[str, Variant], batch: int) -> Found:
         """The output errors of what engines prepared for a setting, if they are larger than those before."""
