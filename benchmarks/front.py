@@ -1,10 +1,10 @@
-"""The most accurate networks for each latency budget, as a section of docs/choosing.md.
+"""The most accurate architectures for each latency budget, as a section of docs/choosing.md.
 
     python benchmarks/front.py results/reference-backbones                            prints the section
     python benchmarks/front.py results/reference-backbones --write docs/choosing.md   puts it between the marks there
 
-A network fits a budget if the whole 95 % interval of its latency does, as in `reporter choose`. Without a published
-accuracy of weights it cannot be compared, and is counted only.
+An architecture fits a budget if the whole 95 % interval of its latency does, as in `reporter choose`. Without a
+published accuracy of weights it cannot be compared, and is counted only.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ KEY = "latency_cpu"
 fill = partial(textwrap.fill, width=120, break_long_words=False, break_on_hyphens=False)
 BUDGETS = (0.010, 0.025, 0.050, 0.100)
 NAMED = 5
-"""Undecided networks that are named for a budget; more are counted."""
+"""Undecided architectures that are named for a budget; more are counted."""
 UNDECIDED = (
     "More accurate, but undecided, because the 95 % interval, or without one a factor of 2, includes the budget:"
 )
 START, END = "<!-- output: python benchmarks/front.py {folder} -->\n", "<!-- end of output -->\n"
-HEAD = ("budget", "network", "top-1", "latency, one image", "image", "parameters", "process memory", "license")
+HEAD = ("budget", "architecture", "top-1", "latency, one image", "image", "parameters", "process memory", "license")
 MARKS = {
     "≈": "noisy, or without an interval",
     "†": "accuracy measured in fp32, while the mode has another precision",
     "¶": "accuracy taken at the image size in parentheses",
 }
 EXPLAINED = f"""
-A network fits a budget if the whole 95 % interval of `{KEY}` does (of a time without an interval, twice the time).
-Rows are the networks that are the most accurate for some budget, at the first of the budgets here that they fit: the
-last row up to a budget is the most accurate network for it. Networks of equal accuracy are listed together if their
-intervals overlap. Accuracies are top-1 on ImageNet as published with the weights.
+An architecture fits a budget if the whole 95 % interval of `{KEY}` does (of a time without an interval, twice the
+time). Rows are the architectures that are the most accurate for some budget, at the first of the budgets here that they
+fit: the last row up to a budget is the most accurate architecture for it. Architectures of equal accuracy are listed
+together if their intervals overlap. Accuracies are top-1 on ImageNet as published with the weights.
 """
 FEW_ROUNDS = fill(
     "Some of these times have fewer than three rounds. Their intervals, also where they are not marked as noisy, are "
@@ -120,11 +120,11 @@ def _title(comparison: Comparison) -> str:
     """The heading, with the instructions of the processor that make modes in bf16 fast."""
     native = comparison.newest.machine_facts.get("native_precisions", ())
     processor = " on a processor with bf16 instructions" if "bf16" in native else ""
-    return f"The most accurate networks for each latency budget{processor}"
+    return f"The most accurate architectures for each latency budget{processor}"
 
 
 def _about(comparison: Comparison, eager: Sequence[Candidate], folder: Path) -> str:
-    """When and where it was measured, and how many networks are compared."""
+    """When and where it was measured, and how many architectures are compared."""
     newest, count = comparison.newest, len(comparison.networks)
     facts, versions = newest.machine_facts, newest.environment
     dates = sorted({record.started[:10] for record in comparison.of(comparison.machines[0])})
@@ -133,7 +133,7 @@ def _about(comparison: Comparison, eager: Sequence[Candidate], folder: Path) -> 
     where = f"{facts.get('processor', 'unknown processor')}, {facts.get('threads', '?')} threads; {libraries}"
     text = (
         f"Measured {days} on `{newest.machine}` ({escape(where)}), with all threads and one image at a time; records: "
-        f"`{folder.as_posix()}`. {len(eager)} of {count} networks are compared"
+        f"`{folder.as_posix()}`. {len(eager)} of {count} architectures are compared"
     )
     others = "; the others lack a published accuracy of weights or a latency" if len(eager) < count else ""
     return f"{text}{others}."

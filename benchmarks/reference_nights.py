@@ -134,7 +134,7 @@ def simulate(count: int, seed: int, runs: Sequence[Mapping[str, Any]] = ()) -> I
     own = np.random.default_rng([seed, 1])
     yield from drawn_again(own, real, runs, count // 10) if runs else reproduced(own, real, plain, count // 10)
     yield f"| a run without a change reports an architecture as slower | {alarms} of {count} |"
-    yield f"| size that a run would have found (median) | {np.median(sizes):.1%} |"
+    yield f"| change that a run would have detected (median) | {np.median(sizes):.1%} |"
     yield f"| rows without a verdict (noisy) | {missed} of {count * len(plain)} |"
     total = sum(used.values())
     yield f"| rounds of a row | {', '.join(f'{n}: {c / total:.0%}' for n, c in sorted(used.items()))} |"
@@ -360,7 +360,7 @@ def rates(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"| {name} is found | {of(hits, count)}; {against_goal(hits, count, goal)} |"
         yield f"| {name}, slowed by {copies}: how much slower it is | {size(ratios, EXPECTED[name])} |"
     sizes = [reference_rule.detectable(list(rows.values())) or math.nan for rows in nights]
-    yield f"| size that a run would have found (median) | {np.median(sizes):.1%} |"
+    yield f"| change that a run would have detected (median) | {np.median(sizes):.1%} |"
     yield f"| rows without a verdict (noisy) | {sum(row.verdict == 'noisy' for row in every)} of {len(every)} |"
     yield f"| rounds of a row | {', '.join(f'{n}: {c / len(every):.0%}' for n, c in sorted(rounds.items()))} |"
     seconds = [run["seconds"] / 60 for run in runs]

@@ -203,9 +203,9 @@ FAILED = Change("failed", NAME, "m", LATENCY, reason="no memory")
         ),
         (
             Differences(timings=(row("noisy", None, None),), bases=(basis(None),)),
-            f"Times not judged ({LATENCY.title}): too few rounds to estimate the noise; try --preset standard.",
+            f"No verdict on times ({LATENCY.title}): too few rounds to estimate the noise; try --preset standard.",
         ),
-        (Differences(), "Times not judged: none was measured on both sides."),
+        (Differences(), "No verdict on times: none was measured on both sides."),
         (
             Differences((FAILED,), (row("regressed", 1.1, 1.2), row("noisy", 1.01, 1.1)), (basis(0.05),)),
             f"Changed: 1 newly failed, 1 slower. Not resolved: {NAME} {LATENCY.title} +5.4% (+1.0% … +10.0%).",
@@ -499,7 +499,7 @@ def test_what_fails_in_turns_is_told_and_the_rest_goes_on(tmp_path: Path) -> Non
         pytest.param(
             ("--a", sys.executable, "--b", "{bare}"), "--b: {bare} cannot measure", marks=pytest.mark.slow, id="bare"
         ),
-        (("--a", sys.executable, "--b", sys.executable, "--metrics", "macs"), "only times are measured in turns"),
+        (("--a", sys.executable, "--b", sys.executable, "--metrics", "macs"), "only times can be interleaved"),
     ],
 )
 def test_bad_environments_are_one_line(tmp_path: Path, options: tuple[str, ...], line: str) -> None:

@@ -10,9 +10,11 @@ from reporter import facts
 from reporter.registry.selection import catalog_entries
 from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import findings
+from reporter.report.findings.pair_sentences import interval_ends
 from reporter.report.language import language
 from reporter.report.output import csv_tables
 from reporter.run.input_sizes import fields
+from reporter.stats.intervals import Ratio
 from reporter.tables import ablation
 
 ENGLISH = language("en")
@@ -115,9 +117,9 @@ def test_a_difference_that_is_not_the_quotient_of_the_medians_is_explained() -> 
 
 
 def test_the_ends_of_an_interval_are_rounded_outward() -> None:
-    """A key finding states the same bound: 17.46 % is within 18, not within 17."""
-    assert ablation._widened(-9.94, 17.46) == (-10.0, 18)
-    assert ablation._widened(-10.2, -1.23) == (-11, -1.2)
+    """Here and in key findings: 17.46 % is within 18, not within 17."""
+    assert interval_ends(Ratio(1.0, 0.9006, 1.1746), ENGLISH) == ("−10", "+18")
+    assert interval_ends(Ratio(0.9, 0.898, 0.9877), ENGLISH) == ("−11", "−1.2")
 
 
 def test_accuracies_of_another_image_size_are_left_out() -> None:

@@ -84,7 +84,7 @@ def test_charts_mark_the_labels(comparison: Comparison) -> None:
             assert signs == {NETWORK, PROTOCOL}, "those that occur"
             assert not any(sign in tongue._(chart.caption) for sign in (NETWORK, PROTOCOL, SIZE))
     sized = one(comparison, "resnet50").model_copy(update={"readings": evaluated_at(one(comparison, "resnet50"), 176)})
-    assert legend(compare([sized]), ENGLISH) == "¶: taken at another image size than the network was measured at."
+    assert legend(compare([sized]), ENGLISH) == "¶: taken at another image size than the architecture was measured at."
     assert legend(compare([one(comparison, "resnet50")]), ENGLISH) == ""
 
 
@@ -117,7 +117,7 @@ def test_the_filter_explains_memory_and_figures_of_papers_only_if_it_has_them(co
         assert made
         notes = " ".join(made.table.notes)
         assert ("memory" in [column.key for column in made.table.columns]) == memory == ("Tensor memory = " in notes)
-        assert "Sorted by published single-crop top-1 of the weights; networks without one are last." in notes
+        assert "Sorted by published single-crop top-1 of the weights; architectures without one are last." in notes
 
 
 @pytest.mark.parametrize("language_code", ["en", "ru"])

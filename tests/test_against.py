@@ -105,7 +105,7 @@ def test_a_run_reports_the_size_that_it_would_have_found_and_finds_it() -> None:
 def test_a_noisy_machine_has_no_verdict() -> None:
     rows = reference_rule.verdicts(sides(np.random.default_rng(1), noise=0.05))
     assert {row.verdict for row in rows} == {"noisy"}
-    assert all("would be found" in str(row.reason) for row in rows)
+    assert all("would be detected" in str(row.reason) for row in rows)
     assert noisy_times.too_noisy(map(reference_file.as_verdict, rows)) == [("latency_cpu_1thread", "eager")]
     quiet = sides(np.random.default_rng(1))
     assert not noisy_times.too_noisy(map(reference_file.as_verdict, reference_rule.verdicts(quiet)))
@@ -417,12 +417,12 @@ def test_the_size_that_is_found_in_half_of_the_times_is_beside_the_largest() -> 
     about = {"changes": (), "gaps": (), "lost": (), "detectable": 0.025}
     found = AgainstReference.model_construct(verdicts=verdicts, **about)
     assert reference_section.headline(found, language("en")).endswith(
-        "; in half of the times, a change of 2.5 % would have been found with a probability of 90 %; the largest such "
-        "change is 6.0 %."
+        "; in half of the times, a change of 2.5 % would have been detected with a probability of 90 %; the largest "
+        "such change is 6.0 %."
     )
     assert reference_section.headline(found, language("ru")).endswith("наибольшее такое изменение — 6,0 %.")
     alike = AgainstReference.model_construct(verdicts=verdicts[:10], **about)
-    text = "no difference; a change of 2.5 % would have been found with a probability of 90 %."
+    text = "no difference; a change of 2.5 % would have been detected with a probability of 90 %."
     assert reference_section.headline(alike, language("en")) == text
 
 
@@ -439,7 +439,7 @@ def test_an_interval_that_excludes_1_is_not_called_no_difference() -> None:
     texts = [reference_section.described(each, language("en")).partition(": ")[2] for each in (row, small, equal)]
     assert texts == ["not resolved", "no difference above 2.5 %", "no difference"]
     lines = list(reference_section.lines(found, {}))
-    assert "1 not resolved; a change of 2.5 % would have been found" in lines[1]
+    assert "1 not resolved; a change of 2.5 % would have been detected" in lines[1]
     assert lines[2:] == ["- tiny latency_cpu +1.8 % (+0.6 % … +3.0 %): not resolved"]
     assert [found.passes(on) for on in get_args(FailOn)] == [True] * 5
     text = reference_section.described(row, language("ru"))

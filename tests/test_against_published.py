@@ -127,7 +127,7 @@ def test_slower_than_the_baseline_is_for_information(measured: list[AgainstRefer
         for gate in ("timing", "exact"):
             process = call(*command, gate)
             assert process.returncode == 0, process.stderr
-        assert ("times are judged by the reference" in process.stderr) == (name == "base")
+        assert ("verdicts on times are based on the reference" in process.stderr) == (name == "base")
     run = outlets.read(tmp_path / "out base")
     assert "1 slower" in run.headline
     assert run.comparison
@@ -136,7 +136,7 @@ def test_slower_than_the_baseline_is_for_information(measured: list[AgainstRefer
 
 NOISY = found(1.02, "noisy", noisy=True)
 EQUAL = found(1.0, "unchanged")
-UNJUDGED = "Not judged with `--fail-on {gate}`:** {what}. To fail such a run, use `--fail-on any`"
+UNJUDGED = "No verdict with `--fail-on {gate}`:** {what}. To fail such a run, use `--fail-on any`"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_comment_has_what_is_not_judged(
         assert process.returncode == 0, process.stderr
         text = outlets.comment(outlets.read(folder, 0), "x", "")
         assert ("### Architecture report: no regression\n" in text) == (not what)
-        assert ("### Architecture report: no regression, not everything is judged\n" in text) == bool(what)
+        assert ("### Architecture report: no regression, no verdict on some results\n" in text) == bool(what)
         assert (UNJUDGED.format(gate=gate, what=what) in text) == bool(what)
         times = night in (SLOWER, NOISY) and bool(command)
         assert (f"times do not fail this run: --fail-on {gate}" in process.stdout) == times

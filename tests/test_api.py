@@ -259,7 +259,7 @@ def test_the_text_of_results_is_short() -> None:
     loaded = reporter.load(folder, modes=True)
     assert f"{loaded.records[0]} {loaded.records[0]!r}".count("<Record of alexnet, ") == 2
     assert len(repr(loaded.comparison)) < 200
-    assert repr(reporter.load(folder)) == f"<Results of 18 networks in {str(folder)!r}>"
+    assert repr(reporter.load(folder)) == f"<Results of 18 architectures in {str(folder)!r}>"
     assert repr(loaded).endswith(", modes=True>")
 
 

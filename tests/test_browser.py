@@ -463,7 +463,7 @@ def test_choosing_on_the_page_is_choosing_on_the_command_line(used_page: Any, fo
         assert not lacking or "imagenet_top1" in limits
         unsure = [line.split(" (")[0] for line in found["undecided"]]
         assert unsure == [each.record.architecture for each in wanted.undecided]
-        assert found["status"] == f"Networks that fit: {len(wanted.fits)} of 20"
+        assert found["status"] == f"Architectures that fit: {len(wanted.fits)} of 20"
         seen |= {len(wanted.fits), -len(wanted.unknown)}
     assert len(seen) > 5
     assert -1 in seen, "the network that took too long cannot be judged by its time"

@@ -322,7 +322,7 @@ def test_a_budget_is_kept_to_within_a_tenth(tmp_path: Path, slowness: float) -> 
     assert seconds < wall < seconds + 25 * slowness  # the report comes on top
     plan = done.stderr.index(f"budget of {duration(budget)}: about")
     assert plan < done.stderr.index("[0/")
-    assert re.search(r"  timing cpu: 2 networks, (\d+( to \d+)? rounds, )?about \d+ (s|min)", done.stderr)
+    assert re.search(r"  timing cpu: 2 architectures, (\d+( to \d+)? rounds, )?about \d+ (s|min)", done.stderr)
     if "nothing was left out but further rounds" in line:  # as on every machine that is not busy with something else
         for reading in readings(tmp_path / "r").values():
             assert all(reading[key]["status"] == "ok" for key in ("macs", "latency_cpu", "finetune_step_seconds"))
@@ -401,7 +401,7 @@ def test_jobs_of_some_modes_of_a_process_are_planned_one_by_one() -> None:
     assert allocate(jobs, lambda each: prices[each.modes], 30.0) == [first, second]
     assert allocate([*jobs, checks], lambda each: prices[each.modes], 55.0) == [first, second, checks, later]
     planned = _planned([*jobs, checks], Costs({}, 1e-12, lambda _: record()))
-    assert planned.startswith("1 network, 2 rounds, about")
+    assert planned.startswith("1 architecture, 2 rounds, about")
 
 
 def test_eager_comes_before_the_curves_of_other_modes() -> None:

@@ -435,13 +435,13 @@ def test_a_block_that_is_one_convolution_is_called_so() -> None:
     [
         (
             "resnet50",
-            "Bottleneck, 16 times in the network. Shown: one at 56×56, 70,400 parameters.",
+            "Bottleneck, 16 times in the architecture. Shown: one at 56×56, 70,400 parameters.",
             "Bottleneck-блок: 16 раз в сети. Показан при 56×56, параметров: 70\u00a0400.",
             "layer1.1: Bottleneck",
         ),
         (
             "inception_v3",
-            "Inception module C, 4 times in the network. Shown: one at 17×17, 1,297,408 parameters.",
+            "Inception module C, 4 times in the architecture. Shown: one at 17×17, 1,297,408 parameters.",
             "Модуль Inception C: 4 раза в сети. Показан при 17×17, параметров: 1\u00a0297\u00a0408.",
             "Mixed_6b: InceptionC",
         ),

@@ -118,7 +118,7 @@ def test_what_the_interval_includes_is_undecided(tmp_path: Path) -> None:
     assert row["straddles"] == [KEY]
     assert row["values"][KEY] == figure["value"]
     text = choosing.in_words(found)
-    assert text.startswith("2 of 4 networks fit, 1 undecided")
+    assert text.startswith("2 of 4 architectures fit, 1 undecided")
     assert "undecided, because the 95 % interval" in text
     assert "latency_cpu ≈ 51 ms [" in next(line for line in text.splitlines() if line.startswith("- resnet50"))
     assert "no reliable" not in text

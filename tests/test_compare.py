@@ -243,7 +243,7 @@ def test_few_rounds_are_not_judged() -> None:
     assert not found.changed
     assert verdicts(found)[SLOWED] == "noisy"
     assert "too few rounds" in in_words(found)
-    assert headline(found) == f"Not judged: {len(NETWORKS)} times of too few rounds. Nothing else changed."
+    assert headline(found) == f"No verdict: {len(NETWORKS)} times of too few rounds. Nothing else changed."
 
 
 def test_a_headline_has_what_was_not_judged() -> None:
@@ -252,15 +252,18 @@ def test_a_headline_has_what_was_not_judged() -> None:
     assert headline(compare(few, few)) == "Nothing changed."
     elsewhere = [record(row, machine="old") for row in ROWS]
     why = "BASE was measured on quiet, NEW on old"
-    assert headline(compare(lecture(), elsewhere)) == f"Not judged: Times of 18 networks ({why}). Nothing else changed."
+    assert (
+        headline(compare(lecture(), elsewhere))
+        == f"No verdict: Times of 18 architectures ({why}). Nothing else changed."
+    )
     other = [changed(each, "macs", settings={"image_size": 96}) for each in lecture()]
     assert headline(compare(lecture(), other)).startswith(
-        "Not judged: MACs of 18 networks (taken under other settings (image_size None, then 96))."
+        "No verdict: MACs of 18 architectures (taken under other settings (image_size None, then 96))."
     )
     noisy = next(found for seed in range(1, 60) if (found := _unchanged(seed)) and found.with_verdict("noisy"))
     count = len(noisy.with_verdict("noisy"))
     expected = (
-        rf"No change beyond [\d.]+ % detected; not judged: {count} noisy times?(; [^;]+ a change that all share .*)?\."
+        rf"No change beyond [\d.]+ % detected; no verdict: {count} noisy times?(; [^;]+ a change that all share .*)?\."
     )
     assert re.fullmatch(expected, headline(noisy))
 
@@ -275,7 +278,7 @@ def test_two_networks_are_compared_by_absolute_time_and_it_says_so() -> None:
     base, new = simulated(1, case)[:1], simulated(1, case, {NETWORKS[0]: 1.4})[:1]
     found = compare(base, new)
     assert verdicts(found) == {NETWORKS[0]: "regressed"}
-    assert "only 1 network in common, so absolute times were compared" in in_words(found)
+    assert "only 1 architecture in common, so absolute times were compared" in in_words(found)
     assert not compare(base, scaled(base, 1.15)).changed
 
 
@@ -372,7 +375,7 @@ def test_counts_are_exact_on_any_machine() -> None:
     assert (found.timings, found.fails("exact"), found.fails("timing")) == ((), True, False)
     text = in_words(found)
     assert "\n- Parameters changed: alexnet 61,100,840 → 61,100,841 (<0.05 %); if it is intended, make the new" in text
-    assert "Times: not compared for 18 networks: BASE was measured on quiet, NEW on old." in text
+    assert "Times: not compared for 18 architectures: BASE was measured on quiet, NEW on old." in text
 
 
 def test_counts_of_a_machine_that_base_lacks_are_compared_although_another_machine_is_in_both() -> None:
@@ -394,7 +397,9 @@ def test_other_settings_are_not_compared_and_it_says_so() -> None:
     new = [changed(r, "macs", settings={"image_size": 96}, samples=(1,)) for r in lecture()]
     found = compare(base, new)
     assert not found.changed
-    assert "MACs: not compared for 18 networks: taken under other settings (image_size 80, then 96)." in in_words(found)
+    assert "MACs: not compared for 18 architectures: taken under other settings (image_size 80, then 96)." in in_words(
+        found
+    )
 
 
 def test_rows_and_readings_that_come_and_go() -> None:
@@ -507,8 +512,8 @@ def test_another_failure_is_not_unchanged() -> None:
     assert headline(compare(broken, broken)) == "Nothing changed."
     found = compare(skipped, broken)
     why = "failed in NEW and not measured in BASE: OSError: x"
-    assert headline(found) == f"Not judged: MACs of 18 networks ({why}). Nothing else changed."
-    unread = "Not judged: 1 file that cannot be read. Nothing else changed."
+    assert headline(found) == f"No verdict: MACs of 18 architectures ({why}). Nothing else changed."
+    unread = "No verdict: 1 file that cannot be read. Nothing else changed."
     assert headline(compare(lecture(), lecture()), ["x.json: not a record"]) == unread
 
 
@@ -538,7 +543,7 @@ def test_json_alone_goes_to_standard_output(done: Path, tmp_path: Path) -> None:
         (("--out", "{new}", "--fail-on", "any"), "--fail-on: there is nothing to compare with"),
         (
             ("--out", "{new}", "--against", "{empty}", "--fail-on", "level"),
-            "not by a level of earlier runs; use --fail-on timing",
+            "not on a level of earlier runs; use --fail-on timing",
         ),
         (
             ("ab", "--a", "{empty}", "--b", "{empty}", "--preset", "quick", "--fail-on", "timing"),

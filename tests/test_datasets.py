@@ -358,7 +358,7 @@ def test_a_torn_file_is_one_clear_line(tmp_path: Path, damage: bytes) -> None:
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_missing_files_are_one_clear_line(tmp_path: Path, name: str) -> None:
-    with pytest.raises(OSError, match=r"wants .*cannot be read or fetched: .*no network") as caught:
+    with pytest.raises(OSError, match=r"needs .*, which can be neither read nor downloaded: .*no network") as caught:
         dataset(name).load(tmp_path, SIZE, True)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)

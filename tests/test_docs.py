@@ -149,7 +149,7 @@ def test_the_examples_work_each_as_one_new_file(
         assert not (root / path).exists()
         (root / path).write_text(text, encoding="utf-8")
     keys = "parameters,convolutions,depth,finetune_top1,claims"
-    done = measure(root, "--out", tmp_path / "out", "--architectures", "lenet5", "--metrics", keys, "--dataset", "grey",
+    done = measure(root, "--out", tmp_path / "out", "--architectures", "lenet5", "--metrics", keys, "--dataset", "gray",
                    "--preset", "quick", "--steps", "2", "--lang", "en,de")  # fmt: skip
     assert done.returncode == 0, done.stderr
     (record,) = json.loads((tmp_path / "out" / "summary.json").read_text())["records"]
@@ -163,7 +163,7 @@ def test_the_examples_work_each_as_one_new_file(
     spec = example["draw"](compare(record_files.load_all(tmp_path / "out")[0]), language("en"))
     assert "lenet5" in vega.draw(spec, language("en"))
     assert "lenet5,5" in (tmp_path / "out" / "tables" / "depths.csv").read_text()
-    assert "Max-pooling learns nothing.\n\n**✓ true**" in (tmp_path / "out" / "report.md").read_text()
+    assert "Max pooling learns nothing.\n\n**✓ true**" in (tmp_path / "out" / "report.md").read_text()
     assert "Parameter" in (tmp_path / "out" / "report.de.md").read_text().replace("Parameters", "")
 
 

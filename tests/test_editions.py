@@ -119,7 +119,7 @@ def test_what_the_lecture_says_comes_last_in_the_other_edition(records: list[Rec
 def test_an_edition_may_be_asked_for(tmp_path: Path) -> None:
     text = written(tmp_path / "a", modern(), edition="lecture")["report.md"]
     assert headings(text)[:3] == ["Key findings", "Lecture claims, tested", "The ImageNet timeline"]
-    assert "Networks within a budget" in text
+    assert "Architectures within a budget" in text
     assert "reporter choose DIR" not in text
     stored = written(tmp_path / "b", modern(edition="lecture"))["report.md"]
     assert headings(stored) == headings(text)
@@ -143,7 +143,7 @@ def test_title_course_and_author_stand_on_top(stored: bool, tmp_path: Path) -> N
     reports = written(tmp_path, records, "en", "ru", **({} if stored else HEAD))
     page, text = reports["report.html"], reports["report.md"]
     assert "<title>Week 5: &lt;CNNs&gt; &amp; co.</title>" in page
-    top = "# Week 5: \\<CNNs\\> \\& co.\n\nVision 1 · Ada Lovelace\n\n4 networks, measured on 2 January 2026"
+    top = "# Week 5: \\<CNNs\\> \\& co.\n\nVision 1 · Ada Lovelace\n\n4 architectures, measured on 2 January 2026"
     assert text.startswith(top)
     for each in (page, reports["report.ru.html"]):
         head = each[each.index("<h1>") : each.index("<nav")]
@@ -181,7 +181,7 @@ def test_what_is_given_to_a_finished_run_is_stored_for_later_reports(tmp_path: P
 def test_without_a_title_there_is_a_default(tmp_path: Path) -> None:
     """That of the other edition does not call its architectures convolutional: they may be transformers."""
     text = written(tmp_path, modern())["report.md"]
-    assert text.startswith("# Neural network architectures, compared\n\n4 networks, measured on 2 January 2026 · ")
+    assert text.startswith("# Neural network architectures, compared\n\n4 architectures, measured on 2 January 2026 · ")
     lecture = heading(compare(samples.lecture()), presentation(None, {}), language("en"))
     assert lecture.title == "Architectures of convolutional networks, compared"
     assert "under the license CC BY 4.0" in text

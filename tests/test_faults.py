@@ -767,7 +767,9 @@ def test_a_data_file_that_was_tampered_with_is_refused_before_it_is_read(nowhere
     batches.mkdir()
     for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta"):
         (batches / name).write_bytes(pickle.dumps(Trap()))
-    with pytest.raises(OSError, match=r"CIFAR10 wants .*cifar-10-batches-py, which cannot be read or fetched: "):
+    with pytest.raises(
+        OSError, match=r"CIFAR10 needs .*cifar-10-batches-py, which can be neither read nor downloaded: "
+    ):
         dataset("cifar10").load(tmp_path, 32, True)
     assert not (tmp_path / "sprung").exists()
 

@@ -1,4 +1,4 @@
-"""benchmarks/front.py: the most accurate networks for each latency budget, and the section in docs/choosing.md."""
+"""benchmarks/front.py: the most accurate architectures for each latency budget, and the section in docs/choosing.md."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_eager_above_the_limit_of_its_output_error_stays(tmp_path: Path) -> None
     for each in (good, made):
         record_files.save(tmp_path, each)
     text = " ".join(front.section(tmp_path).split())
-    assert "2 of 2 networks are compared." in text
+    assert "2 of 2 architectures are compared." in text
 
 
 @pytest.mark.parametrize("rounds", [2, 3])
@@ -109,7 +109,7 @@ def test_the_section_names_each_network_at_its_first_budget(tmp_path: Path) -> N
         ["| 50 ms", "large"],
         ["| 100 ms", "no more accurate one"],
     ]
-    assert "3 of 4 networks are compared" in " ".join(text.split())
+    assert "3 of 4 architectures are compared" in " ".join(text.split())
     assert "- 100 ms: edge (90.0 %, ≈ " in text
     assert "2026-01-02" in text
     assert "`quiet`" in text
@@ -138,11 +138,11 @@ def test_the_docs_state_the_rounds_of_the_committed_records() -> None:
     eager, other = rounds_of(FOLDER), rounds_of(FOLDER, "channels_last")
     assert set(eager) == {4}
     assert set(other) == {3, 4}
-    stated = f"in four for {other[4]} of the {eager[4]} networks and in three for {other[3]}"
+    stated = f"in four for {other[4]} of the {eager[4]} architectures and in three for {other[3]}"
     assert f"eager in four rounds, `channels_last` {stated}" in text
     before = rounds_of(WITH_BF16)
     assert set(before) == {2, 3}
-    assert f"two rounds for {before[2]} of the {before.total()} networks and in three for {before[3]}" in text
+    assert f"two rounds for {before[2]} of the {before.total()} architectures and in three for {before[3]}" in text
     whole = read_config(ROOT / "benchmarks" / "backbones.toml")["budget"]
     assert f"a budget of {whole.removesuffix('m')} minutes" in text
 

@@ -355,7 +355,7 @@ def test_a_ledger_that_is_not_the_records_is_named_and_no_finding(tmp_path: Path
     assert {(gap.why, gap.architectures) for gap in found.gaps} == {
         ("the kernels differ, but the ledger of NEW does not belong to its record", ("vgg16",))
     }
-    assert 'Not judged: "Kernels, CPU' in in_words(found).splitlines()[0]
+    assert 'No verdict: "Kernels, CPU' in in_words(found).splitlines()[0]
     paths[0].write_bytes(before)
     assert any("the ledger of BASE does not belong" in gap.why for gap in compared(base, new).gaps)
 

@@ -97,7 +97,7 @@ def test_russian_numbers_and_terms() -> None:
 
 
 def test_plurals() -> None:
-    one, many = "{count} network, measured on {date}", "{count} networks, measured on {date}"
+    one, many = "{count} architecture, measured on {date}", "{count} architectures, measured on {date}"
     texts = [language("ru").ngettext(one, many, count) for count in (1, 3, 5, 11, 21)]
     assert [text.split()[1].rstrip(",") for text in texts] == ["сеть", "сети", "сетей", "сетей", "сеть"]
 

@@ -134,7 +134,7 @@ def test_the_report_shows_the_nights(code: str) -> None:
     assert row[3].text == "2.14.0 → 2.15.0"
 
 
-@pytest.mark.parametrize(("code", "count", "night"), [("en", "30 runs.", "night"), ("ru", "30 прогонов.", "ноч")])
+@pytest.mark.parametrize(("code", "count", "night"), [("en", "30 runs.", "night"), ("ru", "30 запусков.", "ноч")])
 def test_a_history_is_of_runs_at_any_time(code: str, count: str, night: str) -> None:
     """A record is added by every run, not only by nightly ones."""
     tongue = language(code)

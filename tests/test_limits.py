@@ -192,7 +192,7 @@ def test_what_would_fit_is_listed_if_nothing_does(folder: Path) -> None:
         found
     )
     done = CliRunner().invoke(command, ["choose", str(folder), "--max-parameters", "12M", *row["option"].split()])
-    assert done.output.startswith("1 of 3 networks fits;")
+    assert done.output.startswith("1 of 3 architectures fits;")
     assert "no pair fits" not in done.output
     both = choosing.chosen(folder, limits | {"parameters": 1e6})
     assert not both["relaxed"]

@@ -64,7 +64,7 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
     shown = thinning.pictured(comparison, 40)
     assert len(shown.networks) == 40
     assert {record.architecture for record in shown.networks} >= {record.architecture for record in comparison.front}
-    assert "40 of 255 networks" in thinning.note(shown, comparison, ENGLISH)
+    assert "40 of 255 architectures" in thinning.note(shown, comparison, ENGLISH)
     one = replace(comparison, machines=comparison.machines[:1])
     assert thinning.note(one, comparison, ENGLISH) == "Shown: 1 of 2 machines, the newest."
     tables = collect("reporter.tables", Tabulation).values()
@@ -83,7 +83,7 @@ def test_a_crowd_is_told_in_part_and_it_says_so(comparison: Comparison) -> None:
     (cards,) = [section for section in whole.sections if section.name == "architectures"]
     texts = [block.text for block in cards.blocks if isinstance(block, Text)]
     assert sum(isinstance(block, Card) for block in samples.contents(cards.blocks)) == CARDS
-    assert f"{CARDS} of 255 networks" in texts[1]
+    assert f"{CARDS} of 255 architectures" in texts[1]
     assert short["size"].notes[0] == "The first 500 of 510 rows; tables/size.csv has all."
     assert len(short["overview"].rows) == 510
     blocks = [block for section in whole.sections for block in samples.contents(section.blocks)]
@@ -138,7 +138,7 @@ def test_a_picture_of_a_crowd_fits_a_slide(name: str, comparison: Comparison) ->
     for picture in drawn_charts.draw(comparison, ENGLISH, [CHARTS[name]]):
         assert len(picture.file) < 2_000_000
         for words in (picture.file, picture.figure.caption):
-            assert ("of 255 networks" in words) == (CHARTS[name].most < 255)
+            assert ("of 255 architectures" in words) == (CHARTS[name].most < 255)
 
 
 def test_a_crowd_is_compared_in_no_more_than_its_share_of_time(crowd: list[Record]) -> None:

@@ -173,7 +173,7 @@ def test_wrong_modes_are_left_out(folder: Path) -> None:
 
 def test_nothing_is_unmeasured_where_all_pairs_are_left_out(folder: Path) -> None:
     done = call("choose", folder, "--modes", "fp16", "--max-latency-cpu", "50ms")
-    assert done.stdout.startswith("0 of 0 networks fit;")
+    assert done.stdout.startswith("0 of 0 architectures fit;")
     assert "left out because the output error exceeds its limit" in done.stdout
     assert "measure with" not in done.stdout
     found = choosing.chosen(folder, {"latency_cpu": 0.05}, ["fp16"])
@@ -444,7 +444,7 @@ def test_without_modes_the_text_is_that_of_architectures(tmp_path: Path) -> None
     record_files.save_all(tmp_path, eager())
     found = choosing.chosen(tmp_path, {KEY: 10.0})
     text = choosing.in_words(found)
-    assert text.startswith("3 of 3 networks fit; times of ")
+    assert text.startswith("3 of 3 architectures fit; times of ")
     assert not [word for word in ("(", "†", "speedup", "left out", "output_error") if f"18 {word}" in text]
     assert {row["mode"] for row in found["fits"]} == {"eager"}
     assert {row["speedup"] for row in found["fits"]} == {None}

@@ -198,15 +198,15 @@ def test_what_is_not_compared_has_its_mode_also_where_architectures_are_counted(
         skipped = mode_samples.without(eager_of(after, name), "openvino", "skipped", "the budget was spent", [KEY])
         after = replaced(after, "openvino", skipped, name)
     found = compare(base, after)
-    assert "\n- Latency (openvino): not compared for 5 networks: only BASE has it." in in_words(found)
-    assert "- Latency (openvino): not compared for 5 networks" in in_markdown(found).replace("\\", "")
+    assert "\n- Latency (openvino): not compared for 5 architectures: only BASE has it." in in_words(found)
+    assert "- Latency (openvino): not compared for 5 architectures" in in_markdown(found).replace("\\", "")
     only_gaps = Differences(gaps=found.gaps)
     assert Words(only_gaps, language("en")).headline() == (
-        "Not judged: Latency (openvino) of 5 networks (only BASE has it). Nothing else changed."
+        "No verdict: Latency (openvino) of 5 architectures (only BASE has it). Nothing else changed."
     )
     both = Differences(gaps=(*found.gaps, *(replace(gap, mode="eager") for gap in found.gaps)))
     assert Words(both, language("en")).grounds() == [
-        "Latency (openvino); Latency: not compared for 5 networks: only BASE has it."
+        "Latency (openvino); Latency: not compared for 5 architectures: only BASE has it."
     ]
 
 

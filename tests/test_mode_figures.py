@@ -14,13 +14,16 @@ import reporter
 from reporter.model import Engine
 from reporter.model.modes import CHANNELS_LAST, PRECISIONS
 from reporter.registry.catalog import collect
+from reporter.store.record_files import load_all
 
 RUNS = ("reference", "reference-engines", "reference-modes")
 """The runs by their folders: a mode of several is described by the first, which has more rounds and architectures."""
 PAGE = (ROOT / "docs" / "modes.md").read_text(encoding="utf-8")
 PROSE = " ".join(PAGE.split())
 KEYS = ("speedup_latency_cpu_1thread", "speedup_latency_cpu")
-NONE = "not in the committed runs"
+COLUMNS = (RUNS[:2], RUNS[2:])
+"""The runs of each column of speedups: a column is of one kind of machine and the same architectures."""
+NONE = "–"
 ENGINES = ("onnxruntime", "openvino", "bf16+openvino")
 
 
@@ -60,21 +63,44 @@ def test_the_figures_are_those_of_the_committed_run(run: str) -> None:
     assert set(rows(run)) == set(table(f"figures: results/{run}"))
 
 
-def test_each_part_of_a_mode_has_its_figures_or_says_that_there_are_none() -> None:
-    medians: dict[str, str] = {}
-    for run in RUNS:
-        values = results(run).values
-        for mode, readings in values[values["mode"] != "eager"].groupby("mode"):
-            medians.setdefault(mode, f"`{mode}` {readings[KEYS[1]].median():.2f}")
-    found = {cells[0].strip("`"): cells[-1] for cells in (row.strip("| ").split(" | ") for row in table("parts"))}
+def test_each_part_of_a_mode_has_its_figures_or_a_dash() -> None:
+    """Runs of different machines and architectures are in different columns."""
+    columns: list[dict[str, str]] = []
+    for runs in COLUMNS:
+        medians: dict[str, str] = {}
+        for run in runs:
+            values = results(run).values
+            for mode, readings in values[values["mode"] != "eager"].groupby("mode"):
+                medians.setdefault(mode, f"`{mode}` {readings[KEYS[1]].median():.2f}")
+        columns.append(medians)
+    found = {cells[0].strip("`"): cells[-2:] for cells in (row.strip("| ").split(" | ") for row in table("parts"))}
     assert found.keys() == {CHANNELS_LAST, *PRECISIONS, *collect("reporter.engines", Engine)}
-    for part, cell in found.items():
-        known = [text for mode, text in medians.items() if part in mode.split("+")]
-        assert sorted(cell.split("; ")) == (sorted(known) or [NONE]), part
+    for part, cells in found.items():
+        for medians, cell in zip(columns, cells, strict=True):
+            known = [text for mode, text in medians.items() if part in mode.split("+")]
+            assert sorted(cell.split("; ")) == (sorted(known) or [NONE]), part
     named = re.findall(r"Of other modes \((.*?)\) no figures are committed", PROSE)[0]
-    without = {part for part, cell in found.items() if cell == NONE}
+    without = {part for part, cells in found.items() if set(cells) == {NONE}}
     assert {*without, "bf16"} == {*re.findall("`(.*?)`", named)}
-    assert "bf16" not in medians
+    assert not any("bf16" in medians for medians in columns)
+
+
+def test_the_columns_of_figures_are_of_different_machines_and_architectures() -> None:
+    assert "The two columns are not comparable with each other" in PROSE
+    assert "The first one is of the lecture's 18 architectures on an AMD EPYC with bf16 instructions" in PROSE
+    assert "the second one of six architectures on an Intel Xeon without them" in PROSE
+    assert [architectures_and_machines(runs) for runs in COLUMNS] == [
+        ({18}, {"AMD EPYC ['bf16']"}),
+        ({6}, {"Intel(R) Xeon(R) Processor []"}),
+    ]
+
+
+def architectures_and_machines(runs: tuple[str, ...]) -> tuple[set[int], set[str]]:
+    """The number of architectures in each of some runs; their processors with the precisions that these compute in."""
+    records = [load_all(ROOT / "results" / run)[0] for run in runs]
+    facts = [record.machine_facts for each in records for record in each]
+    machines = {f"{fact['processor']} {fact['native_precisions']}" for fact in facts}
+    return {len(each) for each in records}, machines
 
 
 def test_the_sentences_on_the_figures_are_those_of_the_committed_run() -> None:

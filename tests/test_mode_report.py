@@ -177,8 +177,8 @@ def test_a_mode_without_some_of_its_values_is_listed_with_them() -> None:
     failed = failures.failed(comparison, [], ENGLISH)
     lines = [line for block in failed.blocks for line in getattr(block, "items", ())]
     title, count = comparison.quantities[key].title, len(records[0].readings[key].rounds)
-    assert f"all networks: onnxruntime ({comparison.quantities['train_step_cpu'].title}): n/a: {why}" in lines
-    assert f"all networks: openvino: n/a: {mode_samples.NOT_INSTALLED}" in lines
+    assert f"all architectures: onnxruntime ({comparison.quantities['train_step_cpu'].title}): n/a: {why}" in lines
+    assert f"all architectures: openvino: n/a: {mode_samples.NOT_INSTALLED}" in lines
     words = f"1 of {count + 1} rounds lost (not done after 5 s)"
     assert f"vgg16: compile ({title}): {words}" in lines
     assert f"resnet18: {title}: {words}" in lines

@@ -395,7 +395,7 @@ def test_the_report_has_the_comparison(nights: Nights) -> None:
     nights.report = build.write
     assert nights.play(made(), MACS, lang="en,ru") == 1
     assert "714,188,480 → 714,188,481" in (nights.out / "report.md").read_text()
-    assert "Сравнение с последним принятым прогоном" in (nights.out / "report.ru.md").read_text()
+    assert "Сравнение с последним принятым запуском" in (nights.out / "report.ru.md").read_text()
 
 
 def test_times_that_cannot_be_judged(nights: Nights) -> None:

@@ -180,7 +180,7 @@ def test_a_noisy_machine_does_not_pass_and_the_text_has_what_to_do(
 ) -> None:
     played = Nights(tmp_path / "out")
     assert play(played, measured, found(1.0, "unchanged")) == 0
-    assert "a change of 2.0 % would have been found" in played.headline
+    assert "a change of 2.0 % would have been detected" in played.headline
     assert play(played, measured, found(1.02, "noisy", noisy=True)) == 3
     assert "too noisy" in played.headline
     assert "If this lasts: run on a machine without other work" in played.headline
@@ -445,7 +445,7 @@ def test_slower_than_the_night_before_is_for_information(
     assert "1 slower than before, for information" in played.headline
     [line] = [line for line in played.lines if "resnet50" in line]
     assert "not gated: resnet50 +25.1% time" in line
-    assert "times are judged by the reference" in line
+    assert "verdicts on times are based on the reference" in line
     run = outlets.read(played.out)
     assert (run.has_regression, run.passes) == (False, True)
     assert b'failures="0"' in outlet_files.junit(run)
@@ -490,6 +490,6 @@ def test_a_level_is_no_gate_with_a_reference(tmp_path: Path) -> None:
     for command in ("nightly", "--quiet"):
         process = call(command, "--out", tmp_path / "out", "--against", "torch==2.14.1", "--fail-on", "level")
         assert process.returncode == 2
-        assert "--fail-on level: with --against, times are judged by the reference" in process.stderr
+        assert "--fail-on level: with --against, verdicts on times are based on the reference" in process.stderr
         assert process.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()

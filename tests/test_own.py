@@ -92,7 +92,9 @@ def test_the_names_of_a_parameter_for_the_number_of_classes(nets: Path, paramete
 @pytest.mark.parametrize("parameter", ["inChannels", "numLayers", "dim", "embed_dim", "layers2", "output_stride"])
 def test_the_names_of_a_parameter_for_something_else(nets: Path, parameter: str) -> None:
     nets.write_text(NETS.format(more="") + f"\n\ndef other({parameter}):\n    return build({parameter})\n")
-    with pytest.raises(ReporterError, match=f"its function wants {parameter}; give it a default, or name"):
+    with pytest.raises(
+        ReporterError, match=f"the function requires the argument {parameter}: give it a default, or rename"
+    ):
         references.load(f"{nets}:other")
 
 
@@ -180,6 +182,7 @@ def test_the_layer_that_makes_the_scores_is_the_same_on_meta() -> None:
         assert [layer.out_features for layer in network if isinstance(layer, nn.Linear)] == [7, 4]
 
 
+NO_NUMBER = "give it a default, or rename it to num_classes if it is the number of classes"
 BAD = {
     "nowhere.py:build": "nowhere.py: there is no such file",
     "my_nets.py": "name it as FILE.py:NAME or package.module:NAME",
@@ -192,11 +195,11 @@ BAD = {
     "crashes.py:build": "the worker crashed (SIGABRT)",
     "odd.py:number": "'number' is neither an Architecture nor a function",
     "odd.py:text": "it gives 'no network', which is no torch.nn.Module",
-    "odd.py:two": "its function wants a, b; it may want the number of classes, and no more",
-    "odd.py:width": "its function wants width; give it a default, or name the parameter num_classes",
-    "odd.py:Depth": "its function wants in_channels; give it a default, or name the parameter num_classes",
-    "odd.py:names": "its function wants class_names; give it a default, or name the parameter num_classes",
-    "odd.py:both": "its function wants depth; it may want the number of classes, and no more",
+    "odd.py:two": "the function requires a, b: only the number of classes may have no default",
+    "odd.py:width": f"the function requires the argument width: {NO_NUMBER}",
+    "odd.py:Depth": f"the function requires the argument in_channels: {NO_NUMBER}",
+    "odd.py:names": f"the function requires the argument class_names: {NO_NUMBER}",
+    "odd.py:both": "the function requires depth: only the number of classes may have no default",
     "odd.py:fails": "KeyError: 'width'",
     "odd.py:resnet50": "the name 'resnet50' is taken",
     "odd.py:vit_b_16": "the name 'vit_b_16' is taken",

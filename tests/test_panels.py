@@ -153,9 +153,9 @@ def test_panels_are_those_of_the_newest_machines_and_claim_no_front(five: Compar
     assert shown.machines == five.machines[:4]
     assert thinning.note(shown, five, language("en")) == note
     fewer = thinning.pictured(five, 3, per_machine=True)
-    networks = "Shown: 3 of 4 networks, the Pareto front and the most accurate as published."
+    networks = "Shown: 3 of 4 architectures, the Pareto front and the most accurate as published."
     assert thinning.note(fewer, five, language("en")) == f"{note} {networks}"
     sketches = [made for each in CHARTS.values() if (made := drawn_charts._sketch(each, five, language("en")))]
     assert {each.chart.name for each in sketches if note in each.caption} >= set(WITH_PANELS)
     assert all((note in each.caption) == each.chart.per_machine for each in sketches)
-    assert not any("networks, the Pareto front" in each.caption for each in sketches)
+    assert not any("architectures, the Pareto front" in each.caption for each in sketches)

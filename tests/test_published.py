@@ -83,7 +83,7 @@ def test_no_mark_where_some_rows_lack_it(count: int) -> None:
     known, everyone = len(WITH_WEIGHTS) - count, len(WITH_WEIGHTS)
     have = "has" if known == 1 else "have"
     assert not marks(table)
-    assert any(f"torchvision publishes weights for {known} of {everyone}." in note for note in table.notes)
+    assert any(f"torchvision publishes weights for only {known} of {everyone}." in note for note in table.notes)
     assert not any("Pareto: ◆" in note for note in table.notes)
     assert not any("Pareto fronts elsewhere" in note for note in table.notes)
     best = [cell for row in table.rows for cell, column in zip(row, table.columns, strict=True)
@@ -92,7 +92,9 @@ def test_no_mark_where_some_rows_lack_it(count: int) -> None:
     assert "the most accurate (" not in " ".join(findings(comparison, ENGLISH))
     drawn = json.dumps(CHARTS["accuracy_macs"].draw(comparison, ENGLISH))
     assert ("step-after" not in drawn) or known < 2
-    assert drawn == "null" or f"No Pareto front: {known} of {everyone} networks {have} a published accuracy" in drawn
+    assert (
+        drawn == "null" or f"No Pareto front: {known} of {everyone} architectures {have} a published accuracy" in drawn
+    )
 
 
 def test_a_network_without_the_cost_takes_its_mark_from_all() -> None:
@@ -102,7 +104,7 @@ def test_a_network_without_the_cost_takes_its_mark_from_all() -> None:
     assert not any("◆" in mark for mark in marks(overview.make(lacking(["vgg16"], "macs"), ENGLISH)).values())
     count = len(WITH_WEIGHTS)
     for key, cost in (("latency_cpu_1thread", "time (one CPU thread)"), ("macs", "MACs")):
-        note = f"No Pareto marks by {cost}: {count - 1} of {count} networks have it."
+        note = f"No Pareto marks by {cost}: {count - 1} of {count} architectures have it."
         assert note in overview.make(lacking(["vgg16"], key), ENGLISH).notes
     assert not any("No Pareto" in note for note in overview.make(lacking(()), ENGLISH).notes)
 
@@ -119,7 +121,7 @@ def of_papers_only(looked_up: bool) -> Comparison:
 @pytest.mark.parametrize("code", ["en", "ru"])
 def test_networks_with_the_figures_of_papers_only_lack_a_front_for_want_of_weights(code: str) -> None:
     titles = {
-        "en": "No Pareto front: no network has the accuracy of published weights",
+        "en": "No Pareto front: no architecture has the accuracy of published weights",
         "ru": "Без фронта Парето: ни у одной сети нет точности опубликованных весов",
     }
     for name in ("accuracy_macs", "accuracy_latency"):
@@ -146,7 +148,7 @@ def test_a_front_is_of_one_protocol() -> None:
     comparison = compare(samples.lecture())
     assert not marks(overview.make(comparison, ENGLISH))
     chart = CHARTS["accuracy_macs"].draw(comparison, ENGLISH)
-    assert chart["title"] == "Pareto front of 13 of 18 networks (filled bubbles)"
+    assert chart["title"] == "Pareto front of 13 of 18 architectures (filled bubbles)"
     (line,) = [layer for layer in chart["layer"] if layer["mark"].get("interpolate") == "step-after"]
     assert {row["name"] for row in line["data"]["values"]} <= {row[0] for row in WITH_WEIGHTS}
     notes = overview.make(comparison, ENGLISH).notes
@@ -156,13 +158,13 @@ def test_a_front_is_of_one_protocol() -> None:
 def test_only_torchvision_is_said_to_publish_no_weights() -> None:
     """Weights of two of the five are in timm; with networks of timm, and at other sizes, the sentence is another."""
     comparison = compare(samples.lecture())
-    clause = "torchvision publishes weights for 13 of 18."
-    assert f"No network is named the most accurate for its cost: {clause}" in sentences(comparison)
-    assert f"No Pareto marks and no most accurate network: {clause}" in overview.make(comparison, ENGLISH).notes
+    clause = "torchvision publishes weights for only 13 of 18."
+    assert f"The most accurate architecture for its cost is not determined, because {clause}" in sentences(comparison)
+    assert f"No Pareto marks and no most accurate architecture: {clause}" in overview.make(comparison, ENGLISH).notes
     for update in ({"architecture": "timm:resnet50"}, {"own_input_size": 299}):
         other = compare([comparison.records[0].model_copy(update=update), *comparison.records[1:]])
         text = " ".join((sentences(other), *overview.make(other, ENGLISH).notes))
-        assert text.count("the accuracy of the named weights is known for 13 of 18.") == 2
+        assert text.count("the accuracy of the named weights is known for only 13 of 18.") == 2
         assert "torchvision publishes" not in text
     hollow = hollow_bubbles(comparison.networks, ENGLISH)
     assert hollow

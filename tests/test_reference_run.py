@@ -433,7 +433,7 @@ def test_of_counts_each_side_has_its_share_of_the_time(simulated: Simulated, mon
 def test_a_verdict_that_lacks_time_is_not_blamed_on_the_machine(simulated: Simulated, tmp_path: Path) -> None:
     found = Against(request(tmp_path, architectures="resnet18")).measure(Quiet(sys.stderr))
     (row,) = found.verdicts
-    noisy = row.model_copy(update={"verdict": "noisy", "reason": "only a change of 7% or more would be found"})
+    noisy = row.model_copy(update={"verdict": "noisy", "reason": "only a change of 7% or more would be detected"})
     ended = noisy.model_copy(update={"reason": ENDED})
     texts = []
     for rows in ((noisy,), (ended,), (noisy, ended)):

@@ -127,7 +127,7 @@ def test_a_failure_of_all_networks_of_a_machine_is_one_name() -> None:
     items = failures.failed(compare(records), [], ENGLISH).blocks[0]
     assert isinstance(items, sections.Items)
     (line,) = (each for each in items.items if each.endswith("no GPU"))
-    assert line.startswith(f"all networks (quiet), {rows[0][0]} (old): Latency, GPU: ")
+    assert line.startswith(f"all architectures (quiet), {rows[0][0]} (old): Latency, GPU: ")
 
 
 def test_noise_of_all_networks_of_a_machine_is_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,12 +148,12 @@ def test_noise_of_all_networks_of_a_machine_is_one_name(monkeypatch: pytest.Monk
         return line.partition(": ")[2]
 
     names = [row[0] for row in rows]
-    drifts = f"all networks (quiet), {names[0]} (old) (the samples drift)"
+    drifts = f"all architectures (quiet), {names[0]} (old) (the samples drift)"
     assert line() == f"{drifts}; {names[1]} (old), {names[2]} (old) (the machine is busy)"
     monkeypatch.setattr(failures, "MANY", 3)
     assert line() == f"{drifts}; {names[1]} (old) (the machine is busy) and 1 more"
     monkeypatch.setattr(failures, "MANY", 1)
-    assert line() == "all networks (quiet) (the samples drift) and 3 more"
+    assert line() == "all architectures (quiet) (the samples drift) and 3 more"
 
 
 def test_a_pair_of_another_machine_has_no_time_in_the_key_findings() -> None:
@@ -210,7 +210,7 @@ def test_the_cheapest_of_the_most_accurate_networks_is_named() -> None:
     dear = made.readings | {"macs": samples.reading("macs", 9_000_000_000)}
     a, b = ({"architecture": "a", "readings": dear}, {"architecture": "b"})
     text = " ".join(findings(compare([made.model_copy(update=each) for each in (a, b)]), ENGLISH))
-    assert "Of the networks with published weights b is the most accurate" in text
+    assert "Of the architectures with published weights b is the most accurate" in text
 
 
 def test_findings_are_computed(lecture: Comparison) -> None:
@@ -362,7 +362,7 @@ def test_hostile_names_are_text_in_markdown(written: Path) -> None:
     rows = [line for line in text.splitlines() if line.startswith("| `a\\|b` |")]
     assert rows
     widths = {len(re.findall(r"(?<!\\)\|", line)) for line in rows[:1]}
-    head = next(line for line in text.splitlines() if line.startswith("| Network | Machine | Family"))
+    head = next(line for line in text.splitlines() if line.startswith("| Architecture | Machine | Family"))
     assert widths == {head.count("|")}
 
 

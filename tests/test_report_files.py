@@ -89,11 +89,11 @@ def test_numbers_stand_in_columns_of_numbers() -> None:
     """Thousands, decimal commas, signs, marks of noise and words, as siunitx wants them."""
     table = Table(
         "t", "T", (Column("a", "A", numeric=True),),
-        tuple((Cell(text, best=text == "2,5"),) for text in ("1\u00a0234,56 ≈", "2,5", "−3", "нет", "6–9")),
+        tuple((Cell(text, best=text == "2,5"),) for text in ("1\u00a0234,56 ≈", "2,5", "−3", "н/д", "6–9")),
     )  # fmt: skip
     body = latex.to_tex(table, language("ru")).split("\\midrule\n")[1].split("\n\\bottomrule")[0]
     assert body.splitlines() == [
-        r"1234.56{\,$\approx$} \\", r"\bfseries 2.5 \\", r"-3 \\", r"{нет} \\", r"{6\textendash{}9} \\",
+        r"1234.56{\,$\approx$} \\", r"\bfseries 2.5 \\", r"-3 \\", r"{н/д} \\", r"{6\textendash{}9} \\",
     ]  # fmt: skip
     assert "S[table-format=-4.2, detect-weight, output-decimal-marker={,}" in latex.to_tex(table, language("ru"))
 

@@ -135,9 +135,9 @@ def test_the_heading_has_the_days_of_all_machines(origins: tuple[Origin, ...]) -
     comparison = compare([older, eager(THIRD)])
     assert comparison.newest.started == THIRD.started
     words = heading(comparison, Presentation(), ENGLISH).measured
-    assert words.startswith("1 network, measured on 28 November 2026 – 29 November 2026 · ")
+    assert words.startswith("1 architecture, measured on 28 November 2026 – 29 November 2026 · ")
     same = compare([older, eager(SECOND)])
-    assert heading(same, Presentation(), ENGLISH).measured.startswith("1 network, measured on 28 November 2026 · ")
+    assert heading(same, Presentation(), ENGLISH).measured.startswith("1 architecture, measured on 28 November 2026 · ")
 
 
 def test_a_single_run_has_a_moment_and_its_settings() -> None:

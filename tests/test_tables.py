@@ -88,7 +88,7 @@ def test_a_verdict_that_all_share_is_a_note_and_an_unexplained_difference_a_colu
 
     alike = by_operator({"batch_norm": 7}, {"batch_norm": 9})
     assert not {"verdict", "unexplained"} & {column.key for column in alike.columns}
-    assert alike.notes == ("fvcore counts other MACs for all networks, because of the operators in the table.",)
+    assert alike.notes == ("fvcore counts other MACs for all architectures, because of the operators in the table.",)
     odd = by_operator({"batch_norm": 7}, {"unexplained": 12}, {"missing": 30})
     assert sorted(column(odd, "unexplained")) == ["0", "12", "−30"]
 
@@ -129,9 +129,9 @@ def test_only_gradient_ratios_of_one_batch_show_the_effect_of_training() -> None
     assert alike.endswith(f"with random weights and after training. {both}")
     opening, unlike = ratio_notes(both_ratios(first), both_ratios(second, **new))
     assert both not in opening
-    assert "is on different images" in unlike
+    assert "are from different images" in unlike
     assert unlike.endswith(f"the effect of training: {first.architecture}.")
-    assert ratio_notes(both_ratios(first), both_ratios(second))[1].endswith(": all networks.")
+    assert ratio_notes(both_ratios(first), both_ratios(second))[1].endswith(": all architectures.")
     _, start = ratio_notes(both_ratios(first, "IMAGENET1K_V1", **new), both_ratios(second, **new))
     assert start.startswith("Training started from other weights than the random ones of the gradient ratio")
     assert start.endswith(f": {first.architecture}.")
@@ -143,7 +143,7 @@ def test_only_gradient_ratios_of_one_batch_show_the_effect_of_training() -> None
     larger = both_ratios(first, **new)
     sizes = {"gradient_ratio": 80, "gradient_ratio_trained": 96}
     again = (larger.readings[key].model_copy(update={"settings": {"image_size": size}}) for key, size in sizes.items())
-    assert "is on different images" in ratio_notes(changed(larger, *again), both_ratios(second, **new))[1]
+    assert "are from different images" in ratio_notes(changed(larger, *again), both_ratios(second, **new))[1]
 
 
 def test_a_note_names_gradients_with_the_weights_that_code_sets() -> None:
@@ -162,7 +162,7 @@ def test_a_note_names_gradients_with_the_weights_that_code_sets() -> None:
     assert layer_gradients.ENTRIES[0].remark(compare([ratio]), ENGLISH) == ""
     assert ratio_notes(ratio) == []
     earlier = changed(ratio, samples.reading("finetune_top1", 0.9, weights=AS_SET))
-    assert ratio_notes(earlier)[0].endswith("not with random ones: all networks.")
+    assert ratio_notes(earlier)[0].endswith("not with random ones: all architectures.")
 
 
 def test_gradient_ratios_of_earlier_records_are_on_the_same_batch_if_training_took_its_images() -> None:
@@ -320,7 +320,7 @@ def test_the_note_on_weights_does_not_state_of_untrained_networks_that_they_were
     if other:
         second = changed(second, samples.reading("finetune_top1", status=other, reason="images of another size"))
     note = overview.weights_note(compare([first, second]), ENGLISH)
-    assert note == f"All networks that were trained started from {start} weights."
+    assert note == f"All architectures that were trained started from {start} weights."
 
 
 def measured(record: Record) -> Record:

@@ -59,7 +59,7 @@ def test_names_and_globs() -> None:
     assert names("alexnet", "timm:resnet18") == ["alexnet", "timm:resnet18"]
     with pytest.raises(ReporterError, match="unknown architecture 'timm:resnet51'; did you mean 'timm:resnet5"):
         names("timm:resnet51")
-    with pytest.raises(ReporterError, match="timm has no network 'nothing'"):
+    with pytest.raises(ReporterError, match="timm has no architecture 'nothing'"):
         find("timm:nothing")
 
 
@@ -88,7 +88,7 @@ def test_names_with_tags() -> None:
     assert find("timm:convnext_base.fb_in22k_ft_in1k").published["weights_license"] == "apache-2.0"
     with pytest.raises(ReporterError, match=r"unknown architecture 'timm:resnet50.tv_in2k'; did you mean"):
         names("timm:resnet50.tv_in2k")
-    with pytest.raises(ReporterError, match=r"timm has no network 'resnet50.nothing'"):
+    with pytest.raises(ReporterError, match=r"timm has no architecture 'resnet50.nothing'"):
         find("timm:resnet50.nothing")
 
 

@@ -403,8 +403,8 @@ def test_the_protocol_in_the_docs_is_that_of_the_code() -> None:
         "linear warm-up over a fifth of the steps",
         f"estimated again on {CALIBRATION_BATCHES * usual.batch_size} training images",
         f"Fewer than {FEWEST_STEPS} steps or {FEWEST_IMAGES} held-out images are marked",
-        f"in {usual.steps} steps, the networks without batch norm",
-        f"at a learning rate of {PROBE_RATE} for every network",
+        f"in {usual.steps} steps, the architectures without batch norm",
+        f"at a learning rate of {PROBE_RATE} for every architecture",
         f"measured on a batch of images of {usual.image_size} pixels",
     ):
         assert sentence in text

@@ -167,7 +167,7 @@ def test_the_caption_of_a_chart_with_two_protocols_does_not_call_them_the_same()
     chart = next(chart for chart in bars.ENTRIES if chart.name == "finetune")
     assert chart.remark is not None
     for tongue, steps, same in (
-        (ENGLISH, "Steps: 100 (3 networks), 10 (2);", "the same"),
+        (ENGLISH, "Steps: 100 (3 architectures), 10 (2);", "the same"),
         (language("ru"), "Шаги: 100 (3 сети), 10 (2);", "одинаков"),
     ):
         text = f"{tongue._(chart.caption)} {chart.remark(mixed, tongue)}"
@@ -350,7 +350,13 @@ def test_the_caption_names_data_set_steps_batch_and_seeds() -> None:
     comparison = trained(steps=24)
     chart = next(each for each in bars.ENTRIES if each.name == "finetune")
     (figure,) = [picture.figure for picture in draw(comparison, ENGLISH, [chart])]
-    for part in ("Data set: digits", "Steps: 24", "Batch: ", "Seeds: 3–4 (4 networks), 3 (1)", "Held-out images: 240"):
+    for part in (
+        "Data set: digits",
+        "Steps: 24",
+        "Batch: ",
+        "Seeds: 3–4 (4 architectures), 3 (1)",
+        "Held-out images: 240",
+    ):
         assert part in figure.caption
     russian = draw(comparison, language("ru"), [chart])[0].figure.caption
     assert "Набор данных: digits" in russian
@@ -402,7 +408,10 @@ def test_seeds_are_those_of_each_fine_tuning_mode() -> None:
 
 def test_the_caption_of_a_chart_has_the_seeds_of_its_fine_tuning_mode() -> None:
     comparison = with_mode(trained("IMAGENET1K_V1"), "probe_top1", "resnet18")
-    for name, seeds in (("finetune", "Seeds: 3–4 (4 networks), 3 (1)"), ("probe", "Seeds: 3–5 (4 networks), 3 (1)")):
+    for name, seeds in (
+        ("finetune", "Seeds: 3–4 (4 architectures), 3 (1)"),
+        ("probe", "Seeds: 3–5 (4 architectures), 3 (1)"),
+    ):
         chart = next(each for each in bars.ENTRIES if each.name == name)
         (figure,) = [picture.figure for picture in draw(comparison, ENGLISH, [chart])]
         assert seeds in figure.caption
@@ -413,13 +422,13 @@ def test_weights_that_could_not_be_downloaded_are_one_sentence() -> None:
     missing = "no IMAGENET1K_V1 weights: {file}.pth is not in torch hub's checkpoints and {error}"
     errors = ("could not be downloaded: timed out", "<urlopen error timed out>")
     found = {missing.format(file=f"f{number}", error=error): [f"net{number}"] for number, error in enumerate(errors)}
-    expected = ["Random weights for net0 and net1: those of ImageNet could not be downloaded."]
+    expected = ["Random weights for net0 and net1: the ImageNet weights could not be downloaded."]
     assert training_recipes.reasons(found, 3, ENGLISH) == expected
     assert training_recipes.reasons({**found, "asked for": ["net2"]}, 3, ENGLISH) == [
         *expected,
-        "Random weights for net2: asked for",
+        "Random weights for net2: asked for.",
     ]
     many = [f"net{number}" for number in range(7)]
-    for count, some in ((7, "all networks"), (9, "7 of 9 networks")):
+    for count, some in ((7, "all architectures"), (9, "7 of 9 architectures")):
         (text,) = training_recipes.reasons({"asked for": many}, count, ENGLISH)
-        assert text == f"Random weights for {some}: asked for"
+        assert text == f"Random weights for {some}: asked for."

@@ -621,7 +621,7 @@ def test_a_walk_without_a_step_names_the_times_that_do_not_show_this(
     """Also if the walk follows another time, and resumes after the comparison."""
 
     def row(name: str, verdict: str, ratio: float) -> Any:
-        reason = "only a change of 9% or more would be found" if verdict == "noisy" else None
+        reason = "only a change of 9% or more would be detected" if verdict == "noisy" else None
         quantity, bounds = SimpleNamespace(key="latency_cpu"), {"low": None, "high": None, "decided": False}
         return SimpleNamespace(
             architecture=name, quantity=quantity, verdict=verdict, ratio=ratio, reason=reason, **bounds
@@ -725,7 +725,7 @@ def test_the_step_is_printed_with_what_changed() -> None:
         assert line in text.splitlines()
     nothing = found.model_copy(update={"step": None, "comparisons": (rows[1],)})
     assert walk_text.headline(nothing).startswith("No slowdown from net 1.0 to 1.15")
-    noisy = rows[1].model_copy(update={"verdict": "noisy", "reason": "only a change of 9% or more would be found"})
+    noisy = rows[1].model_copy(update={"verdict": "noisy", "reason": "only a change of 9% or more would be detected"})
     text = walk_text.headline(found.model_copy(update={"step": None, "comparisons": (noisy,)}))
     assert text.startswith("Too noisy for a verdict from net 1.0 to 1.15")
 

@@ -50,7 +50,7 @@ class Results:
     def __repr__(self) -> str:
         """The size, not the content: a record is many thousand characters."""
         modes = ", modes=True" if self.modes else ""
-        return f"<Results of {counted(len(self.comparison.networks), 'network')} in {str(self.folder)!r}{modes}>"
+        return f"<Results of {counted(len(self.comparison.networks), 'architecture')} in {str(self.folder)!r}{modes}>"
 
     @property
     def records(self) -> tuple[Record, ...]:

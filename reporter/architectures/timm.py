@@ -133,7 +133,7 @@ def find(name: str) -> Architecture:
     require()
     found = about(name.removeprefix(PREFIX))
     if found is None:
-        raise ReporterError(f"timm has no network {name.removeprefix(PREFIX)!r}")
+        raise ReporterError(f"timm has no architecture {name.removeprefix(PREFIX)!r}")
     return described(*found)
 
 

@@ -98,15 +98,15 @@ def _front_title(comparison: Comparison, drawn: bool, language: Language) -> Spe
     if drawn and weights == count:
         return {}
     if drawn:
-        message = language._("Pareto front of {known} of {count} networks (filled bubbles)")
+        message = language._("Pareto front of {known} of {count} architectures (filled bubbles)")
         return {"title": message.format(known=weights, count=count)}
     if published == count and not weights:
-        return {"title": language._("No Pareto front: no network has the accuracy of published weights")}
+        return {"title": language._("No Pareto front: no architecture has the accuracy of published weights")}
     if published == count:
-        return {"title": language._("No Pareto front: not every network has a measured cost")}
+        return {"title": language._("No Pareto front: not every architecture has a measured cost")}
     message = language.ngettext(
-        "No Pareto front: {known} of {count} networks has a published accuracy",
-        "No Pareto front: {known} of {count} networks have a published accuracy",
+        "No Pareto front: {known} of {count} architectures has a published accuracy",
+        "No Pareto front: {known} of {count} architectures have a published accuracy",
         published,
     )
     return {"title": message.format(known=published, count=count)}

@@ -163,9 +163,11 @@ ENTRIES = (
     Chart(
         name="finetune",
         title="Accuracy after training",
-        caption="Share of held-out images that were classified correctly, with the 95 % interval for the choice of "
-        "images and seeds. The learning rate is chosen for each network: see the table. The share shows how fast a "
-        "network starts to learn, not how good it can become.",
+        caption=(
+            "Share of held-out images that were classified correctly, with the 95 % interval for the choice of "
+            "images and seeds. The learning rate is chosen for each architecture: see the table. The share shows how "
+            "fast an architecture starts to learn, not how good it can become."
+        ),
         draw=bars("finetune_top1", per_machine=True),
         narrow=bars("finetune_top1", per_machine=True, width=NARROW),
         per_machine=True,

@@ -228,9 +228,11 @@ ENTRIES = (
     Chart(
         name="learning_curves",
         title="Learning curves",
-        caption="Cross-entropy of the training images of each step, without label smoothing and auxiliary "
-        "losses; values above 8 are clipped. All panels have the same axes. Of more than five networks in a panel, "
-        "five are named, from the highest to the lowest accuracy; the others are pale.",
+        caption=(
+            "Cross-entropy of the training images of each step, without label smoothing and auxiliary losses; values "
+            "above 8 are clipped. All panels have the same axes. Of more than five architectures in a panel, five "
+            "are named, from the highest to the lowest accuracy; the others are pale."
+        ),
         draw=loss,
         narrow=narrow(loss),
         remark=first_seed,

@@ -69,9 +69,9 @@ def _line(ends: list[tuple[float, float]]) -> Spec:
 def correlated(records: list[Record], key: str, language: Language) -> str:
     """Spearman's correlation of MACs and a time in words, with its interval."""
     found = spearman([record.value("macs") or 0 for record in records], [record.value(key) or 0 for record in records])
-    message = language._("Spearman's rank correlation {rho}, 95 % interval {low} to {high}, {count} networks")
+    message = language._("Spearman's rank correlation {rho}, 95 % interval {low} to {high}, {count} architectures")
     if found is None:
-        return language._("too few networks for a correlation")
+        return language._("too few architectures for a correlation")
     numbers = {name: units.coefficient(language, value) for name, value in found._asdict().items()}
     numbers["rho"] = doubted(numbers["rho"], *(record.readings[key] for record in records))
     return message.format(count=len(records), **numbers)
@@ -93,8 +93,8 @@ def _row(record: Record, key: str, scales: list[units.Scale], language: Language
 
 CAPTION = (
     "Both axes logarithmic; the area of a bubble is proportional to the parameters. Dashed: the trend, by least "
-    "squares of the logarithms; networks above it take longer than their MACs suggest. Of many networks only those "
-    "farthest from it are labeled. The correlation compares ranks and is shown with its 95 % interval."
+    "squares of the logarithms; architectures above it take longer than their MACs suggest. Of many architectures "
+    "only those farthest from it are labeled. The correlation compares ranks and is shown with its 95 % interval."
 )
 ENTRIES = (
     Chart(

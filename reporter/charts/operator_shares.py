@@ -86,9 +86,10 @@ def _times(records: Sequence[Record], setting: str, language: Language) -> list[
 
 
 CAPTION = (
-    "The share of each operator in the time of one inference, from left to right the operators that take most over all "
-    "networks; behind each bar the latency. An operator with a library behind its name is computed in several ways: "
-    "convolution (GEMM) is a matrix product per image, convolution (oneDNN) a kernel made for convolutions."
+    "The share of each operator in the time of one inference, from left to right the operators that take most over "
+    "all architectures; behind each bar the latency. An operator with a library behind its name is computed in "
+    "several ways: convolution (GEMM) is a matrix product per image, convolution (oneDNN) a kernel made for "
+    "convolutions."
 )
 ENTRIES = (
     Chart(

@@ -85,9 +85,9 @@ ENTRIES = (
     Chart(
         "operator_pairs",
         "Fewer MACs, but slower: where the time goes",
-        "Each pair of bars: above, the network with fewer MACs that takes longer; below, the one that it is compared "
-        "with. The length is the time by operator, with one CPU thread if it takes longer there, else with all threads "
-        "or on the GPU; numbers are percent of the time of the bar.",
+        "Each pair of bars: above, the architecture with fewer MACs that takes longer; below, the one that it is "
+        "compared with. The length is the time by operator, with one CPU thread if it takes longer there, else with "
+        "all threads or on the GPU; numbers are percent of the time of the bar.",
         draw,
         narrow=partial(draw, narrow=True),
         chapter="why",

@@ -88,10 +88,10 @@ def _roof(found: Roofline, x: Axis, y: Axis, language: Language) -> Iterator[Spe
 
 
 CAPTION = (
-    "Both axes logarithmic. The line is the most that the machine can do, measured in the same run: the slope is "
-    "the memory bandwidth, the level the best rate over several convolutions and matrix products. The distance of a "
-    "network below the line is what its kernels leave unused; left of the corner the bound is memory, right of it "
-    "computation. MACs per byte follow from exact counts."
+    "Both axes logarithmic. The line is the most that the machine can do, measured in the same run: the slope is the "
+    "memory bandwidth, the level the best rate over several convolutions and matrix products. The distance of an "
+    "architecture below the line is what its kernels leave unused; left of the corner the bound is memory, right of "
+    "it computation. MACs per byte follow from exact counts."
 )
 SHOWN = {
     "cpu_1thread": ("roofline_1thread", "Roofline, one CPU thread"),

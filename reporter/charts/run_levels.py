@@ -82,8 +82,8 @@ ENTRIES = (
     Chart(
         "history",
         "Run history",
-        "Time of each network relative to what all share, run by run, as the deviation from its own "
-        "median. A line marks a run from which on the level is another, with the change.",
+        "Time of each architecture relative to what all share, run by run, as the deviation from its own median. A "
+        "line marks a run from which on the level is another, with the change.",
         draw,
         narrow=draw,
         chapter="history",

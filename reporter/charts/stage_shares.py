@@ -153,9 +153,11 @@ def _grid(rank: int, language: Language) -> str:
 ENTRIES = (
     Chart(
         name="stages",
-        title="Where a network spends its parameters and MACs",
-        caption="Shares of each network's parameters and MACs from the image to the classes. Color: the resolution of "
-        "the feature maps relative to the image; each fully connected layer is separate.",
+        title="Where an architecture spends its parameters and MACs",
+        caption=(
+            "Shares of each architecture's parameters and MACs from the image to the classes. Color: the resolution "
+            "of the feature maps relative to the image; each fully connected layer is separate."
+        ),
         draw=draw,
         narrow=partial(draw, width=NARROW),
         remark=early,

@@ -97,8 +97,8 @@ def _counterexample(case: Case) -> str | None:
     worst, flow = max(skipping, key=lambda pair: uneven(pair[1]))
     name = next(each for each in NORMED_PLAIN if each in plain)
     message = case.language._(
-        "Networks of the lecture differ in more than their skips: {network}, with them, has ρ = {ratio}, {plain}, "
-        "without, {other}."
+        "Architectures of the lecture differ in more than their skips: {network}, with them, has ρ = {ratio}, "
+        "{plain}, without, {other}."
     )
     text = message.format(network=worst.architecture, ratio=case.ratio(flow), plain=name, other=case.ratio(plain[name]))
     return text if uneven(flow) > uneven(plain[name]) else None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROUNDING = 1e-9
-"""What double precision loses here is far below, what a gate answers to far above."""
+"""Rounding in double precision is far below, a change that the gate depends on far above."""
 
 
 def measure() -> dict[str, float]:
@@ -43,7 +43,7 @@ def measure() -> dict[str, float]:
 
 
 def verdict(case: Case) -> Answer:
-    """True where the gate answers to the maximum and not to the average."""
+    """True where the gate depends on the maximum and not on the average."""
     _ = case.language._
     to_maximum, to_average = (case[f"moved_by_{what}"] > ROUNDING for what in ("maximum", "average"))
     maximum, average = (_errors(case, what) for what in ("maximum", "average"))
@@ -55,9 +55,9 @@ def verdict(case: Case) -> Answer:
         Row(_("Error with the average, top-1 / top-5"), "", average, source),
     )
     if to_maximum and not to_average:
-        return Answer("true", (_("The gate answers to the maximum alone."),), rows)
+        return Answer("true", (_("The gate depends on the maximum only."),), rows)
     if to_maximum:
-        return Answer("doubtful", (_("The gate answers to the maximum and to the average."),), rows)
+        return Answer("doubtful", (_("The gate depends on the maximum and on the average."),), rows)
     explanation = _(
         "It takes the average (eq. 2 of the paper). The gate of se_resnet50 was tested: its weights stay the same "
         "if the maximum of every channel rises and its average does not, and change with the average."

@@ -37,7 +37,7 @@ from reporter.report.modes import mode_pairs
 from reporter.report.published.accuracy_marks import evaluated_size, other_size
 from reporter.store import record_files
 
-ORDER = "published single-crop ImageNet top-1 of the weights, else the paper's own (*), then networks without either"
+ORDER = "published single-crop ImageNet top-1 of the weights, else the paper's own (*), then those without either"
 PARTS = ("fits", "undecided", "unknown", "out")
 """The keys of the pairs in the output."""
 NAMED = 3
@@ -132,7 +132,7 @@ def in_words(found: Mapping[str, Any]) -> str:
     fits, undecided, unknown, out = parts
     count = sum(map(len, parts))
     modes = any(row["mode"] != EAGER for part in parts for row in part)
-    what = counted(count, "(architecture, mode) pair" if modes else "network")
+    what = counted(count, "(architecture, mode) pair" if modes else "architecture")
     unsure = f", {len(undecided)} undecided" if undecided else ""
     lines = [f"{len(fits)} of {what} {'fits' if len(fits) == 1 else 'fit'}{unsure}; times of {found['machine']}"]
     lines += [
@@ -151,7 +151,7 @@ def in_words(found: Mapping[str, Any]) -> str:
         lines += ["", "undecided, because the 95 % interval (or, without one, a factor of 2) includes the limit:"]
         lines += _columns([[*_printed(row), f"limited: {', '.join(row['straddles'])}"] for row in undecided])
     if unknown:
-        lines += ["", "cannot be judged, because a limited value is missing:"]
+        lines += ["", "no verdict, because a limited value is missing:"]
         lines += [f"- {line}" for line in _shortened(list(_unknown(unknown)))]
     lines += ["", _outside(out)] if out else []
     lines += _notes(found, fits + undecided)
@@ -193,7 +193,7 @@ def _notes(found: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> list
     marked = any(row["imagenet_top1"] is not None and not row["fp32"] for row in shown)
     lines += ["† accuracy measured in fp32; this mode has another precision"] if marked else []
     sized = any(row["other_size"] or row["best_other_size"] for row in shown)
-    lines += ["¶ accuracy taken at another image size than the network was measured at"] if sized else []
+    lines += ["¶ accuracy taken at another image size than the architecture was measured at"] if sized else []
     return ["", *lines] if lines else []
 
 
@@ -214,7 +214,7 @@ def _by_mode(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return [
         pair_name(name, mode)
         for mode, names in modes.items()
-        for name in (names if len(names) <= (LISTED if mode == EAGER else NAMED) else [f"{len(names)} networks"])
+        for name in (names if len(names) <= (LISTED if mode == EAGER else NAMED) else [f"{len(names)} architectures"])
     ]
 
 

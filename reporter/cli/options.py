@@ -53,11 +53,12 @@ HEADING: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--edition",
         metavar="NAME",
-        help="lecture: its claims and the timeline first; choice: the choice first (default: by the architectures).",
+        help="What the report opens with: lecture (claims, timeline) or choice (accuracy vs. cost); default: by the "
+        "architectures.",
     ),
     click.option("--title", metavar="TEXT", help="The title of the report."),
     click.option("--course", metavar="TEXT", help="The course or lecture that the report is for, under its title."),
-    click.option("--author", metavar="TEXT", help="Who is to be cited for the report."),
+    click.option("--author", metavar="TEXT", help="Author, for the citation."),
     click.option(
         "--license", metavar="TEXT", help="The license of the report's figures and tables (default: CC BY 4.0)."
     ),
@@ -69,12 +70,16 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         "--architectures", metavar="A,B,…", help="Names, families, globs, or sets: lecture (default), torchvision, all."
     ),
     click.option(
-        "--architecture", multiple=True, metavar="FILE.py:NAME", help="A network of your own, also package.module:NAME."
+        "--architecture",
+        multiple=True,
+        metavar="FILE.py:NAME",
+        help="An architecture of your own, also package.module:NAME.",
     ),
     comma_list(
         "--metrics",
         metavar="M,…",
-        help="Groups or keys: size, compute, memory, latency, finetune, claims (default: all).",
+        help="Groups or keys: size, compute, memory, latency, finetune, operators, stages, ceilings, claims (default: "
+        "all); also kernels, which a run takes only if named.",
     ),
     click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough."),
     comma_list(
@@ -83,11 +88,13 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         help="auto (default: CPU, and the accelerator if there is one), cpu, cuda, cuda:0,cuda:1, xpu, mps.",
     ),
     click.option("--dataset", metavar="NAME", help="For the training: digits (default), or see `reporter list`."),
-    click.option("--data-root", metavar="DIR", help="Where data sets lie or are put."),
+    click.option("--data-root", metavar="DIR", help="Folder of the data sets (default: ~/.cache/reporter)."),
     click.option(
         "--weights", metavar="W", help="auto (default: ImageNet weights where available), pretrained, random."
     ),
-    comma_list("--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that a network is fine-tuned from."),
+    comma_list(
+        "--checkpoint", metavar="NAME=FILE,…", help="Weights of your own that an architecture is fine-tuned from."
+    ),
     comma_list(
         "--finetune", metavar="W,…", help="full (default), probe: only the head learns, scratch: from random weights."
     ),
@@ -96,11 +103,13 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
         metavar="M,…",
         help="Execution modes, such as bf16+channels_last; or default, all. See `reporter list --modes`.",
     ),
-    click.option("--input-size", metavar="N|HxW", help="Images of this size in pixels, not of each network's own."),
+    click.option(
+        "--input-size", metavar="N|HxW", help="Images of this size in pixels, not of each architecture's own."
+    ),
     click.option("--threads", type=int, metavar="N", help="Threads on the CPU (default: all usable cores)."),
     comma_list("--batches", metavar="N,…", help="Batch sizes of a curve of latency and throughput."),
     comma_list("--sizes", metavar="N,…", help="Image sizes of a curve of latency, also HxW."),
-    click.option("--steps", type=int, metavar="N", help="Training steps of each network."),
+    click.option("--steps", type=int, metavar="N", help="Training steps of each architecture."),
     click.option("--seeds", type=int, metavar="N", help="How often the training is repeated."),
     click.option("--first-seed", type=int, metavar="N", help="The first of the seeds, which are consecutive (0)."),
     comma_list("--lang", metavar="L,…", help="Languages of the reports: en (default), ru."),
@@ -115,10 +124,13 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--against",
         metavar="VERSIONS|ENV",
-        help="Compare times with a pinned environment, in turns: 'torch==X torchvision==Y', a lock file, or a folder.",
+        help="Compare times with a pinned environment, interleaved: 'torch==X torchvision==Y', lock file or folder.",
     ),
     click.option(
-        "--fail-on", metavar="KIND", help="exact, timing, level, any, never (default): what makes the exit code 1."
+        "--fail-on",
+        metavar="KIND",
+        help="Which findings make the exit code 1: exact, timing, level, any, never (default: never; for nightly "
+        "exact, with --against any).",
     ),
     click.option(
         "--label",

@@ -88,6 +88,8 @@ def with_baseline(
     for line in (f"compared with {before.folder}: {lines[0]}", *lines[1:]):
         printing.message(line)
     if asked and (found.fails("timing") or found.fails("level")):
-        printing.note("times are judged by the reference; those that are slower than in the baseline are shown only")
+        printing.note(
+            "verdicts on times are based on the reference; times that are slower than in the baseline are shown only"
+        )
     newest = stored_comparison.newest(now.records)
     return baseline_file.BaselineComparison(before.folder.name, before.measured, found, newest), document, code

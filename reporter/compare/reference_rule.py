@@ -150,7 +150,7 @@ def _row(
     elif outcome == "samples overlap":
         verdict, reason = "noisy", f"too few pairs point the same way (signed-rank test: p = {p:.2g})"
     elif growth(size) > NOISY:
-        verdict, reason = "noisy", f"only a change of {growth(size):.0%} or more would be found"
+        verdict, reason = "noisy", f"only a change of {growth(size):.0%} or more would be detected"
     return ReferenceTime(
         architecture=place.architecture,
         mode=place.mode,

@@ -73,7 +73,7 @@ def load(kind: _Kind, root: Path, size: int, train: bool) -> tuple[Tensor, Tenso
         return preload(full_part(kind, root, train), size)
     except _TROUBLE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        wanted = f"{kind.reader} wants {root / kind.files}, which cannot be read or fetched"
+        wanted = f"{kind.reader} needs {root / kind.files}, which can be neither read nor downloaded"
         raise OSError(f"{wanted}: {reason}{kind.hint}") from None
 
 

@@ -199,7 +199,8 @@ class FindingRow(MetricRow):
     accepted: bool
     """Whether it was accepted, so that it does not fail the run."""
     information: bool = False
-    """Whether it is shown only: with `--against`, times are judged by the reference, and not by earlier runs."""
+    """Whether it is shown only: with `--against`, verdicts on times are based on the reference, and not on
+    earlier runs."""
     device: str | None = None
     """The kind of device of an output error: `cpu`, `cuda`, `xpu` or `mps`; null for all others."""
 

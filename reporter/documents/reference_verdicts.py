@@ -56,7 +56,7 @@ class ReferenceVerdict(Document):
     high: float | None
     """The upper end of this interval."""
     detectable: float | None = None
-    """The change that would have been found with a probability of 0.9, as a share."""
+    """The change that would have been detected with a probability of 0.9, as a share."""
     rounds: int | None = None
     """How many rounds were measured."""
     reason: str | None = None
@@ -117,7 +117,7 @@ class ReferenceChange(Document):
 
 
 class AgainstReference(Document):
-    """A comparison with a pinned reference environment, measured in turns in the same job."""
+    """A comparison with a pinned reference environment, interleaved in the same job."""
 
     reference: ReferenceSide
     """The pinned environment."""
@@ -126,7 +126,7 @@ class AgainstReference(Document):
     control: bool
     """Whether both sides are the same environment (an A/A control)."""
     detectable: float | None
-    """The change that this run would have found in half of its rows with a probability of 0.9; null without a row."""
+    """The change that the run would have detected in half of its rows with a probability of 0.9; null without a row."""
     verdicts: tuple[ReferenceVerdict, ...]
     """The verdict on each time."""
     started: str = ""

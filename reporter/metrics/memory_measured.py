@@ -19,8 +19,9 @@ RSS = Quantity(
     unit="B",
     group="memory",
     better="lower",
-    definition="How much the process's resident memory grows at its peak from before the network is built, auxiliary "
-    "heads included, until it has answered one image on the CPU; what torch itself takes is left out.",
+    definition="How much the resident memory of the process grows at its peak from before the network is built, "
+    "auxiliary heads included, until the output for one image is returned, on the CPU; the memory of torch itself is "
+    "not included.",
 )
 RSS_PROCESS = Quantity(
     key="rss_process_bytes",
@@ -28,9 +29,9 @@ RSS_PROCESS = Quantity(
     unit="B",
     group="memory",
     better="lower",
-    definition="What a process needs that does nothing but answer one image on the CPU: its resident memory once "
-    "Python, torch and the library that builds the network are imported, and the peak growth until it has answered, "
-    "auxiliary heads included.",
+    definition="Resident memory of a process that runs one inference of one image on the CPU: after importing Python, "
+    "torch and the library that builds the network, plus the peak growth until the output is returned, auxiliary heads "
+    "included.",
 )
 ALLOCATOR = {"cuda": "The CUDA allocator"}
 """What counts the bytes on each type of device; torch's allocator of the device if nothing is named here."""
@@ -59,7 +60,7 @@ TRAINING = {
 
 
 def measure_rss(subject: Subject) -> Iterator[Reading]:
-    """Resets the kernel's high-water mark, builds the network, answers one image, reads the mark."""
+    """Resets the kernel's high-water mark, builds the network, runs one image, reads the mark."""
     import torch
 
     from reporter.worker import loaded_libraries

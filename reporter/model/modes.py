@@ -151,7 +151,7 @@ def speedup(quantity: Quantity) -> Quantity:
         unit="1",
         group="latency",
         better="higher",
-        definition=f"{quantity.title}: eager divided by this mode, both measured in turns in one process (the "
+        definition=f"{quantity.title}: eager divided by this mode, interleaved in one process (the "
         "ratio of their lower quartiles), with the 95 % interval over rounds. Above 1 the mode is faster.",
     )
 

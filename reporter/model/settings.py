@@ -220,7 +220,7 @@ def check_gate(chosen: Settings) -> None:
     A comparison with a pinned reference measures enough rounds with any preset, and judges times by no level.
     """
     if chosen.against is not None and chosen.fail_on == "level":
-        why = "with --against, times are judged by the reference and not by a level of earlier runs"
+        why = "with --against, verdicts on times are based on the reference and not on a level of earlier runs"
         raise ReporterError(f"--fail-on level: {why}; use --fail-on timing")
     rounds = chosen.conditions().rounds
     if chosen.against is None and chosen.fail_on == "timing" and rounds < FEWEST_ROUNDS:

@@ -110,7 +110,7 @@ def plan(
     chosen = settings({**options, "fresh": True}, config)
     out = out or configured_out(config)
     if out is None:
-        raise ReporterError("say where the results go: --out DIR")
+        raise ReporterError("missing option --out DIR: the folder for records and reports")
     usual = DEFAULT if chosen.against is None else DEFAULT_AGAINST
     fail_on = chosen.fail_on if "fail_on" in chosen.model_fields_set else usual
     check_gate(chosen)

@@ -229,12 +229,12 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
     passed = "findings that do not fail the run" if run.left_out else passed
     word = "regression" if run.has_regression else passed if run.passes else "no verdict"
     ungated = run.ungated
-    word += ", not everything is judged" if ungated else ""
+    word += ", no verdict on some results" if ungated else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
     if run.left_out:
         lines += [f"**Left out by `--fail-on {run.fail_on}`:** findings: {run.left_out}. {HOW_TO_FAIL}", ""]
     if ungated:
-        lines += [f"**Not judged with `--fail-on {run.fail_on}`:** {ungated}. {HOW_TO_FAIL}", ""]
+        lines += [f"**No verdict with `--fail-on {run.fail_on}`:** {ungated}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
         lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]

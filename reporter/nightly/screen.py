@@ -258,7 +258,7 @@ def _action(group: Sequence[FindingLine], rows: Sequence[FindingLine], out: str)
         "slower": f"confirm it with `reporter ab`, or {accept}",
         "reference": f"if this is known: {accept}",
         "level": f"confirm it with `reporter ab`, or start a new level: {accept}",
-        "information": "no action needed: times are judged by the reference",
+        "information": "no action needed: verdicts on times are based on the reference",
     }[group[0].kind]
     return f"since {day(group[0].since)}; {action}"
 
@@ -285,7 +285,7 @@ def _of_reference(each: Finding) -> str:
         return f"{each.name} {each.kernels}"
     if each.ratio is None:
         return _value(each)
-    return f"{each.name} {each.ratio - 1:+.1%} time (a change of {each.floor or 0:.1%} would be found)"
+    return f"{each.name} {each.ratio - 1:+.1%} time (a change of {each.floor or 0:.1%} would be detected)"
 
 
 def _time(each: Finding) -> str:

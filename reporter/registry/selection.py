@@ -107,7 +107,9 @@ def own_checkpoints(pairs: Sequence[str], architectures: Sequence[Architecture])
         if not path:
             raise ReporterError(f"--checkpoint: invalid value {pair!r}; it should be NAME=FILE")
         if name not in names:
-            raise ReporterError(f"--checkpoint: {name!r} is none of the networks to measure; {nearest(name, names)}")
+            raise ReporterError(
+                f"--checkpoint: {name!r} is none of the architectures to measure; {nearest(name, names)}"
+            )
         path = os.path.expanduser(path)
         try:
             with Path(path).open("rb") as file:

@@ -10,7 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reporter.metrics import compute, default_malloc, finetune, gradients, imagenet_accuracy, latency, stages
+from reporter.metrics import (
+    compute,
+    default_malloc,
+    finetune,
+    gradients,
+    imagenet_accuracy,
+    latency,
+    memory_measured,
+    stages,
+)
 from reporter.model import GROUPS, Quantity, Reading
 from reporter.model.fields import BATCH_OF
 
@@ -21,6 +30,8 @@ REWORDED = (
     gradients.FLOW,
     finetune.RATIO,
     stages.STAGES,
+    memory_measured.RSS,
+    memory_measured.RSS_PROCESS,
     *imagenet_accuracy.OF_WEIGHTS,
     *imagenet_accuracy.BEST,
 )

@@ -196,8 +196,9 @@ def architectures(comparison: Comparison, language: Language) -> Section:
     _ = language._
     shown = thinning.chosen(comparison, CARDS)
     how = _(
-        "A card shows the block that its network is made of, traced from the real module, and what each stage costs: "
-        "neighboring layers at one resolution form a stage, and so does each block and each fully connected layer."
+        "A card shows the block that its architecture is made of, traced from the real module, and what each stage "
+        "costs: neighboring layers at one resolution form a stage, and so does each block and each fully connected "
+        "layer."
     )
     texts = (Text(text) for text in (how, thinning.note(shown, comparison, language)) if text)
     made = cards(shown, language)
@@ -227,9 +228,9 @@ def measured(comparison: Comparison, language: Language) -> Section:
         "published figure is quoted here it is in MACs."
     )
     times = _(
-        "Times are medians of repeated runs in a fresh process per network, after warm-up, with every sample kept. The "
-        "rounds go over all networks in turn, so that a drift of the machine is shared. Compare ratios within a run, "
-        "not times of two machines."
+        "Times are medians of repeated runs in a fresh process per architecture, after warm-up, with every sample "
+        "kept. The rounds go over all architectures in turn, so that a drift of the machine is shared. Compare "
+        "ratios within a run, not times of two machines."
     )
     intervals = _(
         "Intervals: the 95 % interval of a time follows from how far the medians of its rounds vary, each round a "
@@ -241,10 +242,10 @@ def measured(comparison: Comparison, language: Language) -> Section:
     quantities = comparison.quantities.values()
     shown = [q for q in quantities if any(value is not None for value in comparison.column(q.key))]
     memory = _(
-        "A process that is timed keeps the memory that a call frees (where the C library is glibc), so that its times "
-        "repeat. With the allocator's default settings many networks request it again from the system in every call, "
-        "and are slower by a share that differs from process to process: see the columns for default malloc. To run a "
-        "service as it is timed here, set {variables} in its environment."
+        "A process that is timed keeps the memory that a call frees (where the C library is glibc), so that its "
+        "times repeat. With the allocator's default settings many models request it again from the system in every "
+        "call, and are slower by a share that differs from process to process: see the columns for default malloc. "
+        "To run a service as it is timed here, set {variables} in its environment."
     ).format(variables=KEEPING)
     texts = (
         (macs, times, intervals, memory) if any(q.key in DEFAULT_MALLOC for q in shown) else (macs, times, intervals)

@@ -24,7 +24,7 @@ def slide_table(comparison: Comparison, language: Language) -> Table | None:
     if len(records) < 2:
         return None
     columns: tuple[Column, ...] = (
-        Column("architecture", _("Network")),
+        Column("architecture", _("Architecture")),
         Column("idea", _("Idea")),
         Column("year", _("Year"), numeric=True),
         Column("depth_paper", _("Depth"), numeric=True),

@@ -135,7 +135,7 @@ class Builder:
     def names(self, machines: bool = True) -> None:
         """The column of names, and that of machines where there are several."""
         _ = self.language._
-        self.add(Column("architecture", _("Network")), [plain(record.architecture) for record in self.records])
+        self.add(Column("architecture", _("Architecture")), [plain(record.architecture) for record in self.records])
         if machines and len(self.comparison.machines) > 1:
             self.add(Column("machine", _("Machine")), [plain(record.machine) for record in self.records])
 
@@ -191,7 +191,7 @@ def _size(record: Record, language: Language) -> Cell:
     """The image size, marked where it is not the architecture's own."""
     if record.own_input_size is None:
         return plain(record.input_size)
-    note = language._("the network's own size is {pixels} pixels").format(pixels=record.own_input_size)
+    note = language._("the architecture's own size is {pixels} pixels").format(pixels=record.own_input_size)
     return Cell(f"{record.image_size}*", str(record.image_size), note=note)
 
 

@@ -70,7 +70,7 @@ def _planned(jobs: Sequence[Job], costs: Costs) -> str:
     """How many architectures and rounds are planned of a process, and what they take."""
     rounds = Counter(name for name, _ in {(job.architecture, job.round) for job in jobs}).values()
     few, many = min(rounds), max(rounds)
-    parts = [f"{len(rounds)} networks" if len(rounds) > 1 else "1 network"]
+    parts = [f"{len(rounds)} architectures" if len(rounds) > 1 else "1 architecture"]
     if many > 1:
         parts.append(f"{few} to {many} rounds" if few < many else f"{many} rounds")
     return ", ".join([*parts, f"about {duration(sum(map(costs, jobs)))}"])

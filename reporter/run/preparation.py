@@ -56,7 +56,7 @@ def prepare(
     `choose` finds the architectures, and `check` tries those from elsewhere: a nightly run continues without some.
     """
     if out is None:
-        raise ReporterError("say where the results go: --out DIR")
+        raise ReporterError("missing option --out DIR: the folder for records and reports")
     dataset(settings.dataset)
     if isinstance(executor, LocalExecutor):
         check_images(settings.dataset, settings.data_root)

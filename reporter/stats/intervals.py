@@ -77,11 +77,6 @@ class Ratio(NamedTuple):
         """Whether the two differ: the interval does not include 1."""
         return not self.low <= 1 <= self.high
 
-    @property
-    def bound(self) -> float:
-        """The largest relative difference that the interval includes."""
-        return max(self.high - 1, 1 - self.low)
-
 
 @dataclass(frozen=True)
 class Rounds:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 from reporter import facts
 from reporter.facts import Row
 from reporter.model import Record
 from reporter.report.comparison import Comparison
 from reporter.report.display_names import display_name
-from reporter.report.findings.pair_sentences import top1_gain
+from reporter.report.findings.pair_sentences import LARGE, interval_ends, top1_gain
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
 from reporter.report.table import Cell, Column, Table, Tabulation, mark, plain
 
 COUNTS = ("parameters", "macs")
 MISSING = Cell("–", status="missing")
-LARGE = 9.95
-"""Percent or points from which on no decimals are printed."""
 
 
 def make(comparison: Comparison, language: Language) -> Table | None:
@@ -31,7 +27,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         return None
     columns = (
         Column("step", _("Added")),
-        Column("new", _("Network")),
+        Column("new", _("Architecture")),
         Column("old", _("Without it")),
         Column("parameters", _("Parameters"), "%", "%", numeric=True),
         Column("macs", _("MACs"), "%", "%", numeric=True),
@@ -91,15 +87,9 @@ def _time(new: Record, old: Record, comparison: Comparison, language: Language) 
         return MISSING
     found = comparison.times(new.machine, key).ratio(new.architecture, old.architecture)
     middle, low, high = (100 * (each - 1) for each in (found.ratio, found.low, found.high))
-    ends = " – ".join(_text(end, 1, language) for end in _widened(low, high))
+    ends = " – ".join(interval_ends(found, language))
     signs = max((mark(reading) for reading in readings), key=len)
     return Cell(f"{_text(middle, 1, language)} [{ends}]{signs}", middle, low, high)
-
-
-def _widened(low: float, high: float) -> tuple[float, float]:
-    """The ends of an interval with the digits that are printed, rounded away from the middle as in key findings."""
-    scales = [1 if abs(end) >= LARGE else 10 for end in (low, high)]
-    return math.floor(low * scales[0]) / scales[0], math.ceil(high * scales[1]) / scales[1]
 
 
 def _signed(value: float, digits: int, language: Language) -> Cell:

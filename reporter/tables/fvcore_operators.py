@@ -42,9 +42,9 @@ def _shared(record: Record, verdict: str, language: Language) -> str:
     """The verdict that all networks have, as a sentence."""
     _ = language._
     sentences = {
-        "agree": _("fvcore counts the same MACs for all networks."),
-        "differ": _("fvcore counts other MACs for all networks, because of the operators in the table."),
-        "undercount": _("fvcore leaves out MACs of all networks, those of the operators in the table."),
+        "agree": _("fvcore counts the same MACs for all architectures."),
+        "differ": _("fvcore counts other MACs for all architectures, because of the operators in the table."),
+        "undercount": _("fvcore leaves out MACs of all architectures, those of the operators in the table."),
     }
     other = _("The same for all: {parts}.").format(parts=f"{_('Verdict')}: {verdict}")
     return sentences.get(str(record.readings[KEY].detail.get("verdict", "")), other)

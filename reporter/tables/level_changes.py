@@ -33,7 +33,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         "history",
         _("Changes of level from run to run"),
         (
-            Column("architecture", _("Network")),
+            Column("architecture", _("Architecture")),
             Column("since", _("Since")),
             Column("change", _("Change of relative time"), "%", "%", numeric=True),
             Column("torch", "torch"),

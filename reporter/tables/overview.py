@@ -66,8 +66,8 @@ def make(comparison: Comparison, language: Language) -> Table:
     notes = (
         f"{marks} {batches(comparison, language)}".strip(),
         _(
-            "Pareto: ◆ no other network of this table is more accurate for as few MACs, ◇ none in a time that is as "
-            "short or not distinguished ({how}); the accuracy is the published one."
+            "Pareto: ◆ no other architecture of this table is more accurate for as few MACs, ◇ none in a time that "
+            "is as short or not distinguished ({how}); the accuracy is the published one."
         ).format(how=how(key, language))
         if any(column.key == "pareto" for column in rows.columns)
         else "",
@@ -154,8 +154,8 @@ def size_note(comparison: Comparison, language: Language) -> str:
     if all(record.own_input_size is None for record in comparison.records):
         return ""
     return language._(
-        "*: not the network's own image size. All figures that depend on the image are of the size shown; figures "
-        "published for another size are left out."
+        "*: not the architecture's own image size. All figures that depend on the image are of the size shown; "
+        "figures published for another size are left out."
     )
 
 
@@ -179,7 +179,7 @@ def unmarked(comparison: Comparison, language: Language) -> str:
         return _costless(comparison, language)
     if not _published:
         return ""
-    message = language._("No Pareto marks and no most accurate network: {weights}.")
+    message = language._("No Pareto marks and no most accurate architecture: {weights}.")
     return message.format(weights=with_weights(comparison, language))
 
 
@@ -203,8 +203,8 @@ def _costless(comparison: Comparison, language: Language) -> str:
     lacking = ((cost, available) for cost, available in costs.items() if 0 < available < count)
     return " ".join(
         language.ngettext(
-            "No Pareto marks by {cost}: {known} of {count} networks has it.",
-            "No Pareto marks by {cost}: {known} of {count} networks have it.",
+            "No Pareto marks by {cost}: {known} of {count} architectures has it.",
+            "No Pareto marks by {cost}: {known} of {count} architectures have it.",
             available,
         ).format(cost=cost, known=available, count=count)
         for cost, available in lacking
@@ -243,13 +243,13 @@ def _published(scratch: list[str], ready: list[str], every: bool, language: Lang
     """Which networks started from random weights and which from published ones; `every`: all were trained."""
     _ = language._
     if not every and not ready:
-        return _("All networks that were trained started from random weights.") if scratch else ""
+        return _("All architectures that were trained started from random weights.") if scratch else ""
     if not every and not scratch:
-        return _("All networks that were trained started from ImageNet weights.")
+        return _("All architectures that were trained started from ImageNet weights.")
     if not ready:
-        return _("All networks were trained from scratch, from random weights.") if scratch else ""
+        return _("All architectures were trained from scratch, from random weights.") if scratch else ""
     if not scratch:
-        return _("All networks were fine-tuned from ImageNet weights.")
+        return _("All architectures were fine-tuned from ImageNet weights.")
     message = _(
         "Training started from ImageNet weights for {ready}, from random weights for {scratch}: not one ranking."
     )
@@ -261,10 +261,10 @@ def inception_note(comparison: Comparison, language: Language) -> str:
     if not names & {"inception_v2", "bn_inception"}:
         return ""
     return language._(
-        "Two networks are called Inception v2: inception_v2 is that of Rethinking the Inception Architecture (Table 1, "
-        "arXiv 1512.00567); bn_inception is that of the batch-norm paper (arXiv 1502.03167). "
-        "The first paper prints no filter counts inside its modules; the row uses the filter counts of the released "
-        "Inception v3."
+        "Two architectures are called Inception v2: inception_v2 is that of Rethinking the Inception Architecture "
+        "(Table 1, arXiv 1512.00567); bn_inception is that of the batch-norm paper (arXiv 1502.03167). The first "
+        "paper prints no filter counts inside its modules; the row uses the filter counts of the released Inception "
+        "v3."
     )
 
 

@@ -24,7 +24,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     if not pairs:
         return None
     rows = Builder(comparison, language, [pair.few for pair in pairs])
-    rows.add(Column("architecture", _("Network")), [plain(pair.few.architecture) for pair in pairs])
+    rows.add(Column("architecture", _("Architecture")), [plain(pair.few.architecture) for pair in pairs])
     rows.add(Column("other", _("Compared with")), [plain(pair.many.architecture) for pair in pairs])
     settings = list(dict.fromkeys(pair.setting for pair in pairs))
     if len(settings) > 1:
@@ -38,7 +38,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     for number in range(operator_pairs.NAMED):
         _reason(rows, pairs, number)
     note = _(
-        "Each network has fewer MACs than the one that it is compared with, but takes longer beyond noise. The "
+        "Each architecture has fewer MACs than the one that it is compared with, but takes longer beyond noise. The "
         "operators are those whose share of the time is larger by the most; if no share is larger by 5 points, those "
         "whose time is."
     )

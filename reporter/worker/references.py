@@ -133,10 +133,15 @@ def _takes(function: Callable[..., Any]) -> str:
         (name,) = wanting
         words = _words(name)
         if OTHERWISE & (words - SIZES if OUTPUTS & words else words):
-            raise ReporterError(f"its function wants {name}; give it a default, or name the parameter num_classes")
+            raise ReporterError(
+                f"the function requires the argument {name}: give it a default, or rename it to num_classes if it is "
+                "the number of classes"
+            )
         return name
     if set(wanting) - {named}:
-        raise ReporterError(f"its function wants {', '.join(wanting)}; it may want the number of classes, and no more")
+        raise ReporterError(
+            f"the function requires {', '.join(wanting)}: only the number of classes may have no default"
+        )
     return named
 
 

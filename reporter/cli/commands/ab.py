@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 @click.option("--walk", type=(str, str), metavar="PACKAGE A..B", help="Find the version at which it became slower.")
 @click.option("--out", type=PATH, metavar="DIR", help="Keep the records of both in DIR/a, DIR/b.")
 @comma_list("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
-@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own network.")
+@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own architecture.")
 @comma_list("--metrics", metavar="M,…", default="latency", help="Which times (default: latency, all of them).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @comma_list("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="For one architecture, all its measurements together.")
 @keep_env_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--fail-on",
     type=click.Choice(["exact", "timing", "any", "never"]),
@@ -57,7 +57,7 @@ def ab_command(
     fail_on: FailOn,
     **options: Any,
 ) -> None:
-    """Which of two Python environments is slower: every network timed in both in turns, in one job.
+    """Which of two Python environments is slower: every architecture timed in both, interleaved in one job.
 
     ENV is a virtual environment, or the path of its Python. Each side imports its own torch and torchvision; besides
     these it needs pydantic, but not this program. The same ENV on both sides is an A/A control.

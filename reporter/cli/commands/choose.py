@@ -48,7 +48,7 @@ def on_accelerators(stem: str, kind: Kind, about: str) -> Callable[[Function], F
 @comma_list("--license", "licenses", metavar="L,…", help="Only weights under these licenses; globs.")
 @click.option("--sort", metavar="KEY", default="", help="Best value of KEY first, such as macs (default: top-1).")
 @comma_list("--modes", metavar="M,…", help="Only these execution modes; int8 must be named.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def choose_command(
     folder: Path, as_json: bool, modes: str | None, licenses: str | None, sort: str, **options: float | None
 ) -> None:

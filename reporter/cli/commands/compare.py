@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("base", type=PATH, metavar="BASE")
 @click.argument("new", type=PATH, metavar="NEW")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--markdown", is_flag=True, help="For the summary of a nightly job.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--markdown", is_flag=True, help="Print Markdown, for the summary of a nightly job.")
 @click.option(
     "--fail-on",
     type=click.Choice(["exact", "timing", "level", "any", "never"]),
     default="never",
-    help="What makes the exit code 1 (default: never).",
+    help="Which findings make the exit code 1 (default: never).",
 )
 @click.pass_context
 @collection.disabled()

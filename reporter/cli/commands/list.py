@@ -12,9 +12,9 @@ from reporter.cli.options import comma_list
 @click.command("list")
 @comma_list("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
 @click.option("--all", "every", is_flag=True, help="All that can be measured: torchvision's and timm's, too.")
-@click.option("--architecture", "references", multiple=True, metavar="FILE.py:NAME", help="Your own network.")
+@click.option("--architecture", "references", multiple=True, metavar="FILE.py:NAME", help="Your own architecture.")
 @click.option("--modes", "modes_only", is_flag=True, help="Execution modes only, and why one is not available here.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(
     architectures: str | None, every: bool, references: tuple[str, ...], modes_only: bool, as_json: bool
 ) -> None:

@@ -18,10 +18,10 @@ from reporter.cli.paths import PATH
 @click.option("--to", "new", required=True, metavar="VERSIONS|ENV", help="The new reference, as for --against.")
 @click.option("--from", "old", metavar="VERSIONS|ENV", help="The current one (default: DIR/against.lock).")
 @comma_list("--architectures", metavar="A,B,…", help="Which ones (default: the lecture's).")
-@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own network; repeatable.")
+@click.option("--architecture", multiple=True, metavar="FILE.py:NAME", help="Your own architecture; repeatable.")
 @comma_list("--metrics", metavar="M,…", default="latency_cpu_1thread", help="Which times (latency_cpu_1thread).")
 @comma_list("--modes", metavar="M,…", help="Execution modes besides eager, as in the runs (default: none).")
-@click.option("--input-size", metavar="N|HxW", help="Image size, as in the runs (default: each network's own).")
+@click.option("--input-size", metavar="N|HxW", help="Image size, as in the runs (default: each architecture's own).")
 @click.option("--threads", type=int, metavar="N", help="Threads on the CPU, as in the runs (default: all cores).")
 @click.option("--preset", metavar="NAME", help="How much time to spend: quick, standard (default), thorough.")
 @comma_list("--device", metavar="D,…", help="auto (default), cpu, cuda, cuda:1.")
@@ -30,7 +30,7 @@ from reporter.cli.paths import PATH
 def move_command(context: click.Context, /, folder: Path, new: str, old: str | None, **options: Any) -> None:
     """Move the pinned reference of the runs in DIR.
 
-    Measures the new reference in turns with the current one and adds their ratios to DIR/ratios.jsonl, so that the
+    Measures the new reference interleaved with the current one and adds their ratios to DIR/ratios.jsonl, so that the
     history on this kind of machine continues.
     """
     from reporter.cli import heartbeat

@@ -14,14 +14,23 @@ from reporter.cli.paths import PATH
 
 @click.command("publish")
 @click.argument("folder", type=PATH, metavar="DIR")
-@click.option("--name", default="report", help="Keeps apart the comments and issues of several jobs.")
-@click.option("--link", default="", metavar="URL", help="Where the report is.")
-@click.option("--exit-code", type=int, metavar="N", help="Of the run; the files of one that did not finish are older.")
+@click.option(
+    "--name", default="report", help="Name of the job: each one has its own comment and issue (default: report)."
+)
+@click.option("--link", default="", metavar="URL", help="Link to the report.")
+@click.option(
+    "--exit-code",
+    type=int,
+    metavar="N",
+    help="Exit code of the run; if it did not finish, the files in DIR are of an earlier run.",
+)
 @click.option("--comment", type=PATH, metavar="FILE", help="Write the comment as Markdown.")
 @click.option("--junit", type=PATH, metavar="FILE", help="Write JUnit XML.")
 @click.option("--benchmark", type=PATH, metavar="FILE", help="Write JSON for github-action-benchmark.")
 @click.option("--github-comment", is_flag=True, help="Create or edit the comment on the pull request of this job.")
-@click.option("--github-issue", is_flag=True, help="Open or update an issue after a red run, close it after a green.")
+@click.option(
+    "--github-issue", is_flag=True, help="Open or update an issue after a red run, close it after a green one."
+)
 def publish_command(
     *,
     folder: Path,

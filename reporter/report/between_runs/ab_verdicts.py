@@ -93,9 +93,9 @@ def headline(found: Differences) -> str:
     if unresolved:
         parts.append(f"Not resolved: {'; '.join(map(_unresolved, unresolved))}.")
     if without_verdict:
-        parts.append(f"Times not judged ({', '.join(without_verdict)}): {FEW_ROUNDS}.")
+        parts.append(f"No verdict on times ({', '.join(without_verdict)}): {FEW_ROUNDS}.")
     if not found.timings:
-        parts.append("Times not judged: none was measured on both sides.")
+        parts.append("No verdict on times: none was measured on both sides.")
     return " ".join(parts) or f"Nothing changed beyond the noise, which reaches {_noise(found):.1%}."
 
 

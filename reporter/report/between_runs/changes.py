@@ -101,14 +101,14 @@ class Words:
         return _("Changed: {what}").format(what=", ".join(parts)) if parts else self._unchanged()
 
     def _unchanged(self) -> str:
-        """That nothing changed, as far as it could be judged, and first what could not be and why."""
+        """That nothing changed, as far as there is a verdict, and first what has none and why."""
         _, left_out = self.language._, "; ".join(self._without_verdict())
         floors = [timing.floor for timing in self.differences.timings if timing.floor is not None]
         if not left_out:
             return _("Nothing changed.")
         if not floors:
-            return _("Not judged: {what}. Nothing else changed.").format(what=left_out)
-        message = _("No change beyond {floor} detected; not judged: {what}.")
+            return _("No verdict: {what}. Nothing else changed.").format(what=left_out)
+        message = _("No change beyond {floor} detected; no verdict: {what}.")
         return message.format(floor=self._share(max(floors)), what=left_out)
 
     def _without_verdict(self) -> list[str]:
@@ -240,11 +240,13 @@ class Words:
     def _basis(self, basis: Basis) -> Iterator[str]:
         _, count = self.language._, basis.networks
         if not basis.relative:
-            few = self.language.ngettext("only {count} network", "only {count} networks", count).format(count=count)
+            few = self.language.ngettext("only {count} architecture", "only {count} architectures", count).format(
+                count=count
+            )
             message = _("{few} in common, so absolute times were compared, and drift of the machine is in them.")
             yield message.format(few=few)
         elif abs(basis.common - 1) > SHARED:
-            message = _("all networks together {change} time: drift, or a change they share; not judged.")
+            message = _("all architectures together {change} time: drift, or a change they share; no verdict.")
             yield message.format(change=self._drift(basis))
         if basis.floor is None:
             yield _("too few rounds to estimate the noise: times have no verdict; --preset standard measures enough.")
@@ -265,7 +267,7 @@ class Words:
         return pair_name(_(gap.quantity.title) if gap.quantity else _("Times"), gap.mode)
 
     def _who(self, names: Sequence[str]) -> str:
-        many = self.language._("{count} networks").format(count=len(names))
+        many = self.language._("{count} architectures").format(count=len(names))
         return many if len(names) > SEVERAL else self.language.listing(list(names))
 
     def _exact(self, quantity: Quantity, value: float) -> str:

@@ -52,7 +52,7 @@ def lines(found: AgainstReference, titles: dict[str, str]) -> Iterator[str]:
 
 
 def headline(found: AgainstReference, tongue: Language) -> str:
-    """How many rows are slower, known, faster and noisy, and which change would have been found."""
+    """How many rows are slower, known, faster and noisy, and which change would have been detected."""
     _ = tongue._
     known = [row.known for row in found.verdicts if row.known]
     since = tongue.date(min(each.since for each in known)) if known else ""
@@ -76,11 +76,11 @@ def headline(found: AgainstReference, tongue: Language) -> str:
     largest = _percent(max(found.detectable, *sizes), tongue) if sizes else ""
     size, power = _percent(found.detectable, tongue), _percent(POWER, tongue, 0)
     if largest in (size, ""):
-        message = _("{text}; a change of {size} would have been found with a probability of {power}.")
+        message = _("{text}; a change of {size} would have been detected with a probability of {power}.")
         return message.format(text=text, size=size, power=power)
     message = _(
-        "{text}; in half of the times, a change of {size} would have been found with a probability of {power}; the "
-        "largest such change is {largest}."
+        "{text}; in half of the times, a change of {size} would have been detected with a probability of {power}; "
+        "the largest such change is {largest}."
     )
     return message.format(text=text, size=size, power=power, largest=largest)
 
@@ -168,7 +168,7 @@ def _table(found: AgainstReference, titles: dict[str, str], tongue: Language) ->
         Column("mode", _("Mode")),
         Column("ratio", _("Time over the reference"), numeric=True),
         Column("interval", _("95 % interval")),
-        Column("detectable", _("Would be found"), numeric=True),
+        Column("detectable", _("Detectable"), numeric=True),
         Column("rounds", _("Rounds"), numeric=True),
         Column("verdict", _("Verdict")),
     )

@@ -226,8 +226,8 @@ def _caption(record: Record, block: record_structure.RecordedBlock, language: La
     size, grid = units.text(language, record.value("block_parameters") or 0), part_names.grid(block)
     if block.repeats:
         message = language.ngettext(
-            "{kind}, {count} time in the network. Shown: one at {resolution}, {parameters} parameters.",
-            "{kind}, {count} times in the network. Shown: one at {resolution}, {parameters} parameters.",
+            "{kind}, {count} time in the architecture. Shown: one at {resolution}, {parameters} parameters.",
+            "{kind}, {count} times in the architecture. Shown: one at {resolution}, {parameters} parameters.",
             block.repeats,
         )
         kind = part_names.title(block.kind, language)
@@ -238,7 +238,7 @@ def _caption(record: Record, block: record_structure.RecordedBlock, language: La
             "No repeated block. Shown: the stage with the most MACs, {kind} at {resolution}, {parameters} parameters."
         )
         return message.format(kind=part_names.words(stage, language), resolution=grid, parameters=size)
-    return _("No repeated block. Shown: the whole network, {parameters} parameters.").format(parameters=size)
+    return _("No repeated block. Shown: the whole architecture, {parameters} parameters.").format(parameters=size)
 
 
 def times(record: Record, setting: str, language: Language) -> dict[str, Price]:

@@ -102,7 +102,7 @@ def choice(comparison: Comparison, language: Language, edition: Edition = "choic
     sliders = _add_names(rows, networks, modes, licenses)
     rows.sizes()
     sliders += [_add_limited(rows, networks, key) for key in keys]
-    title = language._("Networks within a budget")
+    title = language._("Architectures within a budget")
     notes = _notes(rows, networks, keys, left_out, several=len(modes) > 1, doubted=doubted)
     if edition == "choice":
         command = language._("On the command line: reporter choose DIR --max-latency-cpu 50ms --max-parameters 30M")
@@ -158,10 +158,11 @@ def _notes(
         first = _("Best first: by the published single-crop top-1 of the weights.")
     elif any(each.accuracy.paper and each.accuracy.top1 for each in networks):
         first = _(
-            "Sorted by published single-crop top-1 of the weights (*: from the paper); networks without one are last."
+            "Sorted by published single-crop top-1 of the weights (*: from the paper); architectures without one are "
+            "last."
         )
     else:
-        first = _("Sorted by published single-crop top-1 of the weights; networks without one are last.")
+        first = _("Sorted by published single-crop top-1 of the weights; architectures without one are last.")
     eager_alone = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
     return (
         f"{first} {batches(rows.comparison, language) if 'throughput_cpu' in keys else ''}".strip(),

@@ -73,6 +73,6 @@ def note(shown: Comparison, everything: Comparison, language: Language) -> str:
         parts.append(message.format(shown=len(shown.machines), count=len(everything.machines)))
         everything = _newest(everything, len(shown.machines))
     if len(shown.networks) < len(everything.networks):
-        message = _("Shown: {shown} of {count} networks, the Pareto front and the most accurate as published.")
+        message = _("Shown: {shown} of {count} architectures, the Pareto front and the most accurate as published.")
         parts.append(message.format(shown=len(shown.networks), count=len(everything.networks)))
     return " ".join(parts)

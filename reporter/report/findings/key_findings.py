@@ -115,7 +115,9 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
     if not comparison.coverage.whole:
         return _partly(comparison, language)
     if len(priced) < len(rows):
-        message = language._("{known} of {count} have MACs, so none is named the most accurate for its cost.")
+        message = language._(
+            "The most accurate architecture for its cost is not determined, because only {known} of {count} have MACs."
+        )
         return message.format(known=len(priced), count=len(rows))
     best = max(priced, key=lambda row: (row[1], -row[2]))
     near = min((row for row in priced if row[1] >= best[1] - 0.01), key=lambda row: (row[2], -row[1]))
@@ -123,13 +125,13 @@ def cheapest(comparison: Comparison, language: Language) -> str | None:
     share = units.share(language, near[1])
     if near is best:
         message = language._(
-            "Of the networks with published weights {name} is the most accurate ({share} % ImageNet top-1), and "
+            "Of the architectures with published weights {name} is the most accurate ({share} % ImageNet top-1), and "
             "no other one within one point of it needs fewer MACs: {price}."
         )
         return message.format(name=near[0].architecture, share=share, price=price)
     message = language._(
-        "Of the networks with published weights within one point of the best, {name} needs the fewest MACs: {share} % "
-        "ImageNet top-1 for {price} MACs; {best}, the best, has {most} % for {dear} MACs."
+        "Of the architectures with published weights within one point of the best, {name} needs the fewest MACs: "
+        "{share} % ImageNet top-1 for {price} MACs; {best}, the best, has {most} % for {dear} MACs."
     )
     dear = units.words(language, comparison.quantities["macs"], best[2])
     top = {"best": best[0].architecture, "most": units.share(language, best[1]), "dear": dear}
@@ -193,7 +195,7 @@ def _farthest(
 
 def _partly(comparison: Comparison, language: Language) -> str:
     """Why no network is called the most accurate."""
-    message = language._("No network is named the most accurate for its cost: {weights}.")
+    message = language._("The most accurate architecture for its cost is not determined, because {weights}.")
     return message.format(weights=with_weights(comparison, language))
 
 

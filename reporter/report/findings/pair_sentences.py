@@ -14,6 +14,9 @@ from reporter.report.language import Language
 from reporter.report.published.published_figures import figures
 from reporter.stats.intervals import Ratio
 
+LARGE = 9.95
+"""Percent or points from which on no decimals are printed."""
+
 
 def against(new: str, old: str, opening: str) -> Callable[[Comparison, Language], str | None]:
     """What one network costs and brings over another: parameters, MACs, time, published accuracy."""
@@ -42,23 +45,26 @@ def _changes(new: Record, old: Record, comparison: Comparison, language: Languag
 
 
 def _slower(new: Record, old: Record, comparison: Comparison, language: Language) -> list[str]:
-    """The difference in time on the newest machine, or how large one could be that the run does not resolve."""
+    """The difference in time on the newest machine, or the interval of one that the run does not resolve."""
     key, _records = timing(comparison)
     if new.machine != comparison.machines[0] or new.value(key) is None or old.value(key) is None:
         return []
     found = comparison.times(new.machine, key).ratio(new.architecture, old.architecture)
-    if found.resolved:
-        message, change = language._("{change} time ({how})"), units.change(language, found.ratio, 1)
-    else:
-        message, change = language._("no difference beyond {change} in time ({how})"), _bound(found, language)
     readings = (new.readings[key], old.readings[key])
-    return [message.format(change=doubted(change, *readings), how=how(key, language))]
+    if found.resolved:
+        change = doubted(units.change(language, found.ratio, 1), *readings)
+        return [language._("{change} time ({how})").format(change=change, how=how(key, language))]
+    low, high = (f"{end} %" for end in interval_ends(found, language))
+    message = language._("time not distinguished (95 % interval {low} to {high}, {how})")
+    return [message.format(low=doubted(low, *readings), high=high, how=how(key, language))]
 
 
-def _bound(found: Ratio, language: Language) -> str:
-    """The largest difference that an interval includes, rounded up."""
-    digits = 0 if found.bound >= 0.1 else 1
-    return f"{language.number(math.ceil(found.bound * 100 * 10**digits) / 10**digits, digits)} %"
+def interval_ends(found: Ratio, language: Language) -> tuple[str, str]:
+    """The ends of an interval as differences in percent, rounded away from the middle as they are printed."""
+    low, high = (100 * (end - 1) for end in (found.low, found.high))
+    scales = [1 if abs(end) >= LARGE else 10 for end in (low, high)]
+    ends = math.floor(low * scales[0]) / scales[0], math.ceil(high * scales[1]) / scales[1]
+    return language.signed(ends[0]), language.signed(ends[1])
 
 
 class AccuracyGain(NamedTuple):

@@ -57,7 +57,7 @@ def _alike(comparison: Comparison, language: Language) -> str:
 
 
 def ordered(comparison: Comparison, language: Language) -> str | None:
-    """How many ranks in time the run resolves, and which is the least certain."""
+    """How many architectures the run distinguishes in time from all others, and the widest range of ranks."""
     key, records = timing(comparison)
     placed = ranks(comparison, comparison.machines[0], key)
     if len(placed) < 3:
@@ -66,7 +66,9 @@ def ordered(comparison: Comparison, language: Language) -> str | None:
     sure = sum(rank.low == rank.high and name not in doubtful for name, rank in placed.items())
     name, widest = max(placed.items(), key=lambda item: item[1].high - item[1].low)
     if sure == len(placed):
-        message = language._("Ranking confidence ({how}): the run distinguishes all {count} architectures.")
+        message = language._(
+            "Ranking confidence ({how}): this run distinguishes all {count} architectures from each other."
+        )
         return message.format(how=how(key, language), count=len(placed))
     if len(doubtful) == len(placed):
         message = language._(
@@ -76,13 +78,13 @@ def ordered(comparison: Comparison, language: Language) -> str | None:
         return message.format(how=how(key, language), count=len(placed))
     if widest.low == widest.high:
         message = language._(
-            "Ranking confidence ({how}): the rank of {sure} of {count} architectures is certain; the times of the "
-            "others are unreliable (≈)."
+            "Ranking confidence ({how}): this run distinguishes {sure} of {count} architectures from all others; the "
+            "remaining times are unreliable (≈)."
         )
         return message.format(how=how(key, language), sure=sure, count=len(placed))
     message = language._(
-        "Ranking confidence ({how}): the rank of {sure} of {count} architectures is certain; the least certain is that "
-        "of {name}, {low} to {high}."
+        "Ranking confidence ({how}): this run distinguishes {sure} of {count} architectures from all others; the "
+        "widest range of ranks is that of {name}, {low} to {high}."
     )
     reading = next(record.readings[key] for record in records if record.architecture == name)
     spans = {"low": doubted(language.number(widest.low), reading), "high": widest.high}

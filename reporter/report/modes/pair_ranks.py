@@ -88,8 +88,9 @@ def explained(comparison: Comparison, columns: Collection[str], how: str, langua
         weights, _published, count = comparison.coverage
         notes.append(
             _(
-                "◇: no other pair has a higher published accuracy in a time that is as short or not distinguished, of "
-                "the {known} of {count} networks whose accuracy is that of weights; modes with int8 are left out."
+                "◇: no other pair has a higher published accuracy in a time that is as short or not distinguished, "
+                "of the {known} of {count} architectures whose accuracy is that of weights; modes with int8 are left "
+                "out."
             ).format(known=weights, count=count)
         )
     return " ".join(notes)

@@ -29,8 +29,8 @@ def stages(comparison: Comparison, language: Language) -> Sheets:
         for record in comparison.networks
         for stage in record_structure.stages(record)
     ]
-    columns = (Column("architecture", language._("Network")), *_columns("stage", language._("Stage"), language))
-    return Sheets((Table("stages", language._("Stages of all networks"), columns, tuple(rows)),) if rows else ())
+    columns = (Column("architecture", language._("Architecture")), *_columns("stage", language._("Stage"), language))
+    return Sheets((Table("stages", language._("Stages of all architectures"), columns, tuple(rows)),) if rows else ())
 
 
 def layers(record: Record, name: str, language: Language) -> tuple[Table, ...]:

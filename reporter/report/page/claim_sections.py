@@ -122,7 +122,7 @@ def _opening(trials: Iterable[Trial], language: Language) -> str:
     words = verdicts(language)
     counted = [f"{words[verdict]}: {found.count(verdict)}" for verdict in words if verdict in found]
     about = _(
-        "What the lecture says is checked here against networks that are built, counted and trained for this report, "
+        "What the lecture says is checked here against models that are built, counted and trained for this report, "
         "and against the papers."
     )
     summary = "; ".join(counted)

@@ -88,7 +88,7 @@ def _networks(who: Sequence[tuple[str, str]], comparison: Comparison, language: 
 
 def _names(who: Sequence[tuple[str, str]], comparison: Comparison, language: Language) -> dict[str, int]:
     """The same names, each with how many networks it is the name of."""
-    everybody = language._("all networks")
+    everybody = language._("all architectures")
     if len(who) == len(comparison.records) > 1:
         return {everybody: len(who)}
     if len(comparison.machines) < 2:

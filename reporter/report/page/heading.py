@@ -68,7 +68,9 @@ def _text(value: object) -> str:
 def heading(comparison: Comparison, shown: Presentation, language: Language) -> Heading:
     _ = language._
     count = len(comparison.networks)
-    message = language.ngettext("{count} network, measured on {date}", "{count} networks, measured on {date}", count)
+    message = language.ngettext(
+        "{count} architecture, measured on {date}", "{count} architectures, measured on {date}", count
+    )
     days = run_days.days([*comparison.records, *comparison.modes], language)
     measured = message.format(count=count, date=days)
     return Heading(

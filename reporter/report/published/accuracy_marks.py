@@ -86,7 +86,7 @@ def legend(comparison: Comparison, language: Language) -> str:
     meanings = {
         NETWORK: _("‡: the accuracy is that of the paper's network, which needs other MACs."),
         PROTOCOL: _("§: another protocol than one crop of 224 pixels on all validation images."),
-        SIZE: _("¶: taken at another image size than the network was measured at."),
+        SIZE: _("¶: taken at another image size than the architecture was measured at."),
     }
     shown = "".join(map(special, comparison.networks))
     return " ".join(meaning for sign, meaning in meanings.items() if sign in shown)
@@ -126,7 +126,7 @@ def footnotes(
     ]
     network = _("‡: the accuracy is that of the paper's network, which needs other MACs ({names}).")
     another = _("§: another protocol than one crop of 224 pixels on all validation images: {names}.")
-    resized = _("¶: the accuracy was taken at another image size than the network was measured at ({names}).")
+    resized = _("¶: the accuracy was taken at another image size than the architecture was measured at ({names}).")
     found = ((network, others), (another, protocols), (resized, sizes))
     return tuple(message.format(names=_shortened(names, language)) for message, names in found if names)
 

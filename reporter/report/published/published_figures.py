@@ -33,9 +33,9 @@ def with_weights(comparison: Comparison, language: Language) -> str:
     weights, _published, count = comparison.coverage
     records = (*comparison.networks, *comparison.hidden)
     if any(record.architecture.startswith(PREFIX) or record.own_input_size for record in records):
-        message = language._("the accuracy of the named weights is known for {known} of {count}")
+        message = language._("the accuracy of the named weights is known for only {known} of {count}")
     else:
-        message = language._("torchvision publishes weights for {known} of {count}")
+        message = language._("torchvision publishes weights for only {known} of {count}")
     return message.format(known=weights, count=count)
 
 

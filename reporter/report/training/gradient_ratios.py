@@ -58,8 +58,8 @@ def _pairs(rows: Builder, language: Language) -> Iterator[str]:
     yield opening if unlike or not pairs else f"{opening} {_('Both are on the same batch of each seed.')}"
     if unlike:
         message = _(
-            "With random weights and after training, the gradient ratio is on different images, which may also differ "
-            "in size, so that the two do not show the effect of training: {names}."
+            "The gradient ratios before and after training are from different images, possibly of different size; "
+            "their difference does not show the effect of training: {names}."
         )
         yield message.format(names=name_rows(unlike, len(rows.records), language))
     if fewer := [record.architecture for record in pairs if _seeds(record, INITIAL) > _seeds(record, TRAINED)]:

@@ -35,7 +35,9 @@ def protocol(comparison: Comparison, language: Language, keys: Sequence[str] = T
         if len(counted) == 1:
             parts.append(f"{title}: {counted[0][0]}")
         elif counted:
-            message = language.ngettext("{value} ({count} network)", "{value} ({count} networks)", counted[0][1])
+            message = language.ngettext(
+                "{value} ({count} architecture)", "{value} ({count} architectures)", counted[0][1]
+            )
             first = message.format(value=counted[0][0], count=counted[0][1])
             parts.append(f"{title}: {', '.join([first, *(f'{value} ({count})' for value, count in counted[1:])])}")
     return "; ".join(parts) + "." if parts else ""

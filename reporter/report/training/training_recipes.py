@@ -110,16 +110,16 @@ def _ranking(rows: Builder, language: Language) -> Iterator[str]:
     """What ranks are, or why there are none."""
     _ = language._
     if any(column.key.startswith("rank_") for column in rows.columns):
-        yield _("Ranks: the first and last rank of all networks that the run does not distinguish from the row's.")
+        yield _("Ranks: the first and last rank of all architectures that the run does not distinguish from the row's.")
     if any(_is_mixed(rows, machine) for machine in rows.comparison.machines):
-        yield _("No ranks: the networks differ in initial weights, data set, images, steps or batch.")
+        yield _("No ranks: the architectures differ in initial weights, data set, images, steps or batch.")
 
 
 def _evaluation(records: Sequence[Record], language: Language) -> Iterator[str]:
     """What was done before the evaluation, and whether a repetition gives the same accuracy."""
     _ = language._
     if any(recipe(record, "batch_norm_recalibrated", language) for record in records):
-        yield _("Batch-norm statistics were estimated again before every evaluation, for every network alike.")
+        yield _("Batch-norm statistics were estimated again before every evaluation, for every architecture alike.")
     if any(detail(record, "deterministic") is False for record in records):
         yield _("On a GPU, sums are not always computed in the same order: the same seed may give another accuracy.")
 
@@ -188,8 +188,8 @@ def _certainty(rows: Builder, language: Language) -> list[str]:
     several = any(len(each.samples) > 1 for each in found)
     notes = [
         _(
-            "Intervals (95 %) contain the choice of held-out images, the initial weights and the order of the training "
-            "images; how far seeds differ is pooled over all networks."
+            "Intervals (95 %) contain the choice of held-out images, the initial weights and the order of the "
+            "training images; how far seeds differ is pooled over all architectures."
         )
         if several
         else _("One seed: intervals (95 %) contain the choice of held-out images only; another seed differs by more.")
@@ -241,25 +241,22 @@ def reasons(given: Mapping[str, Sequence[str]], count: int, language: Language) 
     """
     failed = [name for reason, names in given.items() if NOT_DOWNLOADED.fullmatch(reason) for name in names]
     others = {reason: names for reason, names in given.items() if not NOT_DOWNLOADED.fullmatch(reason)}
-    message = language._("Random weights for {names}: those of ImageNet could not be downloaded.")
+    message = language._("Random weights for {names}: the ImageNet weights could not be downloaded.")
     texts = [message.format(names=name_rows(failed, count, language))] if failed else []
-    opening = language._("Random weights for {names}: {reason}")
-    sentences = [
-        opening.format(names=name_rows(names, count, language), reason=language.translate(reason))
-        for reason, names in others.items()
-    ]
-    if len(others) < 3:
-        return texts + sentences
-    more = language.ngettext("and {count} more of the kind", "and {count} more of the kind", len(others) - 1)
-    return [*texts, f"{sentences[0]} ({more.format(count=len(others) - 1)})"]
+    opening = language._("Random weights for {names}: {reason}.")
+    pairs = [(name_rows(names, count, language), language.translate(each)) for each, names in others.items()]
+    if len(pairs) > 2:
+        more = language.ngettext("and {count} more of the kind", "and {count} more of the kind", len(pairs) - 1)
+        pairs = [(pairs[0][0], f"{pairs[0][1]} ({more.format(count=len(pairs) - 1)})")]
+    return texts + [opening.format(names=names, reason=reason.removesuffix(".")) for names, reason in pairs]
 
 
 def name_rows(names: Sequence[str], count: int, language: Language) -> str:
     """The architectures of some rows of the table; of many only how many they are."""
     if len(names) == count:
-        return language._("all networks")
+        return language._("all architectures")
     if len(names) > NAMED:
-        return language._("{count} of {all} networks").format(count=len(names), all=count)
+        return language._("{count} of {all} architectures").format(count=len(names), all=count)
     return language.listing(list(dict.fromkeys(names)))
 
 

@@ -43,7 +43,7 @@ def timed(metrics: dict[str, Metric], devices: dict[str, str]) -> dict[str, Metr
     times = {name: metric for name, metric in there.items() if metric.is_compared_in_turns}
     found = {name: metric for name, metric in times.items() if name not in DEFAULT_MALLOC}
     if not found:
-        raise ReporterError("--metrics: only times are measured in turns; try latency, or latency_cpu_1thread")
+        raise ReporterError("--metrics: only times can be interleaved; try latency, or latency_cpu_1thread")
     return found
 
 

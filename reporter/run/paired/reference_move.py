@@ -144,7 +144,7 @@ def _too_noisy(rows: Sequence[ReferenceTime]) -> str:
 
 
 def _why(row: ReferenceTime) -> str:
-    return row.reason or f"only a change of {row.detectable or 0.0:.0%} or more would be found"
+    return row.reason or f"only a change of {row.detectable or 0.0:.0%} or more would be detected"
 
 
 def _lock_text(new: str, made: Path) -> str | None:

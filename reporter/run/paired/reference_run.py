@@ -97,7 +97,7 @@ def prepare(request: Request, environment: Path, modes: bool = False) -> Referen
     if not request.settings.get("metrics"):
         times = {name: metric for name, metric in times.items() if name in USUAL}
     if not times:
-        raise ReporterError("--against: --metrics names no time that is measured in turns; try latency_cpu_1thread")
+        raise ReporterError("--against: --metrics names no time that can be interleaved; try latency_cpu_1thread")
     exact = {name: each for name, each in request.metrics.items() if reference_counts.is_counted(each)}
     both = (environment, interleaving.here())
     needs = paired_run.needs(request)
