@@ -389,7 +389,7 @@ def test_counts_of_a_machine_that_base_lacks_are_compared_although_another_machi
     assert found.fails("exact")
     same = compare(base, [*base, record(ROWS[0], machine="tonight")])
     why = "BASE was measured on quiet, NEW on tonight"
-    assert headline(same) == f"Not judged: Times of alexnet ({why}). Nothing else changed."
+    assert headline(same) == f"No verdict: Times of alexnet ({why}). Nothing else changed."
 
 
 def test_other_settings_are_not_compared_and_it_says_so() -> None:
@@ -469,7 +469,7 @@ def copied(done: Path, folder: Path, key: str, **fields: Any) -> Path:
 
 
 def test_a_real_run_does_not_differ_from_itself(done: Path) -> None:
-    for gate, line in (("exact", "Nothing changed.\n"), ("any", "Not judged: ")):  # levels take five runs
+    for gate, line in (("exact", "Nothing changed.\n"), ("any", "No verdict: ")):  # levels take five runs
         process = call("compare", done, done, "--fail-on", gate)
         assert (process.returncode, process.stderr) == (0, "")
         assert process.stdout.startswith(line)
@@ -588,7 +588,7 @@ def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None
     folder = copied(done, tmp_path / "altered", "parameters", samples=(9_233,))
     same = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "any", report=False)
     assert same.returncode == 0, same.stderr
-    assert f"compared with {folder}: Not judged: " in same.stderr
+    assert f"compared with {folder}: No verdict: " in same.stderr
     assert "(fewer than 5 accepted runs on this machine). Nothing else changed." in same.stderr
     again = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "exact", "--fresh", report=False)
     assert again.returncode == 1, again.stderr
