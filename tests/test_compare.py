@@ -378,6 +378,20 @@ def test_counts_are_exact_on_any_machine() -> None:
     assert "Times: not compared for 18 architectures: BASE was measured on quiet, NEW on old." in text
 
 
+def test_counts_of_a_machine_that_base_lacks_are_compared_although_another_machine_is_in_both() -> None:
+    """As in a folder from a cache: a record of last night's machine, and one of tonight's."""
+    base = [record(ROWS[0])]
+    fourfold = changed(record(ROWS[0], machine="tonight"), "macs", samples=(4 * 714_188_480,))
+    found = compare(base, [*base, fourfold])
+    assert [(each.machine, each.base, each.new) for each in found.of("exact")] == [
+        ("tonight", 714_188_480, 4 * 714_188_480)
+    ]
+    assert found.fails("exact")
+    same = compare(base, [*base, record(ROWS[0], machine="tonight")])
+    why = "BASE was measured on quiet, NEW on tonight"
+    assert headline(same) == f"No verdict: Times of alexnet ({why}). Nothing else changed."
+
+
 def test_other_settings_are_not_compared_and_it_says_so() -> None:
     base = [changed(r, "macs", settings={"image_size": 80}) for r in lecture()]
     new = [changed(r, "macs", settings={"image_size": 96}, samples=(1,)) for r in lecture()]
@@ -455,9 +469,10 @@ def copied(done: Path, folder: Path, key: str, **fields: Any) -> Path:
 
 
 def test_a_real_run_does_not_differ_from_itself(done: Path) -> None:
-    process = call("compare", done, done, "--fail-on", "any")
-    assert (process.returncode, process.stderr) == (0, "")
-    assert process.stdout.startswith("Nothing changed.\n")
+    for gate, line in (("exact", "Nothing changed.\n"), ("any", "No verdict: ")):  # levels take five runs
+        process = call("compare", done, done, "--fail-on", gate)
+        assert (process.returncode, process.stderr) == (0, "")
+        assert process.stdout.startswith(line)
 
 
 def test_altered_parameters_exit_1(done: Path, tmp_path: Path) -> None:
@@ -573,7 +588,8 @@ def test_a_run_is_compared_with_its_baseline(done: Path, tmp_path: Path) -> None
     folder = copied(done, tmp_path / "altered", "parameters", samples=(9_233,))
     same = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "any", report=False)
     assert same.returncode == 0, same.stderr
-    assert f"compared with {folder}: Nothing changed." in same.stderr
+    assert f"compared with {folder}: No verdict: " in same.stderr
+    assert "(fewer than 5 accepted runs on this machine). Nothing else changed." in same.stderr
     again = call("--out", folder, *OPTIONS, "--baseline", folder, "--fail-on", "exact", "--fresh", report=False)
     assert again.returncode == 1, again.stderr
     assert "tiny 9,233 → 9,232" in again.stderr

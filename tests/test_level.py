@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,18 +19,25 @@ from hypothesis import strategies as st
 from nights import Nights, slower
 from test_nights_level import SLOWED, Noisy
 
+from reporter.cli.run_comparisons import with_baseline
 from reporter.compare import recent_level
 from reporter.compare.differences import Differences, Gap, Level
-from reporter.compare.folders import compare, compare_results, read
-from reporter.model import Reading
+from reporter.compare.folders import ResultsFolder, baseline, compare, compare_results, read
+from reporter.host.machine import key as this_machine
+from reporter.model import Reading, ReporterError
+from reporter.model.origins import Origin
+from reporter.model.settings import FailOn, Settings
 from reporter.nightly.level import of_folder
 from reporter.report.between_runs.changes import in_markdown, in_words
+from reporter.report.language import language
+from reporter.report.sections import changed
 from reporter.stats.noise import Log
 from reporter.store import record_files
 from reporter.store.history import PastRun
 
 THROUGHPUT = LATENCY.model_copy(update={"key": "throughput_cpu", "unit": "1/s", "better": "higher"})
 OF_RUN, DRIFT = 0.012, 0.1
+LATE = "vgg16"
 Run = dict[str, Reading]
 
 
@@ -227,6 +235,74 @@ def test_a_folder_without_history_is_refused(folder: Path, tmp_path: Path) -> No
         assert "a level takes 5" in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def late(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same two folders, in which one architecture has been measured in the last three runs only."""
+    place = tmp_path_factory.mktemp("late") / "both"
+    shutil.copytree(folder, place)
+    for path in place.glob("*/history.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        kept = [each for each in lines if each["architecture"] != LATE or int(each["run"]) >= 8]
+        path.write_text("".join(f"{json.dumps(each)}\n" for each in kept))
+    return place
+
+
+@pytest.mark.parametrize("gate", ["level", "any", "exact"])
+def test_what_has_no_level_is_listed_where_levels_are_gated(late: Path, gate: str) -> None:
+    why = "fewer than 3 accepted runs since its level changed, or no new value"
+    listed = f"Latency, CPU, 1 thread: not compared for {LATE}: {why}."
+    for form in ((), ("--markdown",)):
+        done = call("compare", late / "base", late / "new", "--fail-on", gate, *form)
+        assert (listed.replace(LATE, f"`{LATE}`" if form else LATE) in done.stdout) == (gate != "exact"), done.stdout
+    document = json.loads(call("compare", late / "base", late / "new", "--fail-on", gate, "--json").stdout)
+    found = [row["architectures"] for row in document["not_compared"] if row["reason"] == why]
+    assert found == ([[LATE]] if gate != "exact" else [])
+
+
+@pytest.mark.parametrize(("gate", "asked"), [("level", False), ("exact", False), ("any", True)])
+def test_what_has_no_level_is_listed_with_a_baseline(late: Path, gate: FailOn, asked: bool) -> None:
+    """By the main job and in its report; not with --against, where no level is gated."""
+    before = read(late / "base", "--baseline")
+    found, document, _ = with_baseline(before, late / "new", gate, False, pinned=None, asked=asked)
+    assert found
+    assert document
+    is_listed = gate == "level"
+    assert any("accepted runs" in row["reason"] for row in document["not_compared"]) == is_listed
+    text = str(changed(found, language("ru")))
+    assert ("менее 3 принятых прогонов" in text) == is_listed
+
+
+def test_a_run_of_some_architectures_leaves_the_others_their_level() -> None:
+    """Their records are of the run before, which is compared, and not a part of their level and noise."""
+    logs = noise(1)
+    logs[-2, 3] += math.log(1.3)
+    runs = made(logs)
+    earlier, whole, part = before(runs)[:-1], past(runs[-2], 20), past(runs[-1], 21)
+    part.values = {"network05": part.values["network05"]}
+    origins = {name: Origin(run=run.name, started=run.moment) for run in (whole, part) for name in run.values}
+    readings = {name: (runs[-1] if name in part.values else runs[-2])[name] for name in runs[-1]}
+    new = records({name: each.model_copy(update={"origins": (origins[name],)}) for name, each in readings.items()})
+    sides = [
+        ResultsFolder(Path(name), tuple(each), tuple(history))
+        for name, each, history in (("a", records(runs[-3]), earlier), ("b", new, [*earlier, whole, part]))
+    ]
+    found = compare_results(*sides)
+    assert {row.architecture for row in found.levels} == set(readings)
+    assert [row.architecture for row in found.above_level()] == ["network03"]
+    assert found == compare(sides[0].records, new, earlier)
+
+
+def test_the_level_of_a_baseline_is_that_of_this_machine(folder: Path, tmp_path: Path) -> None:
+    """Nine runs of another machine make none; those in the folder of --out count."""
+    asked = Settings(baseline=str(folder / "base"), fail_on="level")
+    with pytest.raises(ReporterError, match="0 earlier runs of the machine, and a level takes 5"):
+        baseline(asked, tmp_path)
+    assert baseline(asked.model_copy(update={"executor": "ray"}), tmp_path), "the nodes are other machines"
+    lines = (folder / "base" / "history.jsonl").read_text().replace('"quiet"', json.dumps(this_machine()))
+    (tmp_path / "history.jsonl").write_text(lines)
+    assert baseline(asked, tmp_path)
 
 
 def test_the_text_has_the_number_of_runs() -> None:

@@ -109,6 +109,18 @@ def test_a_process_that_cannot_read_costs_nothing(folders, everything_is_much, m
     assert [each.count for each in began] == [0]
 
 
+@pytest.mark.parametrize("printed", ["site: a line of this environment", "\x00" * 6 + "\x01\x00" * 3, "no"])
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_the_other_environment_prints_is_no_answer(folders, everything_is_much, monkeypatch, tmp_path, printed):
+    """As a `.pth` file or sitecustomize does; the beginning was taken for a length, of which memory was reserved."""
+    alone = record_files.load_folders(folders[:1])
+    (tmp_path / "sitecustomize.py").write_text(f"print({printed!r}, end='', flush=True)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    began = _slowed(monkeypatch)
+    assert record_files.load_folders(folders[:1]) == alone
+    assert [each.count for each in began] == [0]
+
+
 def test_a_process_that_cannot_be_started_costs_nothing(folders, everything_is_much, monkeypatch):
     alone = record_files.load_folders(folders[:1])
 

@@ -112,7 +112,7 @@ def measure_and_report(
     with heartbeat.during("preparing the run", note):
         request, reference = _prepared(out, chosen, executor, labels, note)
     if before:
-        check_this_machine(chosen, before)
+        check_this_machine(chosen, before, request.folder)
     seen, lock = progress(sys.stderr, quiet, kind=shown), files.lock(request.folder)
     code, start = USAGE, record_files.history_size(request.folder)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -20,6 +20,8 @@ Stored = Annotated[TimeVerdict, Field(validation_alias="judgement", serializatio
 
 BROKEN: tuple[Kind, ...] = ("exact", "failed", "removed")
 """What `--fail-on exact` fails on."""
+LEVEL: tuple[FailOn, ...] = ("level", "any")
+"""The values of `--fail-on` that include levels."""
 
 
 class OfPair:
@@ -164,7 +166,11 @@ class Differences:
     gaps: tuple[Gap, ...] = ()
     levels: tuple[Level, ...] = ()
     without_level: tuple[Gap, ...] = ()
-    """What could not be compared with its level."""
+    """What could not be compared with its level, unless it is in `gaps`."""
+
+    def gated_by(self, on: FailOn) -> Differences:
+        """The same, with what has no level among what could not be compared if `--fail-on` includes levels."""
+        return replace(self, gaps=(*self.gaps, *self.without_level), without_level=()) if on in LEVEL else self
 
     def of(self, kind: Kind) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.kind == kind)

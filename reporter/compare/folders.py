@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
@@ -90,20 +91,45 @@ def compare(
 def compare_results(base: ResultsFolder, new: ResultsFolder) -> Differences:
     """The same for two folders, with the history of both."""
     ledgers = base.ledgers, new.ledgers
-    return compare(base.records, new.records, _past(base.history, new.history), past_level(base, new), ledgers)
+    past = _past(base.history, new.history, new.records)
+    return compare(base.records, new.records, past, past_level(base, new), ledgers)
 
 
 def past_level(base: ResultsFolder, new: ResultsFolder) -> list[PastRun]:
     """The runs of both histories that the level of new's times is made of."""
-    return _past(*(side.history if side.accepted is None else side.accepted for side in (base, new)))
+    before, after = (side.history if side.accepted is None else side.accepted for side in (base, new))
+    return _past(before, after, new.records)
 
 
-def _past(base: Sequence[PastRun], new: Sequence[PastRun]) -> list[PastRun]:
-    """The runs of both histories, oldest first, without the newest of NEW on each machine, which is compared."""
-    runs = {(run.machine, run.moment, run.name): run for run in (*base, *new)}
-    for run in {run.machine: run for run in new}.values():
-        del runs[run.machine, run.moment, run.name]
+def _past(base: Sequence[PastRun], new: Sequence[PastRun], records: Iterable[Record]) -> list[PastRun]:
+    """The runs of both histories, oldest first, without those that are compared.
+
+    These are the newest of NEW on each machine, and each that measured the newest rounds of a time in its records: the
+    newest run may have measured some of the architectures only.
+    """
+    newest, measured = {run.machine: run.moment for run in new}, _newest_runs(records)
+    return [
+        run
+        for run in _merged(base, new)
+        if run.moment != newest.get(run.machine) and (run.machine, run.name) not in measured
+    ]
+
+
+def _merged(*histories: Iterable[PastRun]) -> list[PastRun]:
+    """The runs of several histories, oldest first."""
+    runs = {(run.machine, run.moment, run.name): run for each in histories for run in each}
     return sorted(runs.values(), key=lambda run: run.moment)
+
+
+def _newest_runs(records: Iterable[Record]) -> set[tuple[str, str]]:
+    """The machines and runs that measured the newest rounds of times, as far as their runs are known."""
+    newest = (
+        (record.machine, max(reading.origins, key=attrgetter("started")).run)
+        for record in records
+        for reading in record.readings.values()
+        if reading.origins and matching.is_time(reading.quantity)
+    )
+    return {(machine, run) for machine, run in newest if run}
 
 
 def check_level(fail_on: FailOn, past: Sequence[PastRun], machines: Collection[str], where: str) -> None:
@@ -126,10 +152,8 @@ def baseline(settings: Settings, out: Path | None = None) -> ResultsFolder | Non
         before = read(Path(option_values.path(settings.baseline)), "--baseline")
         if settings.against is None:  # else times are judged by the reference
             if not accelerators.are_unlisted():  # else the key of this machine is known when torch was asked
-                check_this_machine(settings, before)
+                check_this_machine(settings, before, out)
             check_rounds(settings.fail_on, [before])
-            machines = {run.machine for run in before.history}
-            check_level(settings.fail_on, before.history, machines, settings.baseline)
         return _with_copies(before) if out and out.resolve() == before.folder.resolve() else before
     if settings.fail_on != "never" and settings.against is None:
         why = "there is nothing to compare with; name an earlier run: --baseline DIR"
@@ -137,11 +161,31 @@ def baseline(settings: Settings, out: Path | None = None) -> ResultsFolder | Non
     return None
 
 
-def check_this_machine(settings: Settings, before: ResultsFolder) -> None:
-    """ReporterError if --fail-on is for times only, and what --baseline names was measured on another machine."""
-    if settings.against is None and settings.executor == "local":  # else the machines are those of other nodes
+def check_this_machine(settings: Settings, before: ResultsFolder, out: Path | None) -> None:
+    """ReporterError if --fail-on is for times only, and --baseline has none that those of this machine compare with.
+
+    For `level`, it and `out`, the folder of --out, need enough earlier runs. The machines of a cluster are its nodes,
+    which are not known yet.
+    """
+    if settings.against is not None:
+        return
+    is_local = settings.executor == "local"
+    if is_local:
         why = f"{before.folder} is of another machine"
         check_machines(settings.fail_on, machines_of(before), [this_machine()], why)
+    if settings.fail_on == "level":
+        machines = {this_machine()} if is_local else {run.machine for run in before.history}
+        earlier = _history(out, machines) if out else []
+        where = f"{before.folder} and {out}" if earlier else f"{before.folder}"
+        check_level(settings.fail_on, _merged(before.history, earlier), machines, where)
+
+
+def _history(folder: Path, machines: Collection[str]) -> list[PastRun]:
+    """The latest runs of the machines in the history of a folder; none if it cannot be read."""
+    try:
+        return history.recent(folder / "history.jsonl", machines)
+    except ReporterError:
+        return []
 
 
 def _with_copies(side: ResultsFolder) -> ResultsFolder:

@@ -30,16 +30,15 @@ def is_share(reading: Reading) -> bool:
 
 def images_of(reading: Reading) -> float:
     """The number of held-out images of each seed, 0 where it is not known."""
-    return _number(reading, IMAGES)
+    return _number(reading.detail.get(IMAGES))
 
 
 def _pool_of(reading: Reading) -> float:
-    pool = _number(reading, POOL)
+    pool = _number(reading.detail.get(POOL))
     return pool if pool >= images_of(reading) else math.inf
 
 
-def _number(reading: Reading, key: str) -> float:
-    value = reading.detail.get(key)
+def _number(value: object) -> float:
     return value if isinstance(value, int | float) and are_numbers((value,)) else 0
 
 

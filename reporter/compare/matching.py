@@ -60,15 +60,15 @@ class Pair:
 
 
 def pairs(base: Sequence[Record], new: Sequence[Record]) -> list[Pair]:
-    """Records of one architecture and one machine; where there are none of one machine, the newest of each side.
+    """Each record of NEW with that of the same machine, or where BASE has none, with the newest of any machine.
 
     Other modes than eager are compared on one machine only, and after all eager records.
     """
-    sides = [{(each.architecture, each.machine): each for each in side if each.mode == EAGER} for side in (base, new)]
-    found = [Pair(sides[0][place], sides[1][place]) for place in sorted(sides[0].keys() & sides[1].keys())]
-    matched = {pair.new.architecture for pair in found}
-    before, after = (newest(record for record in side if record.architecture not in matched) for side in (base, new))
-    found += [Pair(before[name], after[name]) for name in sorted(before.keys() & after.keys())]
+    before, after = (
+        {(each.architecture, each.machine): each for each in side if each.mode == EAGER} for side in (base, new)
+    )
+    latest = newest(base)
+    found = [Pair(before.get(place, latest[place[0]]), after[place]) for place in sorted(after) if place[0] in latest]
     return [*found, *_mode_pairs(base, new)]
 
 

@@ -23,7 +23,10 @@ T = TypeVar("T")
 
 CHUNK = 16
 """Files whose content is received at once: objects that these have in common are sent once."""
-LENGTH = struct.Struct("<Q")
+HEADER = struct.Struct("<8sQ")
+"""MARK and the length of what follows."""
+MARK = b"\0chunk\r\n"
+"""What another program prints on stdout, such as a `.pth` file or sitecustomize, does not begin with it."""
 
 
 class OtherReader:
@@ -62,13 +65,13 @@ class OtherReader:
         sent, received = self._process.stdin, self._process.stdout
         assert sent
         assert received
-        with suppress(OSError), received:
+        with suppress(Exception), received:  # whatever goes wrong here, this process reads the rest
             with sent:
                 sent.write(files)
             for _ in range(count // CHUNK):  # the first files, less than a chunk, are never worth a wait
-                (length,) = LENGTH.unpack(received.read(LENGTH.size).ljust(LENGTH.size, b"\0"))
-                chunk = received.read(length)
-                if not length or len(chunk) < length:
+                mark, length = HEADER.unpack(received.read(HEADER.size))
+                chunk = received.read(length) if mark == MARK else b""
+                if not chunk or len(chunk) < length:
                     return
                 self._chunks.append(chunk)
 
@@ -106,5 +109,5 @@ def answer(read: Callable[[str], Any]) -> None:
     with collection.disabled(), suppress(BrokenPipeError):
         for end in range(len(files), CHUNK - 1, -CHUNK):
             chunk = pickle.dumps([read(name) for name in files[end - CHUNK : end]], pickle.HIGHEST_PROTOCOL)
-            output.write(LENGTH.pack(len(chunk)) + chunk)
+            output.write(HEADER.pack(MARK, len(chunk)) + chunk)
             output.flush()

@@ -99,6 +99,9 @@ class _Compared(TypedDict, total=False):
     test_images: JsonValue
     held_out_pool: JsonValue
     limit: JsonValue
+    check_failed: JsonValue
+    timed: JsonValue
+    device: JsonValue
     devices: JsonValue
     kernels: JsonValue
     libraries: JsonValue

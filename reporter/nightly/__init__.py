@@ -15,6 +15,8 @@ outlets.py       what other systems show of a run: its result, a comment
 issue_places.py  the times that an issue is open for
 stored_documents.py  the files that these are based on
 outlet_rows.py   the rows of these: findings, verdicts against a reference
+outlet_advice.py  what to do about a run
+main_job_findings.py  the findings of a run of the main job with --baseline
 outlet_files.py  JUnit XML, and JSON for github-action-benchmark
 screen.py        what a run prints
 headlines.py     the headlines of recent runs, and index.html

@@ -199,6 +199,7 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
     found = comparison.differences(compared, tonight, before.past, ledgers) if compared else Differences()
     levels, without = recent_level.verdicts(tonight, level.before(work.folder, base.records, tonight, last, now))
     found = replace(found, levels=tuple(levels), without_level=tuple(without))
+    found = found.gated_by("never" if before.pinned else work.fail_on)
     findings = comparison.findings(found, tonight, last, work.folder.acceptances().accepted, now)
     if work.against:
         findings = comparison.for_information(findings)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from reporter.compare.kernel_changes import names_in_words
 from reporter.compare.noisy_times import hides_growth
 from reporter.compare.reference_names import RowPlace
-from reporter.documents.comparisons import FindingRow
+from reporter.documents.comparisons import FindingRow, StoredComparison
 from reporter.documents.reference_verdicts import EXACT, TIMES, AgainstReference
 from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
+from reporter.nightly import main_job_findings
 from reporter.nightly.screen import day
 from reporter.nightly.state import Finding
 
@@ -31,8 +32,8 @@ HIDDEN = ", too noisy to show whether it grew"
 class OutletRow:
     """A finding or a verdict: `red` if it makes the run fail, `missing` if there is no verdict.
 
-    `accepted` is empty, or how this is shown; `ungated` is a regression that --fail-on does not include. `ratio` is
-    that of a time, and infinite for what is not a time.
+    `accepted` is empty, or how this is shown; `ungated` is a regression that --fail-on does not include, and
+    `of_reference` one against a pinned reference. `ratio` is that of a time, and infinite for what is not a time.
     """
 
     name: str
@@ -42,12 +43,20 @@ class OutletRow:
     accepted: str = ""
     missing: bool = False
     ungated: bool = False
+    of_reference: bool = False
     ratio: float = math.inf
 
 
-def rows(findings: Sequence[FindingRow], pinned: AgainstReference | None, fail_on: FailOn) -> list[OutletRow]:
-    """The regressions first, the largest first; those against a reference of a nightly run are among its findings."""
-    found = list(_findings(findings, pinned, fail_on))
+def rows(
+    comparison: StoredComparison | None, pinned: AgainstReference | None, fail_on: FailOn, *, asked: bool = False
+) -> list[OutletRow]:
+    """The regressions first, the largest first; those against a reference of a nightly run are among its findings.
+
+    `asked`: whether the run was to be compared with a reference that it could not be compared with.
+    """
+    findings = comparison.findings if comparison else ()
+    of_main_job = main_job_findings.findings(comparison, for_information=asked or pinned is not None)
+    found = list(_findings(findings or tuple(of_main_job), pinned, fail_on))
     if pinned:
         found += [*(() if findings else _against(pinned, fail_on)), *_gaps(pinned)]
     return sorted(found, key=lambda row: (not row.red, not row.missing, bool(row.accepted), -row.ratio, row.name))
@@ -69,7 +78,8 @@ def _findings(findings: Sequence[FindingRow], pinned: AgainstReference | None, f
             metric=_metric(each),
             result=f"{word}{values}{change}{why}",
             red=finding.fails(fail_on),
-            ungated=each.kind == "reference" and finding.is_open and not finding.fails(fail_on),
+            ungated=finding.is_open and not finding.fails(fail_on),
+            of_reference=each.kind == "reference",
             accepted=_shown(each, hidden),
             ratio=ratio or math.inf,
         )
@@ -92,6 +102,7 @@ def _against(pinned: AgainstReference, fail_on: FailOn) -> Iterator[OutletRow]:
             result=f"differs from the reference: {what}",
             red=not change.known and fail_on in EXACT,
             ungated=not change.known and fail_on not in EXACT,
+            of_reference=True,
             accepted=_acceptance(change.known.since) if change.known else "",
         )
     for each in pinned.verdicts:
@@ -104,6 +115,7 @@ def _against(pinned: AgainstReference, fail_on: FailOn) -> Iterator[OutletRow]:
                 result=f"{each.verdict} ({(each.ratio - 1) * 100:+.1f} % time)",
                 red=slower and fail_on in TIMES,
                 ungated=slower and fail_on not in TIMES,
+                of_reference=True,
                 accepted=_acceptance(each.known.since) + hidden if each.known else "",
                 ratio=each.ratio,
             )

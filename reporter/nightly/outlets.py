@@ -22,7 +22,9 @@ from reporter.host.printing import inert
 from reporter.model import ReporterError
 from reporter.model.fields import legible
 from reporter.model.settings import FailOn
-from reporter.nightly import issue_places, outlet_rows, state, stored_documents
+from reporter.nightly import issue_places, outlet_advice, outlet_rows, state, stored_documents
+from reporter.nightly.main_job_findings import is_of_main_job
+from reporter.nightly.outlet_advice import HOW_TO_FAIL
 from reporter.nightly.outlet_rows import OutletRow
 from reporter.nightly.run_folder import Folder, Started
 from reporter.nightly.screen import moment
@@ -31,15 +33,6 @@ from reporter.version import __version__
 
 MARKER = "<!-- architecture-reporter: {name} -->"
 MOST_ROWS = 12
-RED = (
-    "fix the cause. If the change is intended, download the results and run `reporter accept DIR --reason TEXT`, then "
-    "commit `accepted.json`. To confirm a slower time, run `reporter ab`."
-)
-OPEN = (
-    "fix the failures, which are in the log. If the reference does not have an architecture, move it with `reporter "
-    "move`. If the machine is too noisy, use one without other work, or `--preset thorough`."
-)
-HOW_TO_FAIL = "To fail such a run, use `--fail-on any` (`fail-on: any` with the action)."
 NOT_COMPARED = "Nothing was compared: this run has no baseline and no pinned reference."
 MEASUREMENT_FAILED = "some measurement failed"
 COMPLETE = (0, REGRESSED, FAILED)
@@ -99,8 +92,9 @@ class PublishedRun:
 
     @property
     def closes_issue(self) -> bool:
-        """Whether an issue may be closed: not by a run that compared nothing, or is too noisy to show a slowdown."""
-        return self.passes and self.is_compared and not (self._pinned and self._pinned.is_blind)
+        """Whether an issue may be closed: not by a run that compared nothing, is too noisy, or has open findings."""
+        is_blind = self._pinned is not None and self._pinned.is_blind
+        return self.passes and self.is_compared and not is_blind and not any(row.ungated for row in self.rows)
 
     def left_open(self, issue: str) -> str:
         """The text of an issue after this run passed: with what still has no verdict; empty if all of it has one.
@@ -115,9 +109,14 @@ class PublishedRun:
         return issue_places.line(self._pinned, issue)
 
     @property
+    def left_out(self) -> int:
+        """How many findings a run that passes has since its baseline, as --fail-on does not include them."""
+        return sum(row.ungated and not row.of_reference for row in self.rows) if self.passes else 0
+
+    @property
     def ungated(self) -> str:
         """What a run that passes differs in from its reference, or cannot show, as --fail-on does not include it."""
-        differences = sum(row.ungated for row in self.rows)
+        differences = sum(row.ungated and row.of_reference for row in self.rows)
         parts = [f"differences from the reference: {differences}"] if differences else []
         if self._pinned and self._pinned.is_blind:
             parts.append("the machine was too noisy for a verdict on times")
@@ -144,7 +143,7 @@ class PublishedRun:
     @property
     def rows(self) -> list[OutletRow]:
         """The regressions first, the largest first."""
-        return outlet_rows.rows(self.comparison.findings if self.comparison else (), self._pinned, self.fail_on)
+        return outlet_rows.rows(self.comparison, self._pinned, self.fail_on, asked=self.failure is not None)
 
     @property
     def _code(self) -> int | None:
@@ -227,10 +226,13 @@ def marker(name: str) -> str:
 def comment(run: PublishedRun, name: str, link: str) -> str:
     """The comment: a headline, at most MOST_ROWS rows, what to do, and a link to the report."""
     passed = "no regression" if run.is_compared else "nothing was compared"
+    passed = "findings that do not fail the run" if run.left_out else passed
     word = "regression" if run.has_regression else passed if run.passes else "no verdict"
     ungated = run.ungated
     word += ", no verdict on some results" if ungated else ""
     lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
+    if run.left_out:
+        lines += [f"**Left out by `--fail-on {run.fail_on}`:** findings: {run.left_out}. {HOW_TO_FAIL}", ""]
     if ungated:
         lines += [f"**No verdict with `--fail-on {run.fail_on}`:** {ungated}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
@@ -240,7 +242,9 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
             lines += ["", f"and {len(rows) - MOST_ROWS} more in the report"]
         lines.append("")
     if not run.passes:
-        lines += [f"**What to do:** {RED if run.has_regression else OPEN}", ""]
+        of_main_job = is_of_main_job(run.comparison)
+        advice = outlet_advice.advice(rows, has_regression=run.has_regression, of_main_job=of_main_job)
+        lines += [f"**What to do:** {advice}", ""]
     if link:
         lines.append(f"[{'Report' if run.has_results else 'Log'}]({link})")
     elif run.has_results:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reporter.compare.differences import Differences
+from reporter.compare.differences import LEVEL, Differences
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import Quantity, Record
 from reporter.model.plurals import counted
@@ -40,7 +40,6 @@ COUNTS: dict[Kind, str] = {
     "level": "above the level of earlier runs",
     "reference": "worse than the reference",
 }
-LEVEL: tuple[FailOn, ...] = ("level", "any")
 ENGLISH = language(SOURCE)
 
 
@@ -172,8 +171,8 @@ def _not_compared(nightly: NightlyComparison) -> Iterator[str]:
 def _reasons(nightly: NightlyComparison) -> list[str]:
     """What has no verdict, by its reason: which metrics, and of how many architectures."""
     found = nightly.differences
-    gaps = (*found.gaps, *(found.without_level if _gates_level(nightly) else ()))
-    made = [f"{_metrics(what)} of {and_more(who, ENGLISH)} ({why})" for (why, who), what in by_reason(gaps).items()]
+    gaps = by_reason(found.gaps).items()
+    made = [f"{_metrics(what)} of {and_more(who, ENGLISH)} ({why})" for (why, who), what in gaps]
     without_verdict: dict[str, set[str]] = {}
     for row in found.timings:
         if row.floor is None and row.base != row.new:

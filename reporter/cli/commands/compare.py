@@ -45,7 +45,7 @@ def compare_command(
     folders.check_machines(fail_on, folders.machines_of(sides[0]), machines, why)
     folders.check_rounds(fail_on, sides)
     folders.check_level(fail_on, folders.past_level(*sides), machines, f"{base} and {new}")
-    found = folders.compare_results(*sides)
+    found = folders.compare_results(*sides).gated_by(fail_on)
     complaints = [line for side in sides for line in side.complaints]
     code = REGRESSED if found.fails(fail_on) else 0
     if as_json:
