@@ -217,22 +217,41 @@ def test_an_unknown_metric_is_one_line_with_the_nearest(word: str, right: str) -
         preparation.choose_metrics((word,))
 
 
+def days_of(record: dict[str, Any]) -> set[str]:
+    """The days on which a record was begun and its times were taken."""
+    groups = [record, *record.get("modes", {}).values()]
+    readings = [reading for group in groups for reading in group["readings"].values()]
+    starts = [record["started"], *(origin["started"] for reading in readings for origin in reading.get("origins", ()))]
+    return {start[:10] for start in starts}
+
+
 def test_the_readme_lists_the_devices_of_the_committed_runs() -> None:
-    """A device on which times were measured has its folder in the table; any other one has run nothing but tests."""
-    measured: dict[str, set[str]] = {}
-    for path in ROOT.glob("results/*/summary.json"):
-        for record in json.loads(path.read_text(encoding="utf-8"))["records"]:
-            for key, reading in record["readings"].items():
-                if key.startswith("latency_") and reading["value"] is not None:
-                    measured.setdefault(key.split("_")[1], set()).add(path.parent.name)
+    """Each folder is in the row of the processor that it was measured on, with its days; no other device has one."""
+    measured: dict[tuple[str, str, bool], dict[str, set[str]]] = {}
+    for path in sorted(ROOT.glob("results/*/records/*/*.json")):
+        if not path.name.endswith(".kernels.json"):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            facts = record["machine_facts"]
+            assert not facts["gpus"]
+            place = ("cpu", re.sub(r"\(R\)| Processor", "", facts["processor"]), "bf16" in facts["native_precisions"])
+            measured.setdefault(place, {}).setdefault(path.parents[2].name, set()).update(days_of(record))
+    assert {folder for each in measured.values() for folder in each} == {
+        path.name for path in (ROOT / "results").glob("reference*")
+    }
     table = (
         (ROOT / "README.md").read_text(encoding="utf-8").split("## What has run on which device")[1].split("\n## ")[0]
     )
-    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][2:]
-    shown = {name.strip().lower(): row for row in rows for name in row[0].split(":")[0].split(",")}
-    assert {"cpu", "cuda", "rocm", "xpu", "mps"} <= shown.keys()
-    for name in ("cpu", "cuda", "xpu", "mps"):
-        linked = re.findall(r"\(results/([\w-]+)/", shown[name][1])
-        assert set(linked) <= measured.get(name, set())
-        assert bool(linked) == (name in measured)
-        assert (shown[name][2].strip() == "never") != (name in measured)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| ")]
+    shown: dict[tuple[str, str, bool], dict[str, set[str]]] = {}
+    for where, ran, when in rows[2:]:
+        dated = re.findall(r"\(results/([\w-]+)/report\.md\) \(([\d and]+) Nov\.\)", ran)
+        assert len(dated) == ran.count("results/")
+        assert dated or when == "never"
+        if dated:
+            name, _, processor = where.partition(": Linux, ")
+            place = (name.lower(), processor.partition(",")[0], "without bf16" not in processor)
+            shown[place] = {folder: {f"2026-11-{day}" for day in re.findall(r"\d+", days)} for folder, days in dated}
+            assert set().union(*shown[place].values()) <= {f"2026-11-{day}" for day in re.findall(r"\d+", when)[:-1]}
+    assert shown == measured
+    others = {name.strip().lower() for where, _, when in rows[2:] if when == "never" for name in where.split(",")}
+    assert others == {"cuda", "rocm", "xpu", "mps"}
