@@ -26,8 +26,9 @@ from reporter.report.headline_latency import how
 from reporter.report.language import Language, language
 from reporter.report.modes import mode_kernels
 from reporter.report.output import csv_tables, summary
+from reporter.report.page import failures
 from reporter.report.page.run_environment import environment
-from reporter.report.sections import Terms
+from reporter.report.sections import Items, Terms
 from reporter.report.units import decimals
 from reporter.report.why import operator_names, operator_pairs, record_profiles, rooflines
 from reporter.stats.intervals import Ratio
@@ -449,6 +450,27 @@ def test_a_network_in_bfloat16_is_below_the_peak_of_bfloat16_and_one_in_float64_
             assert bound == ("memory" if record.architecture == "vgg16" else "compute")
     assert rows["resnet50"][0] is None
     assert roofline.roofline("cpu_1thread")(comparison, ENGLISH)
+
+
+def test_sums_beyond_five_percent_are_listed_also_of_records_without_a_note() -> None:
+    """Records of 0.2.0 note sums beyond 10 % only; the note is derived from the value."""
+    sums = {"alexnet": 0.949, "vgg16": 1.053, "resnet18": 1.05}
+    key = "stages_coverage_cpu_1thread"
+    made = [samples.record(row) for row in samples.ROWS if row[0] in sums]
+    for place, each in enumerate(made):
+        found = dict(each.readings) | {key: profiles.reading(key, sums[each.architecture])}
+        made[place] = each.model_copy(update={"readings": found})
+    mode = mode_samples.mode(made[0], "channels_last", 0.5)
+    readings = dict(mode.readings) | {key: profiles.reading(key, 1.2, reason="the parts sum to 1.20 of the latency")}
+    comparison = compare([*made, mode.model_copy(update={"readings": readings})])
+    blocks = failures.failed(comparison, (), ENGLISH).blocks
+    lines = [line for block in blocks if isinstance(block, Items) for line in block.items]
+    title = comparison.quantities[key].title
+    found_names = next(line for line in lines if line.startswith(f"{title}: ")).removeprefix(f"{title}: ")
+    assert sorted(found_names.split(", ")) == ["alexnet 0.949", "vgg16 1.053"]
+    assert f"{title} (channels_last): {made[0].architecture} 1.200" in lines
+    rows = {row["architecture"]: row["readings"][key]["reason"] for row in summary.summary(comparison)["records"]}
+    assert {name for name, reason in rows.items() if reason} == {"alexnet", "vgg16"}
 
 
 def slowed(record: Record) -> Record:
