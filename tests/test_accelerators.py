@@ -17,6 +17,7 @@ from networks import CONDITIONS, own
 from simulated import METRICS, Simulated
 
 from reporter.host import accelerators, gpus
+from reporter.metrics import unprofiled
 from reporter.model import Metric, ReporterError, UnsupportedError
 from reporter.model.devices import WITHOUT, without_device
 from reporter.model.modes import Mode
@@ -102,6 +103,9 @@ def test_a_key_of_another_accelerator_has_its_own_reason(
     assert others or readings["latency_cuda"].reason == no_cuda
 
 
+PROFILED = ("operators", "stages", "ceilings")
+
+
 def test_every_accelerator_has_the_keys_of_cuda() -> None:
     metrics = collect("reporter.metrics", Metric)
     keys = {quantity.key for metric in metrics.values() for quantity in metric.quantities}
@@ -109,6 +113,25 @@ def test_every_accelerator_has_the_keys_of_cuda() -> None:
     for type_ in ("cuda", "xpu", "mps"):
         wanted = {f"{each}_{type_}" for each in times} | {f"{type_}_{each}_bytes" for each in ("inference", "training")}
         assert wanted <= keys
+    profiled = {each for each in keys if re.match(r"(operators_coverage|stages_coverage|ceiling)_.*cuda$", each)}
+    assert len(profiled) >= 6
+    for type_ in ("xpu", "mps"):
+        assert {each.replace("_cuda", f"_{type_}") for each in profiled} <= keys
+
+
+@pytest.mark.parametrize("type_", ["xpu", "mps"])
+def test_what_is_not_profiled_has_the_reason(type_: str) -> None:
+    """Its operators, stages and ceilings are rows of a run on it, and CUDA's are not."""
+    settings = Settings(metrics=PROFILED)
+    chosen = preparation.choose_metrics(settings.metrics)
+    here = preparation.on_devices(chosen, settings, {"cpu": "cpu", type_: type_, "any": type_})
+    found = {metric.name: metric for metric in here.values() if metric.device == type_}
+    assert found.keys() == {f"{name}_{type_}" for name in PROFILED}
+    assert not [metric.name for metric in here.values() if metric.device == "cuda"]
+    for metric in found.values():
+        readings = list(metric.measure(own(torch.nn.Identity)))
+        assert [reading.quantity for reading in readings] == [*metric.quantities]
+        assert {(reading.status, reading.reason) for reading in readings} == {("unsupported", unprofiled.NOT_PROFILED)}
 
 
 def visible(monkeypatch: pytest.MonkeyPatch, type_: str, count: int = 1) -> None:
