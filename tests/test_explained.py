@@ -360,7 +360,8 @@ def test_each_mode_has_a_point_of_a_roofline_or_the_table_of_ceilings_has_the_re
     assert russian
     *_, rule, reason = table.notes
     assert rule.endswith(
-        "They have eager and, for float32 networks, the fastest bf16 mode whose output is within its limit."
+        "They have eager and, for float32 networks, the fastest mode in each other precision with a ceiling whose "
+        "output is within its limit."
     )
     precisions = {"fp16", "int8"} if has_bf16 else {"bf16", "fp16", "int8"}
     without = {mode for mode in named if precisions & set(mode.split("+"))}
