@@ -15,6 +15,7 @@ import pytest
 import samples
 
 from reporter.charts import operator_shares, pair_bars, roofline
+from reporter.compare.kernel_changes import no_ledgers
 from reporter.compare.rounds import Times
 from reporter.model import Reading, Record, Status
 from reporter.model.profiles import KernelLedger, OperatorTime
@@ -239,6 +240,32 @@ def test_the_table_has_all_pairs(comparison: Comparison) -> None:
     assert len(rows) == len(operator_pairs.pairs(comparison))
     row = next(row for row in rows if row["other"] == "resnet18")
     assert (row["architecture"], row["operator_1"], float(row["share_1"])) == ("googlenet", "max pooling", 0.43)
+    pairs = operator_pairs.pairs(comparison)
+    assert [row["sentence"] for row in rows] == [operator_pairs.sentence(pair, ENGLISH) for pair in pairs]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [("en", "2 more pairs are not drawn"), ("ru", "Ещё 2 пары не показаны")], ids=str
+)
+def test_the_caption_has_the_number_of_pairs_that_are_not_drawn(
+    code: str, words: str, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [chart] = pair_bars.ENTRIES
+    pairs = operator_pairs.pairs(comparison)
+    monkeypatch.setattr(operator_pairs, "pairs", lambda _: (*pairs[:1], *pairs[:1], *pairs[:1]))
+    assert chart.remark
+    assert len(operator_pairs.shown(comparison)) == 1
+    assert words in chart.remark(comparison, language(code))
+    monkeypatch.setattr(operator_pairs, "pairs", lambda _: pairs[:1])
+    assert chart.remark(comparison, language(code)) == ""
+
+
+def test_the_sentences_of_very_many_pairs_read_no_ledgers(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair_table, "RATED", 1)
+    pair = operator_pairs.pairs(comparison)[0]._replace(ledgers=lambda machine, name: pytest.fail("read"))
+    assert [each.ledgers for each in pair_table._with_rates([pair] * 3)] == [pair.ledgers, no_ledgers, no_ledgers]
 
 
 def test_a_mode_names_the_operators_that_changed_kernel_and_their_gain() -> None:
