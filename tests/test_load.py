@@ -59,7 +59,7 @@ def test_every_network_of_few_has_a_card_on_however_many_machines() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_report_on_very_many_networks_with_modes_keeps_its_bounds(tmp_path: Path) -> None:
-    """1,300 networks with four modes on one machine: memory and size of the page; benchmarks/load.py has the seconds."""
+    """1,300 networks with four modes on one machine; benchmarks/load.py has the seconds."""
     from load import command, history, lay, records
 
     made = list(records(NETWORKS, 1, seed=2))
