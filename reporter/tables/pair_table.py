@@ -17,7 +17,7 @@ from reporter.tables.mode_operators import threads
 
 SHOWN = 10
 """Rows on a page; the file has all."""
-RATED = 200
+RATED = 40
 """Sentences with the MACs per second of operators: the ledgers of very many architectures take long to read."""
 
 
