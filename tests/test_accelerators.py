@@ -17,6 +17,7 @@ from networks import CONDITIONS, own
 from simulated import METRICS, Simulated
 
 from reporter.host import accelerators, gpus
+from reporter.metrics import unprofiled
 from reporter.model import Metric, ReporterError, UnsupportedError
 from reporter.model.devices import WITHOUT, without_device
 from reporter.model.modes import Mode
@@ -102,6 +103,9 @@ def test_a_key_of_another_accelerator_has_its_own_reason(
     assert others or readings["latency_cuda"].reason == no_cuda
 
 
+PROFILED = ("operators", "stages", "ceilings")
+
+
 def test_every_accelerator_has_the_keys_of_cuda() -> None:
     metrics = collect("reporter.metrics", Metric)
     keys = {quantity.key for metric in metrics.values() for quantity in metric.quantities}
@@ -109,6 +113,25 @@ def test_every_accelerator_has_the_keys_of_cuda() -> None:
     for type_ in ("cuda", "xpu", "mps"):
         wanted = {f"{each}_{type_}" for each in times} | {f"{type_}_{each}_bytes" for each in ("inference", "training")}
         assert wanted <= keys
+    profiled = {each for each in keys if re.match(r"(operators_coverage|stages_coverage|ceiling)_.*cuda$", each)}
+    assert len(profiled) >= 6
+    for type_ in ("xpu", "mps"):
+        assert {each.replace("_cuda", f"_{type_}") for each in profiled} <= keys
+
+
+@pytest.mark.parametrize("type_", ["xpu", "mps"])
+def test_what_is_not_profiled_has_the_reason(type_: str) -> None:
+    """Its operators, stages and ceilings are rows of a run on it, and CUDA's are not."""
+    settings = Settings(metrics=PROFILED)
+    chosen = preparation.choose_metrics(settings.metrics)
+    here = preparation.on_devices(chosen, settings, {"cpu": "cpu", type_: type_, "any": type_})
+    found = {metric.name: metric for metric in here.values() if metric.device == type_}
+    assert found.keys() == {f"{name}_{type_}" for name in PROFILED}
+    assert not [metric.name for metric in here.values() if metric.device == "cuda"]
+    for metric in found.values():
+        readings = list(metric.measure(own(torch.nn.Identity)))
+        assert [reading.quantity for reading in readings] == [*metric.quantities]
+        assert {(reading.status, reading.reason) for reading in readings} == {("unsupported", unprofiled.NOT_PROFILED)}
 
 
 def visible(monkeypatch: pytest.MonkeyPatch, type_: str, count: int = 1) -> None:
@@ -217,22 +240,42 @@ def test_an_unknown_metric_is_one_line_with_the_nearest(word: str, right: str) -
         preparation.choose_metrics((word,))
 
 
+def days_of(record: dict[str, Any]) -> set[str]:
+    """The days on which a record was begun and its times were taken."""
+    groups = [record, *record.get("modes", {}).values()]
+    readings = [reading for group in groups for reading in group["readings"].values()]
+    starts = [record["started"], *(origin["started"] for reading in readings for origin in reading.get("origins", ()))]
+    return {start[:10] for start in starts}
+
+
 def test_the_readme_lists_the_devices_of_the_committed_runs() -> None:
-    """A device on which times were measured has its folder in the table; any other one has run nothing but tests."""
-    measured: dict[str, set[str]] = {}
-    for path in ROOT.glob("results/*/summary.json"):
-        for record in json.loads(path.read_text(encoding="utf-8"))["records"]:
-            for key, reading in record["readings"].items():
-                if key.startswith("latency_") and reading["value"] is not None:
-                    measured.setdefault(key.split("_")[1], set()).add(path.parent.name)
+    """Each folder is in the row of the processor that it was measured on, with its days; no other device has one."""
+    measured: dict[tuple[str, str, bool], dict[str, set[str]]] = {}
+    for path in sorted(ROOT.glob("results/*/records/*/*.json")):
+        if not path.name.endswith(".kernels.json"):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            facts = record["machine_facts"]
+            assert not facts["gpus"]
+            place = ("cpu", re.sub(r"\(R\)| Processor", "", facts["processor"]), "bf16" in facts["native_precisions"])
+            measured.setdefault(place, {}).setdefault(path.parents[2].name, set()).update(days_of(record))
+    assert {folder for each in measured.values() for folder in each} == {
+        path.name for path in (ROOT / "results").glob("reference*")
+    }
     table = (
         (ROOT / "README.md").read_text(encoding="utf-8").split("## What has run on which device")[1].split("\n## ")[0]
     )
-    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][2:]
-    shown = {name.strip().lower(): row for row in rows for name in row[0].split(":")[0].split(",")}
-    assert {"cpu", "cuda", "rocm", "xpu", "mps"} <= shown.keys()
-    for name in ("cpu", "cuda", "xpu", "mps"):
-        linked = re.findall(r"\(results/([\w-]+)/", shown[name][1])
-        assert set(linked) <= measured.get(name, set())
-        assert bool(linked) == (name in measured)
-        assert (shown[name][2].strip() == "never") != (name in measured)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| ")]
+    shown: dict[tuple[str, str, bool], dict[str, set[str]]] = {}
+    never: list[str] = []
+    place = ("", "", False)
+    for where, ran, when in rows[2:]:
+        if where:  # else it is that of the row before
+            name, _, processor = where.partition(": Linux, ")
+            place = (name.lower(), processor.partition(",")[0], "without bf16" not in processor)
+        days = {f"2026-11-{day}" for day in re.findall(r"\d+", when.removesuffix(" 2026"))}
+        for folder in re.findall(r"\(results/([\w-]+)/report\.md\)", ran):
+            shown.setdefault(place, {})[folder] = days
+        assert bool(days) != (when == "never")
+        never += where.lower().split(", ") if when == "never" else []
+    assert shown == measured
+    assert never == ["cuda", "rocm", "xpu", "mps"]

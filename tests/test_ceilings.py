@@ -23,6 +23,8 @@ from reporter.metrics.ceilings import (
     ENTRIES,
     MACS,
     NO_BF16,
+    NO_FP16,
+    NO_INT8,
     OF_MACHINE,
     OTHER_PRECISION,
     OTHER_TYPES,
@@ -139,17 +141,19 @@ def test_the_last_level_caches_of_the_usable_processors_are_added_up(tmp_path: P
     assert caches.last_level(tmp_path / "none", frozenset((0,))) == 0
 
 
-@pytest.mark.parametrize(("flags", "reason"), [(["avx2"], "has no instructions for bf16"), ([], "it is not known")])
-def test_the_reason_for_no_ceiling_in_bf16_is_what_is_known(
+@pytest.mark.parametrize(("flags", "reason"), [(["avx2"], "has no instructions for"), ([], "it is not known")])
+def test_the_reason_for_no_ceiling_in_a_precision_is_what_is_known(
     flags: list[str], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On macOS the flags of the processor are not listed."""
     monkeypatch.setattr(instruction_sets, "processor_flags", lambda: frozenset(flags))
     monkeypatch.setattr(ceilings_metric, "groups", lambda _: {})
     found = {each.quantity.key: each for each in ceilings_metric.ceilings(subject())}
-    for key in ("ceiling_macs_bf16_cpu", "ceiling_macs_bf16_cpu_1thread"):
-        assert found[key].status == "unsupported"
-        assert reason in (found[key].reason or "")
+    for name in ("bf16", "fp16"):
+        for key in (f"ceiling_macs_{name}_cpu", f"ceiling_macs_{name}_cpu_1thread"):
+            assert found[key].status == "unsupported"
+            assert reason in (found[key].reason or "")
+            assert f"instructions for {name}" in (found[key].reason or "")
 
 
 @pytest.mark.timing
@@ -216,14 +220,16 @@ def test_the_share_follows_from_the_ceilings_of_the_run(bandwidth: float, bound:
         assert found[key].samples[0] == pytest.approx(macs / float(str(detail["latency"])) / ceiling)
 
 
-@pytest.mark.parametrize(("dtype", "peak"), [(torch.bfloat16, 3e9), (torch.float64, None)], ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "peak"), [(torch.bfloat16, 3e9), (torch.float16, 4e9), (torch.float64, None)], ids=str
+)
 def test_the_share_is_that_of_the_peak_in_the_data_type_of_the_network(dtype: torch.dtype, peak: float | None) -> None:
     mine = Subject(replace(SMALL, build=lambda _: Small().to(dtype)), "cpu", Conditions(**PRESETS["quick"]))
-    mine.ceilings = known(ceiling_macs_bf16_cpu=3e9, ceiling_bandwidth_cpu=1e15)
+    mine.ceilings = known(ceiling_macs_bf16_cpu=3e9, ceiling_macs_fp16_cpu=4e9, ceiling_bandwidth_cpu=1e15)
     found = {reading.quantity.key: reading for reading in measure(mine)}
     share = found["ceiling_share_cpu"]
     assert share.detail.get("ceiling") == peak
-    assert share.detail.get("peak_precision") == ("bf16" if peak else None)
+    assert share.detail.get("peak_precision") == {3e9: "bf16", 4e9: "fp16", None: None}[peak]
     assert share.reason == (None if peak else OTHER_PRECISION.format(dtype="float64"))
     assert found["arithmetic_intensity"].measured
 
@@ -319,19 +325,25 @@ def test_the_share_has_the_reason_of_a_missing_ceiling() -> None:
 
 
 @pytest.mark.usefixtures("brief_ceilings")
-@pytest.mark.parametrize("native", [(), ("bf16",)], ids=["without", "with"])
-def test_the_peak_in_bf16_needs_instructions_of_the_processor(
+@pytest.mark.parametrize("native", [(), ("bf16",), ("bf16", "fp16")], ids=lambda each: "+".join(each) or "none")
+def test_the_peak_in_a_precision_needs_instructions_of_the_processor(
     native: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where torch would emulate bf16, its peak is not that of the processor; all other ceilings are measured."""
+    """Where torch would emulate it, its peak is not that of the processor; all other ceilings are measured."""
     monkeypatch.setattr(machine, "native_precisions", lambda: list(native))
+    dtypes: list[torch.dtype] = []
+    make = ceiling_rates.multiplying
+    monkeypatch.setattr(ceiling_rates, "multiplying", lambda dtype, *more: dtypes.append(dtype) or make(dtype, *more))  # type: ignore[func-returns-value]
     found = {reading.quantity.key: reading for reading in ceilings(subject())}
-    in_bf16 = {"ceiling_macs_bf16_cpu_1thread", "ceiling_macs_bf16_cpu"}
-    assert found.keys() == OF_MACHINE > in_bf16
+    assert found.keys() == OF_MACHINE
+    reasons = {"bf16": NO_BF16, "fp16": NO_FP16, "int8": NO_INT8}
     for key, reading in found.items():
-        absent = key in in_bf16 and not native
-        assert (reading.status, reading.reason) == (("unsupported", NO_BF16) if absent else ("ok", None)), key
-        assert reading.measured != absent
+        lacking = next((reason for name, reason in reasons.items() if f"_{name}_" in key and name not in native), None)
+        assert (reading.status, reading.reason) == (("unsupported", lacking) if lacking else ("ok", None)), key
+        assert reading.measured != bool(lacking)
+    assert {f"ceiling_macs_{name}_{at}" for name in reasons for at in ("cpu", "cpu_1thread")} <= found.keys()
+    also = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    assert dtypes == [torch.float32, *(also[each] for each in native)], "nothing more is measured"
 
 
 @pytest.mark.slow

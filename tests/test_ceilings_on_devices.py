@@ -9,21 +9,24 @@ import profile_samples as profiles
 import pytest
 import torch
 from samples import few
-from simulated_device import LAUNCH
+from simulated_device import LAUNCH, Machine
 from test_device import ENTRY, KERNELS, SECONDS, Bench
 
 from reporter.charts import roofline
 from reporter.metrics import ceilings_cuda
+from reporter.metrics.ceilings import NO_INT8, NOT_MEASURED_IN
 from reporter.metrics.ceilings_cuda import BANDWIDTH, CEILINGS, MACS, OF_GPU, SHARE
 from reporter.model import Quantity, Reading, Record
 from reporter.model.settings import PRESETS, Conditions
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.why import rooflines
+from reporter.worker import precision
 from reporter.worker.profiling import ceiling_rates, stage_times
 from reporter.worker.profiling.ceiling_rates import Sizes, Workload, WorkloadGroup
 from reporter.worker.subject import Subject
 
+MEASURED = [quantity for prefix, quantity in MACS.items() if prefix not in NOT_MEASURED_IN]
 BATCH, SIDE, COPIED = 2, 64, 4096
 LARGEST = BATCH * (8 * 8 * 3) ** 2
 """The MACs of the convolution, which are more than those of the product."""
@@ -43,7 +46,8 @@ def test_the_ceilings_of_a_gpu_are_its_best_rates(bench: Bench) -> None:
     """A call takes what the caller queues one operator in, and the device's seconds for it."""
     found = bench.readings("ceilings_cuda")
     call = LAUNCH + SECONDS
-    for quantity in MACS.values():
+    assert (found["ceiling_macs_int8_cuda"].status, found["ceiling_macs_int8_cuda"].reason) == ("unsupported", NO_INT8)
+    for quantity in MEASURED:
         assert found[quantity.key].value == pytest.approx(LARGEST / call, 1e-4)
         assert len(found[quantity.key].detail["shapes"]) == 3  # type: ignore[arg-type]
     assert found["ceiling_bandwidth_cuda"].value == pytest.approx(2 * COPIED / call, 1e-4)
@@ -69,10 +73,41 @@ def test_a_precision_that_a_gpu_lacks_has_a_reason(bench: Bench, monkeypatch: py
     subject = Subject(ENTRY, bench.machine.device("cuda:1"), Conditions(**PRESETS["quick"]))
     with bench.machine:
         found = {reading.quantity.key: reading for reading in ceilings_cuda.measure(subject)}
+    del found["ceiling_macs_int8_cuda"]
     missing = found.pop("ceiling_macs_bf16_cuda")
     assert missing.value is None
     assert "bfloat16 is not supported" in (missing.reason or "")
     assert all(reading.measured for reading in found.values())
+
+
+@pytest.mark.parametrize(("capability", "lacking"), [("7.0", {"bf16", "tf32"}), ("8.0", set()), (None, set())], ids=str)
+def test_tf32_is_on_in_its_workloads_and_a_gpu_has_the_precisions_of_its_instructions(
+    capability: str | None, lacking: set[str], bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, set[str]] = {}
+    make = ceiling_rates.multiplying
+
+    def noting(dtype: torch.dtype) -> None:
+        seen.setdefault(str(dtype), set()).add(torch.backends.cuda.matmul.fp32_precision)
+
+    def multiplying(dtype: torch.dtype, *more: Any) -> Iterator[Workload]:
+        for each in make(dtype, *more):
+            yield each._replace(call=lambda call=each.call: (noting(dtype), call()))
+
+    monkeypatch.setattr(ceiling_rates, "multiplying", multiplying)
+    about = {"name": "simulated", "uuid": "GPU-1"} | ({"capability": capability} if capability else {})
+    monkeypatch.setattr(Machine, "identity", lambda self, index: about)
+    precision.fix()
+    subject = Subject(ENTRY, bench.machine.device("cuda:1"), Conditions(**PRESETS["quick"]))
+    with bench.machine:
+        found = {reading.quantity.key: reading for reading in ceilings_cuda.measure(subject)}
+    for name in ("bf16", "fp16", "tf32"):
+        reading = found[f"ceiling_macs_{name}_cuda"]
+        reason = f"this GPU has no instructions for {name}" if name in lacking else None
+        assert (reading.status, reading.reason) == ("unsupported" if reason else "ok", reason)
+    assert seen["torch.float32"] == ({"ieee"} if "tf32" in lacking else {"ieee", "tf32"})
+    assert seen["torch.float16"] == {"ieee"}
+    assert torch.backends.cuda.matmul.fp32_precision == "ieee"
 
 
 @pytest.mark.parametrize("missing", [*CEILINGS, None], ids=lambda each: each and each.key)
@@ -92,10 +127,11 @@ def test_a_run_measures_them_once(missing: Quantity | None, bench: Bench, monkey
     with bench.machine:
         found = list(ceilings_cuda.measure(subject))
     assert [reading.quantity for reading in found] == [*CEILINGS, SHARE]
-    assert all(reading.measured for reading in found)
+    assert all(reading.measured or reading.reason == NO_INT8 for reading in found)
     assert [reading for reading in found[:-1] if reading.samples == (1e9,)] == known
     multiplying = ["convolution", "convolution", "matrix"]
-    assert asked == ([] if missing is None else [["copy"] if missing == BANDWIDTH else multiplying])
+    unmeasured = missing is None or missing not in (*MEASURED, BANDWIDTH)
+    assert asked == ([] if unmeasured else [["copy"] if missing == BANDWIDTH else multiplying])
 
 
 def test_a_stage_lasts_until_the_gpu_is_done_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

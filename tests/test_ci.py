@@ -1,12 +1,28 @@
-"""The scripts of .ci: which tests the quick check runs."""
+"""The scripts of .ci: which tests the quick check runs, and which skipped tests fail the whole one."""
 
 from __future__ import annotations
 
+import ast
+import re
+import shutil
+import sysconfig
+from collections.abc import Iterator
 from importlib import util
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 from commands import ROOT
+
+from reporter.engines.compile import unavailable
+from reporter.model import Engine
+from reporter.registry.catalog import collect
+
+OF_THE_MACHINE = re.compile(
+    r"root|Linux|/proc|glibc|x86|GPUs here|control group|file system|Git checkout|downloaded|built without"
+    r"|limited to AVX2|larger set|some of the processors"
+)
+"""Skip reasons that `.ci/run slow` accepts: the kind of machine, not something that it installs."""
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +80,39 @@ def test_every_test_file_imports_a_module_of_the_package_or_of_the_tests(quick: 
         tests,
     )
     assert len(found) > len(tests) / 2
+
+
+def reasons(path: Path) -> Iterator[str]:
+    """The literal reasons with which the tests of a file are skipped; `...` for what is inserted into them."""
+    for call in (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)):
+        name = ast.unparse(call.func).rpartition(".")[2]
+        named = {each.arg: each.value for each in call.keywords}
+        if name == "importorskip" and "reason" not in named:
+            yield f"could not import {ast.unparse(call.args[0])}: No module named {ast.unparse(call.args[0])}"
+            continue
+        given = named.get("reason", call.args[0] if name in ("skip", "missing") and call.args else None)
+        if name in ("skip", "missing", "skipif", "importorskip"):
+            match given:
+                case ast.Constant(str(text)):
+                    yield text
+                case ast.JoinedStr(parts):
+                    yield "".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in parts)
+
+
+def test_a_skipped_slow_test_fails_if_ci_installs_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pattern of `.ci/run slow` matches every reason but those of the machine, and the reasons of each engine."""
+    [pattern] = re.findall(r"grep -Ei '\^SKIPPED\.\*(.*)' ", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    fails = re.compile(pattern, re.IGNORECASE)
+    found = {reason for path in sorted((ROOT / "tests").glob("test_*.py")) for reason in reasons(path)}
+    assert len(found) > 30
+    assert not {each for each in found if bool(fails.search(each)) == bool(OF_THE_MACHINE.search(each))}
+    engines = collect("reporter.engines", Engine)
+    monkeypatch.setattr("reporter.model.extensions.find_spec", lambda _: None)
+    absent = [engine.lacks(each) for engine in engines.values() for each in (*engine.precisions, "fp32")]
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    absent.append(unavailable())
+    monkeypatch.setattr(shutil, "which", lambda program: program or None)
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: "/nowhere")
+    absent.append(unavailable())
+    assert len({each for each in absent if each}) >= 5
+    assert all(fails.search(each) for each in absent if each)

@@ -38,7 +38,7 @@ from reporter.model.modes import CHECK_FAILED, OUTPUT_ERROR, is_larger, output_d
 from reporter.model.scaling_curves import BEST, CurvePoint, Curves, best, is_saturated, swept
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
-from reporter.registry.execution_modes import conditions_of
+from reporter.registry.execution_modes import conditions_of, engines
 from reporter.report.comparison import compare
 from reporter.report.drawing import vega
 from reporter.report.language import language
@@ -61,8 +61,8 @@ from reporter.store import record_files
 from reporter.tables import batch_fits
 from reporter.worker import entry, torch_state
 from reporter.worker.entry import measure
-from reporter.worker.latency import memory_forecast
-from reporter.worker.latency.curve_points import CurveTiming, measure_curve
+from reporter.worker.latency import curve_points, memory_forecast
+from reporter.worker.latency.curve_points import COPIES, CurveTiming, measure_curve
 from reporter.worker.latency.memory_forecast import Forecast
 from reporter.worker.subject import Subject
 from reporter.worker.variants import varied_inputs
@@ -730,6 +730,42 @@ def test_batches_beyond_a_hard_limit_are_rows_and_nothing_is_killed(name: str, f
     assert "killed" not in done.stderr
     (record,) = record_files.load_all(out)[0]
     assert record.value("best_throughput_cpu") == max(row["throughput"] or 0 for row in curve(out))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+def test_batches_of_an_engine_beyond_a_hard_limit_are_rows_and_nothing_is_killed(tmp_path: Path) -> None:
+    """Its copies of the weights and its arena are not those of torch."""
+    if lacking := engines()["onnxruntime"].missing:
+        pytest.skip(lacking)
+    before = LIMIT.format(name="DATA", field="VmData", bytes=2**30)
+    file, out = written(tmp_path, before), tmp_path / "out"
+    done = call(*options(out, file, "--batches", "1,8,4096", "--modes", "onnxruntime"), report=False)
+    assert done.returncode == 0, done.stderr
+    rows = {mode: [row for row in curve(out) if row["mode"] == mode] for mode in ("eager", "onnxruntime")}
+    for found in rows.values():
+        assert [(row["batch"], row["status"]) for row in found] == [(1, "ok"), (8, "ok"), (4096, "oom")], done.stderr
+    assert "MiB are available; it was not run" in rows["onnxruntime"][-1]["reason"]
+    assert "killed" not in done.stderr
+
+
+@pytest.mark.parametrize("mode", ["onnxruntime", "torchscript", "bf16+openvino"])
+def test_the_forecast_of_an_engine_adds_its_copies_of_the_weights(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that suffices for a batch in eager does not for the same batch in an engine."""
+    monkeypatch.setattr(memory_forecast, "SCRATCH", 0)
+    weights = 4 * (3 * 64 * 64 + 1) * 1000
+
+    def build(classes: int) -> nn.Module:
+        return nn.Sequential(nn.AdaptiveAvgPool2d(64), nn.Flatten(), nn.Linear(3 * 64 * 64, 1000))
+
+    reasons = []
+    for name, room in (("eager", 0), (mode, 0), (mode, COPIES * weights)):
+        mine = subject(own(build))
+        monkeypatch.setattr(curve_points, "space", lambda _, room=room: Tight(2**20 + room, 1.0))
+        forecast = CurveTiming(mine, CPU, CurveJob(mode=name, batches=(1,)))._prepared_forecast()
+        reasons.append(forecast.misfit(forecast.predicted(1, square(64))))
+    assert [reason is None for reason in reasons] == [True, False, True]
+    assert f"needs about {COPIES * weights / 2**20:,.0f} MiB" in str(reasons[1])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from reporter.host.job import Job
 from reporter.metrics import latency, memory_measured, training_throughput
+from reporter.metrics.ceilings import NO_INT8
 from reporter.model import Architecture, Metric, Reading
 from reporter.registry.catalog import collect
 from reporter.report.language import language
@@ -117,7 +118,7 @@ class Bench:
         with self.machine:
             main.run(job, messages.append, sample, self.named)
         found = [Reading.model_validate(message["reading"]) for message in messages if "reading" in message]
-        assert [reading.reason for reading in found] == [None] * len(found)
+        assert {reading.reason for reading in found} <= {None, NO_INT8}
         return {reading.quantity.key: reading for reading in found}
 
     def check_times(self) -> None:

@@ -515,6 +515,13 @@ def test_bf16_in_openvino_is_available_where_the_processor_has_or_emulates_it(
     assert ("bf16+openvino" in execution_modes.in_set("all", here)) == (able and bool(native))
 
 
+def test_torchscript_keeps_no_files_as_the_documentation_states(tmp_path: Path) -> None:
+    prepared("torchscript", Tiny(), cache=str(tmp_path))
+    assert not [*tmp_path.iterdir()]
+    prose = " ".join((ROOT / "docs" / "modes.md").read_text(encoding="utf-8").split())
+    assert "`torchscript` and the modes without an engine keep no files: each round prepares them again" in prose
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "sign"), [("onnxruntime", b"QuantizeLinear"), ("openvino", b"FakeQuantize")])
 def test_int8_is_made_by_the_quantizer_of_the_engine(name: str, sign: bytes, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import samples
 
 from reporter.charts import operator_shares, pair_bars, roofline
+from reporter.compare.kernel_changes import no_ledgers
 from reporter.compare.rounds import Times
 from reporter.model import Reading, Record, Status
 from reporter.model.profiles import KernelLedger, OperatorTime
@@ -26,8 +27,9 @@ from reporter.report.headline_latency import how
 from reporter.report.language import Language, language
 from reporter.report.modes import mode_kernels
 from reporter.report.output import csv_tables, summary
+from reporter.report.page import failures
 from reporter.report.page.run_environment import environment
-from reporter.report.sections import Terms
+from reporter.report.sections import Items, Terms
 from reporter.report.units import decimals
 from reporter.report.why import operator_names, operator_pairs, record_profiles, rooflines
 from reporter.stats.intervals import Ratio
@@ -238,6 +240,32 @@ def test_the_table_has_all_pairs(comparison: Comparison) -> None:
     assert len(rows) == len(operator_pairs.pairs(comparison))
     row = next(row for row in rows if row["other"] == "resnet18")
     assert (row["architecture"], row["operator_1"], float(row["share_1"])) == ("googlenet", "max pooling", 0.43)
+    pairs = operator_pairs.pairs(comparison)
+    assert [row["sentence"] for row in rows] == [operator_pairs.sentence(pair, ENGLISH) for pair in pairs]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [("en", "2 more pairs are not drawn"), ("ru", "Ещё 2 пары не показаны")], ids=str
+)
+def test_the_caption_has_the_number_of_pairs_that_are_not_drawn(
+    code: str, words: str, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [chart] = pair_bars.ENTRIES
+    pairs = operator_pairs.pairs(comparison)
+    monkeypatch.setattr(operator_pairs, "pairs", lambda _: (*pairs[:1], *pairs[:1], *pairs[:1]))
+    assert chart.remark
+    assert len(operator_pairs.shown(comparison)) == 1
+    assert words in chart.remark(comparison, language(code))
+    monkeypatch.setattr(operator_pairs, "pairs", lambda _: pairs[:1])
+    assert chart.remark(comparison, language(code)) == ""
+
+
+def test_the_sentences_of_very_many_pairs_read_no_ledgers(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair_table, "RATED", 1)
+    pair = operator_pairs.pairs(comparison)[0]._replace(ledgers=lambda machine, name: pytest.fail("read"))
+    assert [each.ledgers for each in pair_table._with_rates([pair] * 3)] == [pair.ledgers, no_ledgers, no_ledgers]
 
 
 def test_a_mode_names_the_operators_that_changed_kernel_and_their_gain() -> None:
@@ -359,7 +387,8 @@ def test_each_mode_has_a_point_of_a_roofline_or_the_table_of_ceilings_has_the_re
     assert russian
     *_, rule, reason = table.notes
     assert rule.endswith(
-        "They have eager and, for float32 models, the fastest bf16 mode whose output is within its limit."
+        "They have eager and, for float32 models, the fastest mode in each other precision with a ceiling whose "
+        "output is within its limit."
     )
     precisions = {"fp16", "int8"} if has_bf16 else {"bf16", "fp16", "int8"}
     without = {mode for mode in named if precisions & set(mode.split("+"))}
@@ -449,6 +478,27 @@ def test_a_network_in_bfloat16_is_below_the_peak_of_bfloat16_and_one_in_float64_
             assert bound == ("memory" if record.architecture == "vgg16" else "compute")
     assert rows["resnet50"][0] is None
     assert roofline.roofline("cpu_1thread")(comparison, ENGLISH)
+
+
+def test_sums_beyond_five_percent_are_listed_also_of_records_without_a_note() -> None:
+    """Records of 0.2.0 note sums beyond 10 % only; the note is derived from the value."""
+    sums = {"alexnet": 0.949, "vgg16": 1.053, "resnet18": 1.05}
+    key = "stages_coverage_cpu_1thread"
+    made = [samples.record(row) for row in samples.ROWS if row[0] in sums]
+    for place, each in enumerate(made):
+        found = dict(each.readings) | {key: profiles.reading(key, sums[each.architecture])}
+        made[place] = each.model_copy(update={"readings": found})
+    mode = mode_samples.mode(made[0], "channels_last", 0.5)
+    readings = dict(mode.readings) | {key: profiles.reading(key, 1.2, reason="the parts sum to 1.20 of the latency")}
+    comparison = compare([*made, mode.model_copy(update={"readings": readings})])
+    blocks = failures.failed(comparison, (), ENGLISH).blocks
+    lines = [line for block in blocks if isinstance(block, Items) for line in block.items]
+    title = comparison.quantities[key].title
+    found_names = next(line for line in lines if line.startswith(f"{title}: ")).removeprefix(f"{title}: ")
+    assert sorted(found_names.split(", ")) == ["alexnet 0.949", "vgg16 1.053"]
+    assert f"{title} (channels_last): {made[0].architecture} 1.200" in lines
+    rows = {row["architecture"]: row["readings"][key]["reason"] for row in summary.summary(comparison)["records"]}
+    assert {name for name, reason in rows.items() if reason} == {"alexnet", "vgg16"}
 
 
 def slowed(record: Record) -> Record:

@@ -33,6 +33,7 @@ from reporter.report.sections import CARDS, Items, Text, architectures
 from reporter.report.table import MOST_WITH_ENDS, Cell, Column, Table, Tabulation
 
 ENGLISH = language("en")
+NETWORKS = 1300
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,22 @@ def test_every_network_of_few_has_a_card_on_however_many_machines() -> None:
         each.architecture for each in made
     }
     assert not [block for block in section.blocks if isinstance(block, Text) and "Shown" in block.text]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_report_on_very_many_networks_with_modes_keeps_its_bounds(tmp_path: Path) -> None:
+    """1,300 networks with four modes on one machine; benchmarks/load.py has the seconds."""
+    from load import command, history, lay, records
+
+    made = list(records(NETWORKS, 1, seed=2))
+    lay(tmp_path, made, modes=True, is_second=True)
+    history(tmp_path / "history.jsonl", made, 1)
+    _seconds, mebibytes, code = command("render", tmp_path, "--lang", "en")
+    assert code == 0
+    assert len(json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["records"]) == NETWORKS
+    assert (tmp_path / "report.html").stat().st_size <= 12e6
+    assert mebibytes <= 1024
 
 
 @pytest.fixture(scope="module")

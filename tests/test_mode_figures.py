@@ -156,3 +156,8 @@ def test_every_engine_has_a_figure_for_nearly_all_architectures() -> None:
     assert len(cells) == 54
     assert cells["value"].notna().sum() >= 50
     assert cells[cells["value"].isna()]["reason"].notna().all()
+    timed = set(cells[cells["value"].notna()].set_index(["mode", "architecture"]).index)
+    compared = readings[(readings["key"] == "alternation_latency_cpu") & readings["value"].notna()]
+    lack = timed - set(compared.set_index(["mode", "architecture"]).index)
+    assert bool(lack) == ("The run has no `alternation_KEY`, which did not exist then" in PROSE)
+    assert not lack or lack == timed

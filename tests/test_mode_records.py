@@ -227,3 +227,59 @@ def test_a_run_with_modes_writes_all_files(real_run: tuple[Path, Any]) -> None:
     assert json.loads(same.stdout)["changed"] is False
     chosen = json.loads(call("choose", out, "--max-latency-cpu-1thread", "10", "--json").stdout)
     assert [each["mode"] for part in ("fits", "unknown") for each in chosen[part]][-1] == "tf32"
+
+
+SMALLER = "160px"
+"""A later variant of the measured model: other images, with other MACs."""
+
+
+def of_smaller_images(eager: Record, factor: float = 0.5) -> Record:
+    """An architecture with images of 160 pixels, which take half of its MACs and a part of its times."""
+    macs = eager.readings["macs"]
+    made = mode_samples.mode(eager, SMALLER, factor)
+    fewer = macs.model_copy(update={"samples": (int(macs.samples[0]) // 2,)})
+    return made.model_copy(update={"readings": {**made.readings, "macs": fewer}, "input_size": 160})
+
+
+def folder_of(path: Path, factor: float = 0.5) -> Path:
+    """A folder of results with the eager records of two architectures and this variant of each."""
+    chosen = [record for record in mode_samples.reference() if record.architecture in ("resnet18", "googlenet")]
+    for record in chosen:
+        record_files.save(path, record, [of_smaller_images(record, factor)])
+    return path
+
+
+def test_a_variant_with_other_images_is_stored_with_its_size_and_its_own_readings(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    every = record_files.load_all_modes(folder)[0]
+    assert {(each.mode, each.input_size) for each in every} == {("eager", 224), (SMALLER, 160)}
+    (file,) = folder.glob("records/*/resnet18.json")
+    stored = json.loads(file.read_text())
+    assert stored["modes"][SMALLER]["input_size"] == 160
+    assert stored["input_size"] == 224
+    frame = reporter.load(folder, modes=True).values.reset_index().set_index(["architecture", "mode"])
+    macs = {mode: frame.loc[("resnet18", mode), "macs"] for mode in ("eager", SMALLER)}
+    assert macs[SMALLER] == macs["eager"] // 2
+    assert frame.loc[("resnet18", SMALLER), "input_size"] == 160
+
+
+def test_a_variant_with_other_images_is_chosen_by_its_own_macs_rendered_and_compared(tmp_path: Path) -> None:
+    base, slower = folder_of(tmp_path / "base"), folder_of(tmp_path / "slower", 0.8)
+    done = call("choose", base, "--max-macs", "1e9", "--json")
+    assert done.returncode == 0, done.stderr
+    fitting = json.loads(done.stdout)["fits"]
+    assert {(each["architecture"], each["mode"]) for each in fitting} == {("resnet18", SMALLER), ("googlenet", SMALLER)}
+    done = call("render", base)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((base / "summary.json").read_text())
+    found = {each["architecture"]: each["modes"][SMALLER]["readings"]["macs"]["value"] for each in content["records"]}
+    assert found["resnet18"] == content["records"][1]["readings"]["macs"]["value"] // 2
+    assert {each["modes"][SMALLER]["input_size"] for each in content["records"]} == {"160"}
+    assert SMALLER in (base / "report.md").read_text()
+    same = json.loads(call("compare", base, base, "--json").stdout)
+    assert not same["changes"]
+    found = json.loads(call("compare", base, slower, "--json").stdout)
+    assert not found["changes"]
+    verdicts = {(each["architecture"], each["mode"]): each["verdict"] for each in found["times"]}
+    assert {verdicts[name, SMALLER] for name in ("googlenet", "resnet18")} == {"slower"}
+    assert {verdicts[name, "eager"] for name in ("googlenet", "resnet18")} == {"unchanged"}

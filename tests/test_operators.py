@@ -21,6 +21,7 @@ from reporter.metrics import stages
 from reporter.metrics.operators import COVERAGE, ON_GPU
 from reporter.model import UnsupportedError
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
+from reporter.report.units import is_doubtful
 from reporter.report.why import operator_names
 from reporter.worker import device
 from reporter.worker.counts.counting import count
@@ -216,7 +217,7 @@ def test_operators_sum_to_the_latency(observed: Alternation[OperatorEvent], rows
     assert {key: listed.get(key) for key in kernels} == kernels
 
 
-@pytest.mark.parametrize(("coverage", "doubtful"), [(0.95, False), (1.09, False), (0.5, True), (1.4, True)])
+@pytest.mark.parametrize(("coverage", "doubtful"), [(0.95, False), (1.05, False), (0.949, True), (1.06, True)])
 def test_parts_that_do_not_sum_to_the_latency_are_marked(
     coverage: float,
     doubtful: bool,
@@ -228,8 +229,15 @@ def test_parts_that_do_not_sum_to_the_latency_are_marked(
     monkeypatch.setattr(operator_pass, "profiled", lambda *_: operator_times.OperatorProfile((), 0.01, coverage))
     found = operator_pass.Profiler(partial(network, IMAGES), network, Effort(0.01, 1))
     reading = operator_pass.read(COVERAGE["cpu"], "cpu", found)
-    assert bool(reading.reason) == doubtful
-    assert reading.verdict.status == "ok"
+    note = f"the parts sum to {coverage:.3f} of the latency: calls were disturbed, or parts are missing"
+    assert [*reading.notes] == [note] * doubtful
+    assert is_doubtful(reading) == doubtful
+    assert (reading.verdict.status, reading.reason) == ("ok", None)
+    summed = operator_pass._stages_reading(stages.COVERAGE["cpu_1thread"], StageProfile((), 0.01, coverage))
+    assert summed.notes == reading.notes
+    on_gpu = reading.model_copy(update={"quantity": ON_GPU})
+    assert not on_gpu.notes
+    assert not is_doubtful(on_gpu)
 
 
 def call_of(*names: str) -> OperatorEvent:
@@ -579,7 +587,7 @@ def test_parts_that_do_not_sum_to_the_latency_of_a_gpu_are_not_marked(monkeypatc
     profile = operator_times.from_lists(calls, 4e-3, rest=operator_times.GPU_IDLE)
     monkeypatch.setattr(device_kernels, "device_profile", lambda *_: profile)
     found = operator_pass.read_device(ON_GPU, "cuda", tuple, device.named("cpu"))
-    assert (found.value, found.reason) == (pytest.approx(0.25), None)
+    assert (found.value, found.notes) == (pytest.approx(0.25), ())
     waited = operator_pass._stages_reading(stages.ON_GPU, StageProfile((), 4e-3, 1.6))
-    assert (waited.value, waited.reason) == (1.6, None)
-    assert operator_pass._stages_reading(stages.COVERAGE["cpu"], StageProfile((), 4e-3, 1.6)).reason
+    assert (waited.value, waited.notes) == (1.6, ())
+    assert operator_pass._stages_reading(stages.COVERAGE["cpu"], StageProfile((), 4e-3, 1.6)).notes

@@ -11,6 +11,7 @@ from typing import Any
 import forked
 import pytest
 import torch
+from commands import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import small
@@ -639,6 +640,23 @@ def test_fewer_images_only_lower_a_limit(precision: str, monkeypatch: pytest.Mon
         monkeypatch.setitem(PRECISIONS, precision, replace(PRECISIONS[precision], scores=count))
         limits[count] = Reference(network, reference.images).limit(precision)
     assert limits[1000] / 2 < limits[20] <= limits[1000]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_coarse_limit_computed_in_float32_is_that_of_float64(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The errors of float32 are so much smaller that its run takes the place of one in float64 (docs/modes.md)."""
+    network, reference = prepared(residual)
+    assert PRECISIONS[precision].dtype is torch.float32
+    limit = reference.limit(precision)
+    monkeypatch.setitem(PRECISIONS, precision, replace(PRECISIONS[precision], dtype=torch.float64))
+    assert Reference(network, reference.images).limit(precision) == pytest.approx(limit, rel=0.01)
+
+
+def test_the_documentation_has_the_data_types_of_the_limits() -> None:
+    prose = " ".join((ROOT / "docs" / "modes.md").read_text(encoding="utf-8").split())
+    coarse = {precision for precision, rounding in PRECISIONS.items() if rounding.dtype is torch.float32}
+    assert coarse == PRECISIONS.keys() - {"fp32"}
+    assert "in float64 for fp32, and in float32 for coarser precisions" in prose
 
 
 def first_of_one_image(monkeypatch: pytest.MonkeyPatch, precision: str) -> None:

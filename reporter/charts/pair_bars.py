@@ -81,6 +81,17 @@ def _words(record: Record, key: str, language: Language) -> str:
     return f"{units.stated(language, record.readings[key])}, {macs}"
 
 
+def _others(comparison: Comparison, language: Language) -> str:
+    """How many pairs have no bars; empty if all have."""
+    count = len(operator_pairs.pairs(comparison)) - len(operator_pairs.shown(comparison))
+    message = language.ngettext(
+        "{count} more pair is not drawn; the table has its sentence.",
+        "{count} more pairs are not drawn; the table has a sentence for each.",
+        count,
+    )
+    return message.format(count=language.number(count)) if count else ""
+
+
 ENTRIES = (
     Chart(
         "operator_pairs",
@@ -93,5 +104,6 @@ ENTRIES = (
         chapter="why",
         order=1,
         eager=True,
+        remark=_others,
     ),
 )

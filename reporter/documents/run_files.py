@@ -84,6 +84,8 @@ class SummaryMode(Document):
     `alternation_` and the metric, which is the time of an engine in alternation with eager divided by its time alone;
     `output_error`, `prepare_seconds` and `first_call_seconds`; `curves` as for eager. What does not depend on the mode
     is not repeated."""
+    input_size: str | None = None
+    """The image size of the mode, if it is not that of eager."""
     engine: dict[str, str] = {}
     """The versions of the packages of its engine, if it has one."""
     operators: dict[str, tuple[SummaryOperator, ...]] = {}

@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 
 SETTINGS = {"cpu_1thread": "CPU, 1 thread", "cpu": "CPU"}
 TITLES = {**SETTINGS, "cuda": "GPU"}
-PRECISIONS = {"": "float32", "bf16_": "bfloat16"}
+PRECISIONS = {"": "float32", "bf16_": "bfloat16", "fp16_": "float16"}
+"""The data types of networks whose peaks are measured, by what precedes the setting in the keys of these."""
+NOT_MEASURED_IN = {"int8_": "int8"}
+"""Precisions whose peaks are rows with a reason."""
+PEAKS = {**PRECISIONS, "tf32_": "TF32", **NOT_MEASURED_IN}
+NO_INT8 = "only engines compute in int8: no peak is measured in their kernels"
 NO_BF16 = "the processor has no instructions for bf16"
 NOT_MEASURED = "the ceilings of the machine are not measured"
-OTHER_PRECISION = "the peak MAC rate is measured in float32 and bfloat16, and the network computes in {dtype}"
+NO_FP16 = "the processor has no instructions for fp16"
+OTHER_PRECISION = "the peak MAC rate is measured in float32, bfloat16 and float16, and the network computes in {dtype}"
 OTHER_TYPES = "the network computes in {dtypes}, and its weights are in {dtype}"
 UNKNOWN_BF16 = "it is not known whether the processor has instructions for bf16: the system does not list them"
+UNKNOWN_FP16 = "it is not known whether the processor has instructions for fp16: the system does not list them"
 
 
 def peak(prefix: str, setting: str) -> Quantity:
-    precision = PRECISIONS[prefix]
+    precision = PEAKS[prefix]
     return Quantity(
         key=f"ceiling_macs_{prefix}{setting}",
         title=f"Peak MAC rate, {precision}, {TITLES[setting]}",
@@ -70,10 +77,12 @@ INTENSITY = Quantity(
     definition="MACs of one inference per byte of weights and activations that its operators read and write, counted "
     "exactly from the shapes.",
 )
-MACS = {(prefix, setting): peak(prefix, setting) for prefix in PRECISIONS for setting in SETTINGS}
+MACS = {(prefix, name): peak(prefix, name) for prefix in (*PRECISIONS, *NOT_MEASURED_IN) for name in SETTINGS}
 BANDWIDTH = {setting: _bandwidth(setting) for setting in SETTINGS}
 SHARES = {setting: share(setting) for setting in SETTINGS}
-CEILINGS = tuple(each for name in SETTINGS for each in (*(MACS[p, name] for p in PRECISIONS), BANDWIDTH[name]))
+CEILINGS = tuple(
+    each for name in SETTINGS for each in (*(q for (_, at), q in MACS.items() if at == name), BANDWIDTH[name])
+)
 OF_MACHINE = frozenset(quantity.key for quantity in CEILINGS)
 """The quantities that do not depend on the architecture."""
 
@@ -101,7 +110,10 @@ def ceilings(subject: Subject) -> Iterator[Reading]:
                 detail = {"copied": workloads[quantity.key].workloads[0].amount // 2}
             yield Reading(quantity=quantity, samples=(max(found.values()),), detail=detail)
         else:
-            yield from absent([quantity], "unsupported", NO_BF16 if processor_flags() else UNKNOWN_BF16)
+            known = bool(processor_flags())
+            reasons = {"bf16": NO_BF16 if known else UNKNOWN_BF16, "fp16": NO_FP16 if known else UNKNOWN_FP16}
+            named = next((reason for name, reason in reasons.items() if f"_{name}_" in quantity.key), NO_INT8)
+            yield from absent([quantity], "unsupported", named)
 
 
 def groups(subject: Subject) -> dict[str, WorkloadGroup]:
@@ -112,9 +124,8 @@ def groups(subject: Subject) -> dict[str, WorkloadGroup]:
     from reporter.worker.profiling.ceiling_rates import ON_CPU, WorkloadGroup, copying, multiplying
     from reporter.worker.profiling.operator_pass import setting
 
-    dtypes = {"": torch.float32, "bf16_": torch.bfloat16}
-    available = [prefix for prefix in PRECISIONS if not prefix or "bf16" in native_precisions()]
-    products = {prefix: list(multiplying(dtypes[prefix], ON_CPU)) for prefix in available}
+    available = [prefix for prefix in PRECISIONS if not prefix or prefix.rstrip("_") in native_precisions()]
+    products = {prefix: list(multiplying(getattr(torch, PRECISIONS[prefix]), ON_CPU)) for prefix in available}
     found: dict[str, WorkloadGroup] = {}
     copies = [copying()]
     for name in SETTINGS:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import nullcontext
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from reporter.metrics.ceilings import PRECISIONS, moved_bytes, peak, precision, reached, share
+from reporter.metrics.ceilings import (
+    NO_INT8,
+    NOT_MEASURED_IN,
+    PEAKS,
+    PRECISIONS,
+    moved_bytes,
+    peak,
+    precision,
+    reached,
+    share,
+)
 from reporter.model import Metric, Quantity, Reading, absent
 from reporter.model.attempts import attempt
 
 if TYPE_CHECKING:
     from reporter.worker.subject import Subject
 
-MACS = {prefix: peak(prefix, "cuda") for prefix in PRECISIONS}
+MACS = {prefix: peak(prefix, "cuda") for prefix in PEAKS}
+NO_INSTRUCTIONS = "this GPU has no instructions for {precision}"
 BANDWIDTH = Quantity(
     key="ceiling_bandwidth_cuda",
     title="Copy bandwidth, GPU",
@@ -47,13 +59,18 @@ def ceilings(subject: Subject, missing: Collection[str] = OF_GPU) -> Iterator[Re
     from reporter.worker.latency.timing import waiting_timer
     from reporter.worker.profiling.ceiling_rates import MOST_COPIED, ON_GPU, WorkloadGroup, best_rates, multiplying
     from reporter.worker.profiling.ceiling_rates import copied as copy
+    from reporter.worker.variants.mode_readings import gpu_precisions
+    from reporter.worker.variants.mode_variants import tf32
 
-    timer = partial(waiting_timer, subject.place)
-    dtypes = {"": torch.float32, "bf16_": torch.bfloat16}
+    timer, native = partial(waiting_timer, subject.place), gpu_precisions(subject.place)
     peaks = {prefix: quantity for prefix, quantity in MACS.items() if quantity.key in missing}
     for prefix, quantity in peaks.items():
-        works = partial(multiplying, dtypes[prefix], ON_GPU, str(subject.device))
-        rates, verdict = attempt(lambda: best_rates({"": WorkloadGroup(list(works()))}, timer=timer)[""])  # noqa: B023
+        if reason := _lacks(prefix, native):
+            yield from absent([quantity], "unsupported", reason)
+            continue
+        works = partial(multiplying, getattr(torch, PRECISIONS.get(prefix, "float32")), ON_GPU, str(subject.device))
+        context = tf32 if prefix == "tf32_" else nullcontext
+        rates, verdict = attempt(lambda: best_rates({"": WorkloadGroup(list(works()), context)}, timer=timer)[""])  # noqa: B023
         if rates:
             yield Reading(quantity=quantity, samples=(max(rates.values()),), detail={"shapes": rates})
         else:
@@ -62,6 +79,14 @@ def ceilings(subject: Subject, missing: Collection[str] = OF_GPU) -> Iterator[Re
         work = copy(MOST_COPIED, str(subject.device))
         rate = max(best_rates({"": WorkloadGroup([work])}, timer=timer)[""].values())
         yield Reading(quantity=BANDWIDTH, samples=(rate,), detail={"copied": MOST_COPIED})
+
+
+def _lacks(prefix: str, native: Collection[str] | None) -> str:
+    """Why there is no peak in a precision; empty if it is measured. `native` is None where that is not known."""
+    name = prefix.rstrip("_")
+    if prefix in NOT_MEASURED_IN:
+        return NO_INT8
+    return NO_INSTRUCTIONS.format(precision=name) if name and native is not None and name not in native else ""
 
 
 def _compared(subject: Subject, found: Mapping[str, Reading]) -> Reading:

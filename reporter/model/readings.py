@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, model_validator
 
-from reporter.model import device_states, run_medians
+from reporter.model import coverages, device_states, run_medians
 from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers, combination
 from reporter.model.origins import UNKNOWN, Origin, share
 from reporter.model.reasons import dropped_heads, why_noisy
@@ -216,7 +216,8 @@ class Reading(Model):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about the value, or why there is none: verdict, auxiliary heads, device, and what was lost."""
-        reasons = dict.fromkeys((self.verdict.reason, self.reason))  # a noisy time may have both
+        own = self.reason or coverages.doubt(self.quantity.key, self.value)
+        reasons = dict.fromkeys((self.verdict.reason, own))  # a noisy time may have both
         about = dropped_heads(self.detail), *device_states.notes(self.detail)
         return tuple(filter(None, (*reasons, *about, self.loss)))
 

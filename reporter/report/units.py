@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
 
-from reporter.model import Quantity, Reading
+from reporter.model import Quantity, Reading, coverages
 from reporter.model.fields import GRADIENT_RATIOS
 from reporter.model.percentages import decimals as decimals_of
 from reporter.report.language import EXACTLY, Language
@@ -111,8 +111,12 @@ def part(language: Language, value: float, least: int = 0) -> str:
 
 
 def is_doubtful(reading: Reading) -> bool:
-    """Whether a number is marked with ≈: a time that is noisy or has no interval, a share too short to be ranked."""
-    return reading.verdict.status == "noisy" or is_rough(reading) or is_unresolved(reading)
+    """Whether a number is marked with ≈.
+
+    A time that is noisy or has no interval, a share too short to be ranked, parts that do not sum to the latency.
+    """
+    noisy = reading.verdict.status == "noisy" or is_rough(reading) or is_unresolved(reading)
+    return noisy or coverages.doubt(reading.quantity.key, reading.value) is not None
 
 
 def is_rough(reading: Reading) -> bool:

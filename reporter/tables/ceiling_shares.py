@@ -102,8 +102,8 @@ def _modes(comparison: Comparison, language: Language) -> Iterator[str]:
     _ = language._
     if comparison.modes:
         yield _(
-            "The roofline charts follow from latency. They have eager and, for float32 models, the fastest bf16 mode "
-            "whose output is within its limit."
+            "The roofline charts follow from latency. They have eager and, for float32 models, the fastest mode in "
+            "each other precision with a ceiling whose output is within its limit."
         )
     message = _("{machine}: no ceiling was measured for {precisions}; modes in such a precision have no points.")
     for machine, precisions in without_peak(comparison).items():

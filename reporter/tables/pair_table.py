@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from reporter.compare.kernel_changes import no_ledgers
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import how
@@ -15,6 +17,8 @@ from reporter.tables.mode_operators import threads
 
 SHOWN = 10
 """Rows on a page; the file has all."""
+RATED = 40
+"""Sentences with the MACs per second of operators: the ledgers of very many architectures take long to read."""
 
 
 def make(comparison: Comparison, language: Language) -> Table | None:
@@ -37,6 +41,8 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         rows.add(column, [Cell(units.unequal_ratio(language, value), value) for value in values])
     for number in range(operator_pairs.NAMED):
         _reason(rows, pairs, number)
+    sentences = [plain(operator_pairs.sentence(pair, language)) for pair in _with_rates(pairs)]
+    rows.add(Column("sentence", _("In a sentence"), extra=True), sentences)
     note = _(
         "Each architecture has fewer MACs than the one that it is compared with, but takes longer beyond noise. The "
         "operators are those whose share of the time is larger by the most; if no share is larger by 5 points, those "
@@ -47,6 +53,11 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         "operator_pairs", _("Fewer MACs, but slower: the operators that make the difference"), (note, cut)
     )
     return replace(table, most=SHOWN)
+
+
+def _with_rates(pairs: Sequence[SlowerPair]) -> list[SlowerPair]:
+    """The pairs, of which the first RATED read the ledgers of kernels for the rates in their sentences."""
+    return [pair if at < RATED else pair._replace(ledgers=no_ledgers) for at, pair in enumerate(pairs)]
 
 
 def _reason(rows: Builder, pairs: tuple[SlowerPair, ...], number: int) -> None:

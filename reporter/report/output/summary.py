@@ -84,6 +84,7 @@ def _record(record: Record, modes: Sequence[Record], beside: Mapping[str, Mappin
     inside = {
         mode.mode: {
             "readings": {k: _reading(v, None) for k, v in mode.readings.items()} | _missing_curve(record, mode.mode),
+            **({"input_size": str(mode.image_size)} if mode.image_size != record.image_size else {}),
             **({"engine": versions} if (versions := packages([mode])) else {}),
             **profile(mode),
         }

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from reporter.model import Status
+from reporter.model.coverages import doubt, is_coverage
 from reporter.model.modes import FIRST_CALL, PREPARE, alternation, speedup
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import AXES, LOST
@@ -47,10 +48,27 @@ def failed(comparison: Comparison, complaints: Sequence[str], language: Language
             others,
         )
         blocks.append(Text(message.format(count=others)))
+    if sums := _uncovered(comparison, language):
+        message = _("Operators or stages that do not sum to the latency within 5 %:")
+        blocks += [Text(message), Items(tuple(_most(sums, language)))]
     if complaints:
         left_out = _most(list(complaints), language)
         blocks += [Text(_("Files that are no records and were left out:")), Items(tuple(left_out))]
     return Section("failed", _("Failures and warnings"), tuple(blocks))
+
+
+def _uncovered(comparison: Comparison, language: Language) -> list[str]:
+    """One line per quantity and mode: the sums that are doubtful, each with its network."""
+    found: dict[str, list[str]] = {}
+    for record in (*comparison.records, *comparison.modes):
+        where = f" ({record.machine})" if len(comparison.machines) > 1 else ""
+        for key, reading in record.readings.items():
+            if is_coverage(key) and doubt(key, reading.value):
+                mode = "" if record.mode == EAGER else f" ({record.mode})"
+                title = language._(comparison.quantities.get(key, reading.quantity).title) + mode
+                value = language.number(reading.value or 0, 3)
+                found.setdefault(title, []).append(f"{record.architecture}{where} {value}")
+    return [f"{title}: {language.several(names)}" for title, names in found.items()]
 
 
 def _broken(remarks: Sequence[Remark], comparison: Comparison, language: Language) -> list[str]:

@@ -13,7 +13,6 @@ from torch import nn
 from reporter.host import machine
 from reporter.model import Quantity, Reading, UnsupportedError
 from reporter.model.attempts import attempt
-from reporter.model.devices import device_in, is_accelerator
 from reporter.model.profiles import LayerKernel, LayerTime, OperatorTime, digest, library_digest
 from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.device import Device
@@ -28,8 +27,6 @@ from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
 from reporter.worker.weights.repeated_draws import RepeatedDraws
 
-DOUBTFUL = 0.1
-"""Coverages that differ from 1 by more than this get a note."""
 SHARE = 0.5
 """The share of the sampling time of other times that a setting is observed for while its calls disagree."""
 Call = Callable[[], object]
@@ -161,7 +158,7 @@ def _reading(quantity: Quantity, name: str, found: OperatorProfile, rows: Sequen
         "latency": found.latency,
     }
     detail |= ledger_detail(name, rows)
-    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail, reason=_doubt(quantity, found.coverage))
+    return Reading(quantity=quantity, samples=(found.coverage,), detail=detail)
 
 
 def ledger_detail(name: str, rows: Sequence[LayerKernel]) -> dict[str, Any]:
@@ -203,16 +200,4 @@ def read_stages_of_device(quantity: Quantity, found: Profiler, place: Device) ->
 
 def _stages_reading(quantity: Quantity, stages: StageProfile) -> Reading:
     detail = {"stages": [row.model_dump(mode="json") for row in stages.stages], "latency": stages.latency}
-    return Reading(
-        quantity=quantity, samples=(stages.coverage,), detail=detail, reason=_doubt(quantity, stages.coverage)
-    )
-
-
-def _doubt(quantity: Quantity, coverage: float) -> str | None:
-    """What to know about parts that do not sum to the latency.
-
-    Nothing on an accelerator: its kernels leave out the time in which it is idle, and its stages are waited for.
-    """
-    if abs(coverage - 1) <= DOUBTFUL or is_accelerator(device_in(quantity.key)):
-        return None
-    return f"the parts sum to {coverage:.2f} of the latency: calls were disturbed, or parts are missing"
+    return Reading(quantity=quantity, samples=(stages.coverage,), detail=detail)
