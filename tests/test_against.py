@@ -361,6 +361,7 @@ def test_a_known_slowdown_is_red_again_when_it_grows(forked: pytest.MonkeyPatch,
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_a_nightly_run_has_findings_against_the_reference(forked: pytest.MonkeyPatch, tmp_path: Path) -> None:
     slow(forked, 0.3)
     out = tmp_path / "out"
