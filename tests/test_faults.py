@@ -28,6 +28,7 @@ from reporter.cli.progress import Lines
 from reporter.host import confinement, files, interrupts, machine
 from reporter.metrics.ceilings import OF_MACHINE
 from reporter.model import Claim, Metric, ReporterError
+from reporter.model.devices import ACCELERATORS
 from reporter.registry.catalog import collect
 from reporter.run.evidence import _is_there
 from reporter.run.executors import local
@@ -682,7 +683,7 @@ def vast(classes: int) -> Any:
     [
         pytest.param(metric, marks=pytest.mark.slow) if metric.name == "ceilings" else metric
         for metric in METRICS.values()
-        if metric.device != "cuda"
+        if metric.device not in ACCELERATORS
     ],
     ids=lambda metric: metric.name,
 )

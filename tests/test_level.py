@@ -271,7 +271,7 @@ def test_what_has_no_level_is_listed_with_a_baseline(late: Path, gate: FailOn, a
     is_listed = gate == "level"
     assert any("accepted runs" in row["reason"] for row in document["not_compared"]) == is_listed
     text = str(changed(found, language("ru")))
-    assert ("менее 3 принятых прогонов" in text) == is_listed
+    assert ("менее 3 принятых запусков" in text) == is_listed
 
 
 def test_a_run_of_some_architectures_leaves_the_others_their_level() -> None:

@@ -66,7 +66,7 @@ def ordered(comparison: Comparison, language: Language) -> str | None:
     sure = sum(rank.low == rank.high and name not in doubtful for name, rank in placed.items())
     name, widest = max(placed.items(), key=lambda item: item[1].high - item[1].low)
     if sure == len(placed):
-        message = language._("Ranking confidence ({how}): all {count} ranks are resolved.")
+        message = language._("Ranking confidence ({how}): all {count} ranks resolved.")
         return message.format(how=how(key, language), count=len(placed))
     if len(doubtful) == len(placed):
         message = language._(
@@ -76,12 +76,11 @@ def ordered(comparison: Comparison, language: Language) -> str | None:
         return message.format(how=how(key, language), count=len(placed))
     if widest.low == widest.high:
         message = language._(
-            "Ranking confidence ({how}): {sure} of {count} ranks are resolved; the remaining times are unreliable (≈)."
+            "Ranking confidence ({how}): {sure} of {count} ranks resolved; the remaining times are unreliable (≈)."
         )
         return message.format(how=how(key, language), sure=sure, count=len(placed))
     message = language._(
-        "Ranking confidence ({how}): {sure} of {count} ranks are resolved; the widest is that of {name}, "
-        "{low} to {high}."
+        "Ranking confidence ({how}): {sure} of {count} ranks resolved; the widest is that of {name}, {low} to {high}."
     )
     reading = next(record.readings[key] for record in records if record.architecture == name)
     spans = {"low": doubted(language.number(widest.low), reading), "high": widest.high}
