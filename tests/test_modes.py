@@ -70,7 +70,14 @@ from reporter.worker import entry, references
 from reporter.worker.latency import rotation
 from reporter.worker.subject import Subject
 from reporter.worker.torch_state import threads
-from reporter.worker.variants import mode_checks, mode_preparation, mode_timing, mode_training, varied_inputs
+from reporter.worker.variants import (
+    mode_checks,
+    mode_preparation,
+    mode_timing,
+    mode_training,
+    output_check,
+    varied_inputs,
+)
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_training import ModeTraining
 from reporter.worker.variants.mode_variants import Variant, eager
@@ -1167,7 +1174,13 @@ def test_all_rounds_time_the_weights_that_were_checked(tmp_path: Path, monkeypat
 
 
 def checked_in_all_settings(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, network: object = small, *, batch: int = 3, **prepares: object
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    network: object = small,
+    *,
+    batch: int = 3,
+    number: int = 0,
+    **prepares: object,
 ) -> tuple[dict[str, list[Reading]], list[object]]:
     """The output errors that a job sends of engines that prepare single images and batches, on one and two threads."""
     made = {name: Engine(name, name, prepare) for name, prepare in prepares.items()}  # type: ignore[arg-type]
@@ -1184,7 +1197,7 @@ def checked_in_all_settings(
     measured = subject(own(network), seconds=0.01, threads=2, throughput_batch=batch)
     job = Job(
         architecture="small", metrics=(*KEYS, "throughput_cpu"), device="cpu", process="modes cpu",
-        conditions=measured.conditions, modes=tuple(prepares), cache=str(folder),
+        conditions=measured.conditions, modes=tuple(prepares), cache=str(folder), round=number,
     )  # fmt: skip
     with threads(2):
         mode_timing.measure_modes(job, METRICS, measured, send)
@@ -1222,6 +1235,79 @@ def test_what_is_timed_in_each_setting_is_what_was_checked(tmp_path: Path, monke
             assert errors[-1].samples[0] > limit  # type: ignore[operator]
             assert str(errors[-1].reason).startswith("the output error is above its limit")
     assert replaced.count(False) == len(found)
+
+
+def test_later_rounds_check_what_they_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that is right in the first round, and in a later one wrong in one of the settings, or nowhere."""
+    number = 0
+
+    def right(model, example, **_):
+        return model
+
+    def wrong_on_one_thread(model, example, **_):
+        return model if torch.get_num_threads() > 1 or not number else lambda images: model(images).flip(1)
+
+    def wrong_in_batches(model, example, **_):
+        return model if len(example) == 1 or not number else lambda images: model(images) * 1.1
+
+    def infinite(model, example, **_):
+        return lambda images: model(images) / float(len(images) == 1 or not number)
+
+    every = {each.__name__: each for each in (right, wrong_on_one_thread, wrong_in_batches, infinite)}
+    first, _ = checked_in_all_settings(monkeypatch, tmp_path, **every)
+    assert all(each.measured and each.reason is None for errors in first.values() for each in errors)
+    for number in (1, 2):
+        later, _ = checked_in_all_settings(monkeypatch, tmp_path, number=number, **every)
+        assert (later["right"], later["eager"]) == ([], [])
+        for name in ("wrong_on_one_thread", "wrong_in_batches"):
+            [wrong] = later[name]
+            assert str(wrong.reason).startswith("the output error is above its limit")
+            assert wrong.samples[0] > wrong.detail["limit"]  # type: ignore[operator]
+        assert [(each.status, each.reason) for each in later["infinite"]] == [
+            ("failed", "the outputs contain infinity")
+        ]
+
+
+def test_a_later_round_checks_modes_of_torch_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the float64 scores of the first round: without these there is nothing to compare with."""
+    job = Job(
+        architecture="small", metrics=KEYS, device="cpu", process="modes cpu", conditions=subject(own()).conditions,
+        modes=(CHANNELS_LAST, "bf16"), cache=str(tmp_path / "kept"),
+    )  # fmt: skip
+    checked: list[tuple[str, int | None]] = []
+    exact: list[object] = []
+    measure, count = output_check.Reference.check, output_check.Reference._exact
+
+    def check(reference, call, precision, *given):
+        checked.append((precision, given[-1]))
+        return measure(reference, call, precision, *given)
+
+    def counted(reference, copy):
+        exact.append(copy)
+        return count(reference, copy)
+
+    monkeypatch.setattr(output_check.Reference, "check", check)
+    monkeypatch.setattr(output_check.Reference, "_exact", counted)
+
+    def errors(number: int) -> list[tuple[str, Reading]]:
+        checked.clear()
+        sent: list[dict] = []
+        measured = job.model_copy(update={"round": number})
+        mode_timing.measure_modes(measured, METRICS, subject(own(), seconds=0.01), sent.append)
+        return [(each["mode"], Reading.model_validate(each["reading"])) for each in sent
+                if each.get("reading", {}).get("quantity", {}).get("key") == "output_error"]  # fmt: skip
+
+    assert [mode for mode, _ in errors(0)] == ["eager", CHANNELS_LAST, "bf16"]
+    assert errors(1) == []
+    assert checked == [("fp32", 1), ("bf16", 1)]
+    assert len(exact) == 1, "the scores of the first round are used again"
+    monkeypatch.setattr("reporter.worker.variants.mode_preparation._run", lambda variant, images: -variant.run(images))
+    found = errors(1)
+    assert [mode for mode, _ in found] == [CHANNELS_LAST, "bf16"]
+    assert all(str(error.reason).startswith("the output error is above its limit") for _, error in found)
+    shutil.rmtree(tmp_path / "kept")
+    (tmp_path / "kept").mkdir()
+    assert errors(1) == []
 
 
 @pytest.mark.parametrize(
@@ -1285,11 +1371,12 @@ def test_scores_that_depend_on_the_batch_are_checked_in_single_images(
 
 def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     """Also one that could not be measured, in whatever round; what a repeated worker sends again does not."""
-    simulated_run(tmp_path, ["eager"], rounds=1)
     conditions = subject(own()).conditions
     metrics = {"latency_cpu_1thread": METRICS["latency_cpu_1thread"]}
     for number in (0, 1):
-        ledger = Ledger(own(), Request(tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, modes=["bf16"]))
+        folder = tmp_path / str(number)
+        simulated_run(folder, ["eager"], rounds=1)
+        ledger = Ledger(own(), Request(folder, [own()], metrics, {"cpu": "cpu"}, conditions, modes=["bf16"]))
         job = Job(
             architecture="small", metrics=tuple(metrics), device="cpu", process="modes cpu", conditions=conditions,
             modes=("bf16",), round=number,
@@ -1308,6 +1395,23 @@ def test_a_larger_output_error_takes_the_place_of_the_one_before(tmp_path: Path)
         assert receive(error, False).value == 0.2
         assert receive(failed, True).status == "failed"
         assert not receive(failed, True).lost
+
+
+@pytest.mark.parametrize(("first", "kept"), [(0.1, 0.3), (0.5, 0.5)])
+def test_of_the_errors_of_several_rounds_the_largest_stays(first: float, kept: float, tmp_path: Path) -> None:
+    simulated_run(tmp_path, ["eager"], rounds=1)
+    conditions = subject(own()).conditions
+    metrics = {"latency_cpu_1thread": METRICS["latency_cpu_1thread"]}
+    ledger = Ledger(own(), Request(tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, modes=["bf16"]))
+    for number, error in enumerate((first, 0.3)):
+        job = Job(
+            architecture="small", metrics=tuple(metrics), device="cpu", process="modes cpu", conditions=conditions,
+            modes=("bf16",), round=number,
+        )  # fmt: skip
+        sent = Reading(quantity=OUTPUT_ERROR, samples=(error,), detail={"limit": 0.2})
+        message = {"reading": sent.model_dump(mode="json"), "mode": "bf16", "replaces": False}
+        Measurement(job, ledger, Lines(StringIO()), Outcome()).receive(message)
+    assert ledger.records["bf16"].readings["output_error"].value == kept
 
 
 @pytest.mark.parametrize("of", ["eager", CHANNELS_LAST])

@@ -207,7 +207,7 @@ class Measurement:
         """The output error that stays unless a larger one is found, if the key is that of the output error."""
         if key != OUTPUT_ERROR.key:
             return None
-        if (mode, key) in self._delivered:  # by this job; its worker may be another one by now
+        if (mode, key) in self._delivered or not self.job.prepares(mode):  # by this job, in another worker, or before
             return output_errors.any_error(self.ledger, mode, self.job.device)
         return output_errors.staying_error(self.ledger, self.job, mode)
 

@@ -25,15 +25,19 @@ from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_readings import once_timed
 from reporter.worker.variants.mode_variants import Variant, eager
 
+AGAIN = 1
+"""Images on which a later round checks the outputs: those with the widest range of scores."""
+
 
 class ModeChecks:
     """Prepares modes for single images and checks the outputs of what is timed; `spent` has the seconds of both.
 
     A mode of torch runs the same module in all settings, and is checked once. An engine prepares another callable for
     each number of threads and for each batch: each is checked before it is timed, which costs a pass over the 8 images
-    in that setting, and the largest error is that of the mode. `ready` has the callables for single images and all
-    threads, which are timed without being prepared again, if it `keeps` them. `eager` is the reason why the outputs of
-    eager could not be checked, and with them those of no mode, unless it is that of a failure, which is eager's own.
+    in that setting, and the largest error is that of the mode. A later round prepares both anew, and checks them on
+    `AGAIN` images with the scores and limits that the first one kept. `ready` has the callables for single images and
+    all threads, which are timed without being prepared again, if it `keeps` them. `eager` is the reason why the outputs
+    of eager could not be checked, and with them those of no mode, unless it is that of a failure, which is eager's own.
     """
 
     def __init__(self, preparation: ModePreparation, keeps: bool) -> None:
@@ -42,6 +46,7 @@ class ModeChecks:
         self.eager: Verdict | None = None
         self.ready: dict[str, Variant] = {}
         self._errors: dict[str, Reading] = {}
+        self._checked_again: set[str] = set()
 
     @contextmanager
     def counting(self, share: Literal["preparing", "checking"]) -> Iterator[None]:
@@ -58,11 +63,11 @@ class ModeChecks:
         with self.counting("checking"):
             attempt(self.preparation.calibrate)
 
-    def checked(self, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
+    def checked(self, variant: Variant, mode: Mode, batch: int = 1, count: int | None = None) -> Reading:
         """The output error of a variant that takes so many images, or why its outputs cannot be compared."""
         with self.counting("checking"):
             try:
-                return self.preparation.checked(variant, mode, batch)
+                return self.preparation.checked(variant, mode, batch, count)
             except UnsupportedError:
                 raise
             except ReporterError as error:
@@ -86,20 +91,33 @@ class ModeChecks:
             self._errors[mode.name] = now
             yield now
 
-    def batch_error(self, variant: Variant, mode: Mode, batch: int) -> Reading | None:
+    def again(self, variant: Variant, mode: Mode, batch: int) -> Iterator[Reading]:
+        """The output error of what a later round prepared, if it is above its limit or cannot be compared.
+
+        A mode of torch is checked once. Nothing is checked where the first round left no scores to compare with.
+        """
+        if mode.name in self._checked_again or not self.preparation.has_scores:
+            return
+        if not mode.engine:
+            self._checked_again.add(mode.name)
+        found = self.batch_error(variant, mode, batch if mode.engine else 1, AGAIN)
+        if found and found.reason and was_compared(found):
+            yield found
+
+    def batch_error(self, variant: Variant, mode: Mode, batch: int, count: int | None = None) -> Reading | None:
         """The output error of what an engine prepared for a batch, or the reason why it has none.
 
         None if it is above its limit, or cannot be found, only because the scores depend on the rest of the batch.
         """
-        found, verdict = attempt(partial(self.checked, variant, mode, batch))
-        if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch):
+        found, verdict = attempt(partial(self.checked, variant, mode, batch, count))
+        if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch, count):
             return None
         return found or unchecked(verdict)
 
-    def _depends_on_batch(self, mode: Mode, batch: int) -> bool:
+    def _depends_on_batch(self, mode: Mode, batch: int, count: int | None) -> bool:
         """Whether eager's scores change with the rest of the batch by more than the precision of a mode explains."""
         plain = eager(self.preparation.subject.network, self.preparation.subject.form)
-        found, _ = attempt(partial(self.checked, plain, mode, batch))
+        found, _ = attempt(partial(self.checked, plain, mode, batch, count))
         return found is None or found.reason is not None
 
     def prepared(self, mode: Mode, afresh: bool = False) -> Sequence[Reading]:

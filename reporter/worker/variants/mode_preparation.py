@@ -27,6 +27,8 @@ from reporter.worker.variants.output_check import save
 
 CALIBRATION = "calibration.pt"
 """The file of what the calibration changed."""
+REFERENCE = "reference.pt"
+"""The file of the float64 scores and the limits."""
 SAMPLED = 16
 """So many weights of each tensor distinguish models."""
 
@@ -104,13 +106,22 @@ class ModePreparation:
                 with_fitting_batch(partial(call, batch), call, batch)
         return variant
 
-    def checked(self, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
-        """The output error of a variant that takes so many images, with its limit in the detail."""
+    @property
+    def has_scores(self) -> bool:
+        """Whether the cache has float64 scores to compare with."""
+        return (self.cache / REFERENCE).exists()
+
+    def checked(self, variant: Variant, mode: Mode, batch: int = 1, count: int | None = None) -> Reading:
+        """The output error of a variant that takes so many images, with its limit in the detail.
+
+        On all images, or on the `count` with the widest range of scores.
+        """
         check = self._reference.check(
             partial(_run, variant),
             self._precision(mode),
             lambda images: variant.form(images).to(self.subject.device),
             batch,
+            count,
         )
         reason = f"the output error is above its limit of {check.limit:.2g}" if check.exceeds else None
         return Reading(quantity=OUTPUT_ERROR, samples=(check.error,), detail={"limit": check.limit}, reason=reason)
@@ -147,7 +158,7 @@ class ModePreparation:
 
     @cached_property
     def _reference(self) -> output_check.Reference:
-        return output_check.Reference(self.subject.network, self.varied, self._classes, self.cache / "reference.pt")
+        return output_check.Reference(self.subject.network, self.varied, self._classes, self.cache / REFERENCE)
 
     def _varies(self) -> bool:
         """Whether the scores of the network depend on its input as it is."""

@@ -120,7 +120,7 @@ class ModeTiming:
         with threads(count), ExitStack() as stack:
             ready = self.checks.take(count, batch)
             variants = self._variants(modes, batch, ready)  # before: an engine may count the processors once for all
-            yield from self._worse({name: each for name, each in variants.items() if name not in ready}, batch)
+            yield from self._errors({name: each for name, each in variants.items() if name not in ready}, batch)
             if self.job.only_checks:
                 return
             stack.enter_context(pinned)
@@ -135,12 +135,12 @@ class ModeTiming:
         """The modes in which a metric is measured."""
         return {name: mode for name, mode in self.modes.items() if self.job.measures(name, metric.name)}
 
-    def _worse(self, variants: Mapping[str, Variant], batch: int) -> Found:
-        """The output errors of what engines prepared for a setting, if they are larger than those before."""
-        for name, mode in self.once.items():
-            if name in variants and mode.engine:
-                self.running(name)
-                yield from ((name, reading) for reading in self.checks.worse(variants[name], mode, batch))
+    def _errors(self, variants: Mapping[str, Variant], batch: int) -> Found:
+        """The output errors of what was prepared for a setting, if they take the place of those before."""
+        for name in (each for each in self.modes if each in variants):
+            self.running(name)
+            find = self.checks.worse if name in self.once else self.checks.again
+            yield from ((name, reading) for reading in find(variants[name], self.modes[name], batch))
 
     def _alone(self, calls: Mapping[str, Callable[[], object]], timer: timing.Timer) -> Samples:
         """Seconds per call of each mode of an engine without calls of eager in between; those that fail are left out.

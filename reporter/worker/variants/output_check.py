@@ -89,17 +89,25 @@ class Reference:
         return self._limits[precision, count]
 
     def check(
-        self, call: Call, precision: str, form: Callable[[Tensor], Tensor] | None = None, batch: int = 1
+        self,
+        call: Call,
+        precision: str,
+        form: Callable[[Tensor], Tensor] | None = None,
+        batch: int = 1,
+        count: int | None = None,
     ) -> Check:
         """Run a mode on the images, `batch` at a time in the form that it takes, and compare its scores with these.
 
+        On all of them, or on the `count` with the widest range of scores.
         Raises UnsupportedError where the scores hardly vary over the images: a wrong mode could not be recognized; and
         ReporterError where the outputs of the mode cannot be compared, which makes it wrong.
         """
         self.require_variation()
         limit = self.limit(precision)
         try:
-            found = error(run(call, self.images, form, self.classes, batch), self.scores)
+            chosen = _widest(self.scores, count or len(self.scores))
+            scores = run(call, self.images[chosen], form, self.classes, batch)
+            found = error(scores, self.scores[chosen], extent(self.scores))
         except UnsupportedError as wrong:  # the scores of the model itself were found
             raise ReporterError(str(wrong)) from None
         if limit < found <= CONSTANT * constant_error(self.scores):
@@ -147,7 +155,7 @@ class Reference:
     def _limit_on(self, precision: str, scores: Tensor, count: int, copy: nn.Module) -> float:
         """The limit of a precision for some images, from a copy in the data type of its rounding, which is rounded."""
         rounding = PRECISIONS[precision]
-        widest = (scores.amax(1) - scores.amin(1)).topk(count).indices
+        widest = _widest(scores, count)
         round_weights(copy, rounding)
         with rounding.operators():
             rounded = run(copy, rounding.image(self.images[widest].to(rounding.dtype)), classes=self.classes)
@@ -199,6 +207,13 @@ def run(
     if len(shapes) > 1:
         raise ReporterError(f"the outputs differ in shape between images: {', '.join(shapes)}")
     return torch.cat(found)[: count if len(found[0]) == batch else None]
+
+
+def _widest(scores: Tensor, count: int) -> Tensor:
+    """The places of the `count` images with the widest range of scores; of all images, in their order."""
+    if count == len(scores):
+        return torch.arange(count)
+    return (scores.amax(1) - scores.amin(1)).topk(count).indices
 
 
 def _first(precision: str, scores: Tensor) -> int:
