@@ -15,6 +15,7 @@ from torchvision.models.mobilenetv3 import InvertedResidualConfig
 
 from reporter.model import Architecture
 from reporter.model.settings import PRESETS, Conditions
+from reporter.worker import precision
 from reporter.worker.lookup import find
 from reporter.worker.subject import Subject
 
@@ -62,6 +63,8 @@ def own(build: object = small, **more: object) -> Architecture:
 
 
 def subject(architecture: str | Architecture, **changed: object) -> Subject:
+    """What a worker measures, with the precision that it sets first."""
+    precision.fix()
     entry = find(architecture) if isinstance(architecture, str) else architecture
     return Subject(entry, "cpu", CONDITIONS.model_copy(update=changed))
 

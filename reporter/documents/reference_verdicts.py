@@ -170,7 +170,7 @@ class AgainstReference(Document):
         return tuple(gap for gap in self.gaps if gap.failed)
 
     @property
-    def has_gaps(self) -> bool:
+    def has_failures(self) -> bool:
         """Whether a measurement or a round failed in one of the environments."""
         return bool(self.failed or self.lost)
 
@@ -188,4 +188,4 @@ class AgainstReference(Document):
 
         A machine that is too noisy is no proof that nothing became slower, nor is a measurement or a round that failed.
         """
-        return not self.has_gaps and not (self.is_blind and on in TIMES)
+        return not self.has_failures and not (self.is_blind and on in TIMES)
