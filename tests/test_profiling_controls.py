@@ -15,6 +15,8 @@ import yardstick
 from commands import ROOT
 from samples import few
 
+from reporter.model.records import EAGER
+
 NAMES = ("alexnet", "vgg16")
 
 
@@ -54,7 +56,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Runs whose capped side has other kernels; the paths of those that were taken."""
     places: list[Path] = []
 
-    def run(place: Path, names: Any, variables: Any) -> float:
+    def run(place: Path, names: Any, variables: Any, modes: str = EAGER) -> float:
         made = [record for record in few() if record.architecture in names]
         rows = profiles.calls(**({"kernel": "jit:sse41"} if variables else {}))
         fields = {"settings": {"variables": dict(variables)}}
@@ -79,6 +81,7 @@ def test_the_controls_of_the_gate_resume_and_name_every_architecture(taken: list
     assert good
     assert len(taken) == 6
     text = "\n".join(lines)
+    assert "| ledgers of a run: one of each architecture, mode and number of threads | 4 | |" in text
     assert "with a finding | 0 of 3 | 0 |" in text
     assert "are named with ONEDNN_MAX_CPU_ISA=SSE41 on one side | 2 of 2 | 2 |" in text
     assert "| capped: seconds of the whole command, 1 architectures | 59 s | 60 s |" in text
