@@ -18,7 +18,8 @@ from intervals import ARCHITECTURES, SEED, coverage, distinguished, show_coverag
 from reporter.api import results
 from reporter.charts import accuracy_vs_cost, bars, latency_bars, macs_latency
 from reporter.charts import latency_ranks as rank_chart
-from reporter.model import Reading, Record
+from reporter.compare.rounds import Times
+from reporter.model import LostRound, Reading, Record
 from reporter.model.origins import UNKNOWN, Origin
 from reporter.report.comparison import Comparison, compare, whole_front
 from reporter.report.findings.key_findings import findings
@@ -182,6 +183,14 @@ def test_headlines_name_how_many_have_the_value() -> None:
     assert "is not determined, because only 3 of 4 have MACs." in sentences(lacking(whole, "densenet121", "macs"))
 
 
+def test_headlines_are_of_a_time_that_most_have() -> None:
+    """A network that was added later, with another time than the others, does not take its place."""
+    rows = [samples.record(row) for row in samples.ROWS[9:13]]
+    most, [last] = [lacking(compare([row]), row.architecture, KEY).records[0] for row in rows[:3]], rows[3:]
+    assert "(all CPU threads)" in sentences(compare([*most, last]))
+    assert "(one CPU thread" in sentences(compare([most[0], *rows[1:]]))
+
+
 @pytest.mark.parametrize("key", ["finetune_seconds", "rss_inference_bytes"])
 def test_what_is_measured_once_is_not_best(key: str) -> None:
     quantity = samples.quantity(key, key, "s" if key.endswith("seconds") else "B", "memory", centre="mean")
@@ -295,6 +304,36 @@ def test_a_ratio_takes_out_what_rounds_share() -> None:
 def origins(*runs: str) -> tuple[Origin, ...]:
     """Rounds of runs, each named by its day in November 2026."""
     return tuple(Origin(run=day, started=f"2026-11-{day}T10:{at:02}:00+00:00") for at, day in enumerate(runs))
+
+
+@pytest.mark.parametrize("numbered", [True, False], ids=["numbered", "of an older record"])
+def test_a_lost_round_is_missing_and_not_another_one(numbered: bool) -> None:
+    """The rounds drift by 10 %; of one architecture, a round in the middle is lost, or made up for in another run."""
+    drift = (1.0, 1.1, 1.21)
+    numbers = range(3) if numbered else (None,) * 3
+    made = [
+        Origin(run="25", started=f"2026-11-25T10:0{at}:00+00:00", number=number) for at, number in enumerate(numbers)
+    ]
+    again = Origin(run="28", started="2026-11-28T10:00:00+00:00", number=2 if numbered else None)
+    noise = np.random.default_rng(SEED).normal(0, 0.003, (8, ROUNDS))
+    rows = [
+        with_rounds(name, *(each * math.exp(off) for each, off in zip(drift, offs, strict=True)), origins=tuple(made))
+        for name, offs in zip(others(8), noise, strict=True)
+    ]
+
+    def changed(lost: tuple[LostRound, ...], *places: int, origins: tuple[Origin, ...]) -> Times:
+        last = with_rounds("other7", *(drift[at] for at in places), origins=origins)
+        reading = last.readings[KEY].model_copy(update={"lost": lost})
+        return Times({each.architecture: each.readings[KEY] for each in rows[:7]} | {"other7": reading})
+
+    lost = LostRound(number=1, status="failed", reason="the worker ended", origin=made[1])
+    found = [changed((lost,), 0, 2, origins=(made[0], made[2]))]
+    found += [changed((), 0, 2, 1, origins=(made[0], made[2], again))] if numbered else []
+    for times in found:
+        for other in list(others(7)):
+            ratio = times.ratio("other7", other)
+            assert ratio.low < 1 < ratio.high, other
+            assert ratio.high / ratio.low < 1.05
 
 
 def test_runs_whose_levels_agree_count_together() -> None:

@@ -23,19 +23,23 @@ def share_names(made: BaseModel) -> None:
 
 
 class Origin(BaseModel):
-    """The run in which a round was measured (its id in history.jsonl), and when the round started (ISO 8601, UTC)."""
+    """The run in which a round was measured (its id in history.jsonl), and when the round started (ISO 8601, UTC).
+
+    `number` is that of the round, from 0, which all networks of a run have in common; None in older records.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     run: str = Field(max_length=64)
     started: str = Field(max_length=64)
+    number: int | None = Field(default=None, ge=0)
 
 
 UNKNOWN = Origin(run="", started="")
 """The origin of a round in a record of reporter 0.1.0."""
 
-_content = attrgetter("run", "started")
-_origins: dict[tuple[tuple[str, str], ...], tuple[Origin, ...]] = {}
+_content = attrgetter("run", "started", "number")
+_origins: dict[tuple[tuple[str, str, int | None], ...], tuple[Origin, ...]] = {}
 _quantities: dict[tuple[Any, ...], BaseModel] = {}
 
 

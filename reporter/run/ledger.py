@@ -154,7 +154,7 @@ class Ledger:
         and one that is measured again and `stays`.
         """
         reading = self._without_calls(reading, progress, mode)
-        key, origin = reading.quantity.key, Origin(run=self.request.run, started=started)
+        key, origin = reading.quantity.key, Origin(run=self.request.run, started=started, number=job.round)
         if key in OF_MACHINE | OF_GPU and reading.status in SHARED:
             self.request.ceilings.setdefault((self.record.machine, key), reading)
         once = job.is_once(reading.quantity)

@@ -91,13 +91,12 @@ class Rounds:
     def spreads(self, interleaved: bool) -> list[Spread]:
         """How far the rounds of each series vary within a run.
 
-        With `interleaved`, what all series of a round share is taken out, as for ratios within a run.
+        With `interleaved`, what all series of a round share is taken out, as for ratios within a run. So is a degree of
+        freedom of each round, of which each of its series loses the same share: a round that only one series has says
+        nothing of how far ratios vary.
         """
-        left = self._within_runs(interleaved)
-        has = ~np.isnan(left)
-        freedom = (has.sum(axis=1) - self._runs_of_each(has)).astype(float)
-        if interleaved and len(left) > 1:
-            freedom *= 1 - 1 / len(left)
+        shared = interleaved and len(self.logs) > 1
+        left, freedom = self._within_runs(shared), self._freedom(shared)
         own = np.nansum(left**2, axis=1) / np.where(freedom > 0, freedom, 1)
         variance, degrees = _with_prior(own, freedom)
         return [Spread(float(each), degrees) for each in variance]
@@ -136,19 +135,26 @@ class Rounds:
         errors = spreads.variances / np.maximum(self._filled[0].sum(axis=1), 1)
         return np.asarray(student(spreads.freedom) * np.sqrt(np.add.outer(errors[rows], errors[columns])))
 
-    def _within_runs(self, interleaved: bool) -> Log:
+    def _within_runs(self, shared: bool) -> Log:
+        """What is left of each series without its mean in a run, and without what all series of a round share."""
         left = self.logs.copy()
-        for run in np.unique(self.runs):
-            columns = self.runs == run
+        for columns in self._columns:
             left[:, columns] -= _mean(left[:, columns], 1)
-            if interleaved and len(left) > 1:
+            if shared:
                 left[:, columns] -= _mean(left[:, columns], 0)
         return left
 
-    def _runs_of_each(self, has: NDArray[np.bool_]) -> NDArray[np.int_]:
-        """In how many runs each series has rounds."""
-        present = [has[:, self.runs == run].any(axis=1) for run in np.unique(self.runs)]
-        return np.asarray(np.sum(present, axis=0, dtype=int))
+    def _freedom(self, shared: bool) -> Log:
+        """The degrees of freedom of what is left of each series."""
+        has = ~np.isnan(self.logs)
+        left = has * (1 - 1 / np.maximum(has.sum(axis=0), 1) if shared else 1.0)
+        rounds = ((left[:, columns], has[:, columns].sum(axis=1)) for columns in self._columns)
+        return np.asarray(sum(each.sum(axis=1) * (1 - 1 / np.maximum(count, 1)) for each, count in rounds))
+
+    @property
+    def _columns(self) -> list[NDArray[np.bool_]]:
+        """Which columns belong to each run."""
+        return [self.runs == run for run in np.unique(self.runs)]
 
 
 def bounds(
