@@ -417,6 +417,15 @@ def test_the_chart_goes_from_eager_to_the_best_mode(comparison: Comparison) -> N
     assert best_modes.ENTRIES[2].draw(comparison, ENGLISH) is None, "no GPU"
 
 
+def test_a_mode_has_its_dot_on_whichever_side_its_own_latency_is() -> None:
+    """The speedup is of times in alternation; the latency that places the dot is from another process."""
+    rows = [{"name": name, "eager": 20.0, "best": best, "right": 20.7, "text": "bf16, 1.31×", "about": "", "base": "",
+             "family": "ResNet"} for name, best in (("faster", 15.0), ("slower", 20.7), ("eager", 20.0))]  # fmt: skip
+    _, dots, rings, *_ = best_modes._layers(rows, {"ResNet": "#000000"}, None)
+    assert [row["name"] for row in dots["data"]["values"]] == ["faster", "slower"]
+    assert len(rings["data"]["values"]) == 3
+
+
 def test_the_heat_map_has_a_cell_for_each_pair(comparison: Comparison) -> None:
     spec = drawn(speedup_heatmap.ENTRIES[0], comparison)
     first = spec["vconcat"][0]["hconcat"][0]

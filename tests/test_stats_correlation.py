@@ -51,12 +51,30 @@ def test_a_constant_column_has_no_correlation(first: tuple[int, ...], second: tu
     assert spearman(first, second) is None
 
 
-def test_the_same_order_has_no_interval() -> None:
-    assert spearman((1, 2, 3, 4), (10, 20, 30, 400)) == (1, 1, 1)
-    assert spearman((1, 2, 3, 4), (4, 3, 2, 1)) == (-1, -1, -1)
+def test_the_same_order_of_few_may_be_chance() -> None:
+    """Four pairs: z half a step of 12 / 60 before 1, with the variance 1.5 / 1."""
+    low = math.tanh(math.atanh(0.9) - 1.959964 * math.sqrt(1.5))
+    assert low < 0
+    assert spearman((1, 2, 3, 4), (10, 20, 30, 400)) == pytest.approx((1, low, 1))
+    assert spearman((1, 2, 3, 4), (4, 3, 2, 1)) == pytest.approx((-1, -1, -low))
+    found = spearman(range(18), range(18)) or pytest.fail("18 pairs have a correlation")
+    assert 0.99 < found.low < found.rho == found.high
     many = list(range(200))
     nearly = spearman(many, [1, 0, *many[2:]]) or pytest.fail("200 pairs have a correlation")
     assert nearly.low < nearly.rho < nearly.high
+
+
+@pytest.mark.parametrize("count", [4, 5, 8])
+def test_the_interval_of_few_pairs_covers_a_strong_correlation(count: int) -> None:
+    """Which few pairs often have in perfect order; the interval is an approximation for many."""
+    chance, rho, hits, runs = random.Random(5), 0.8, 0, 400
+    truth = 6 / math.pi * math.asin(rho / 2)
+    for _ in range(runs):
+        xs = [chance.gauss(0, 1) for _ in range(count)]
+        ys = [rho * x + (1 - rho**2) ** 0.5 * chance.gauss(0, 1) for x in xs]
+        found = spearman(xs, ys)
+        hits += found is not None and found.low <= truth <= found.high
+    assert hits / runs >= 0.92
 
 
 @given(PAIRS)

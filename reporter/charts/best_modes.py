@@ -96,7 +96,7 @@ def _layers(rows: Sequence[Spec], shown: Mapping[str, str], left: float | None) 
     The name is right of the line, or below it from `left` on.
     """
     colour = {"color": tinted(shown)}
-    moved = [row for row in rows if row["best"] < row["eager"]]
+    moved = [row for row in rows if row["best"] != row["eager"]]
     line = {"type": "rule", "strokeWidth": 4, "opacity": 0.45}
     ring = {"type": "point", "filled": False, "fill": PAPER, "size": 95, "strokeWidth": 2, "opacity": 1}
     dot = {"type": "point", "filled": True, "size": 120, "opacity": 1, "stroke": PAPER, "strokeWidth": 0.8}
