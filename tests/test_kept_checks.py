@@ -126,6 +126,16 @@ def test_the_output_error_of_a_setting_stays_with_its_times(
     assert record.readings[BATCH].measured
 
 
+@pytest.mark.parametrize(("first", "second", "stored"), [(0.5, 0.02, 0.5), (0.02, 0.01, 0.01)], ids=["wrong", "right"])
+def test_a_wrong_output_of_a_mode_of_torch_stays_with_its_times(
+    first: float, second: float, stored: float, tmp_path: Path
+) -> None:
+    """It is checked again when a time is added; a later round of the other time may have been wrong."""
+    run(asked(tmp_path, (SINGLE,), modes=("bf16",)), checked(first))
+    *_, record = run(asked(tmp_path, (SINGLE, BATCH), modes=("bf16",)), checked(second))
+    assert record.readings[OUTPUT_ERROR.key].value == stored
+
+
 def test_the_output_error_of_another_version_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(asked(tmp_path, (SINGLE, BATCH)), checked(0.01, 0.5))
     monkeypatch.setattr(Engine, "version", lambda self, precision="fp32": {"torch": "3"})

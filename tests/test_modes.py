@@ -41,6 +41,7 @@ from reporter.model.modes import (
     output_decision,
     parse,
     speedup,
+    unchecked,
 )
 from reporter.model.settings import Settings
 from reporter.registry import execution_modes
@@ -1303,6 +1304,14 @@ def test_a_later_round_checks_modes_of_torch_once(tmp_path: Path, monkeypatch: p
     assert len(exact) == 1, "the scores of the first round are used again"
     monkeypatch.setattr("reporter.worker.variants.mode_preparation._run", lambda variant, images: -variant.run(images))
     found = errors(1)
+    assert found == [], "nor are the scores of eager those of the first round"
+    monkeypatch.setattr(
+        "reporter.worker.variants.mode_preparation._run",
+        lambda variant, images: (
+            variant.run(images) * (1 if images.is_contiguous() and images.dtype == torch.float else -1)
+        ),
+    )
+    found = errors(1)
     assert [mode for mode, _ in found] == [CHANNELS_LAST, "bf16"]
     assert all(str(error.reason).startswith("the output error is above its limit") for _, error in found)
     shutil.rmtree(tmp_path / "kept")
@@ -1412,6 +1421,26 @@ def test_of_the_errors_of_several_rounds_the_largest_stays(first: float, kept: f
         message = {"reading": sent.model_dump(mode="json"), "mode": "bf16", "replaces": False}
         Measurement(job, ledger, Lines(StringIO()), Outcome()).receive(message)
     assert ledger.records["bf16"].readings["output_error"].value == kept
+
+
+def test_a_later_round_that_checks_eager_again_takes_what_it_finds(tmp_path: Path) -> None:
+    simulated_run(tmp_path, ["eager"], rounds=1)
+    conditions = subject(own()).conditions
+    metrics = {"latency_cpu_1thread": METRICS["latency_cpu_1thread"]}
+    ledger = Ledger(own(), Request(tmp_path, [own()], metrics, {"cpu": "cpu"}, conditions, modes=["bf16"]))
+    found = [
+        unchecked(Verdict("oom", "too little memory")),
+        Reading(quantity=OUTPUT_ERROR, samples=(1e-6,), detail={"limit": 1e-5}),
+    ]
+    for number, error in enumerate(found):
+        job = Job(
+            architecture="small", metrics=tuple(metrics), device="cpu", process="modes cpu", conditions=conditions,
+            modes=("bf16",), round=number,
+        )  # fmt: skip
+        measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+        measurement.job = job.model_copy(update={"prepared_again": ("bf16",) if number else ()})
+        measurement.receive({"reading": error.model_dump(mode="json"), "mode": "eager", "replaces": False})
+    assert ledger.records["eager"].readings["output_error"].value == 1e-6
 
 
 @pytest.mark.parametrize("of", ["eager", CHANNELS_LAST])

@@ -207,7 +207,8 @@ class Measurement:
         """The output error that stays unless a larger one is found, if the key is that of the output error."""
         if key != OUTPUT_ERROR.key:
             return None
-        if (mode, key) in self._delivered or not self.job.prepares(mode):  # by this job, in another worker, or before
+        checks = self.job.prepares(mode) or (mode == EAGER and bool(self.job.prepared_again))
+        if (mode, key) in self._delivered or not checks:  # by this job, in another worker, or in an earlier round
             return output_errors.any_error(self.ledger, mode, self.job.device)
         return output_errors.staying_error(self.ledger, self.job, mode)
 

@@ -73,17 +73,19 @@ def is_checked_again(ledger: Ledger, job: Job, mode: str) -> bool:
 
 
 def staying_error(ledger: Ledger, job: Job, mode: str) -> Reading | None:
-    """The output error of an engine that stays unless a job finds a larger one, under the same conditions.
+    """The output error of a mode that stays unless a job finds a larger one, under the same conditions.
 
-    It may be that of a setting whose times the job does not measure, or of a point of a curve: what the engine prepared
-    for these is not checked again. So does the reason why one was not checked, until a job checks them all.
+    Of an engine, it may be that of a setting whose times the job does not measure, or of a point of a curve: what was
+    prepared for these is not checked again. So does the reason why one was not checked, until a job checks them all. Of
+    a mode of torch, one above its limit stays: it may be that of a later round, whose times stay, too.
     """
     now, error = conditions(ledger, mode), any_error(ledger, mode, job.device)
     if "engine" in now and error and lacks_check(error) and not job.only_checks:
         return error if _has_other_times(ledger, job, mode, now) else None
-    if "engine" not in now or not error or not was_compared(error) or is_repeated(error):
+    if not error or not was_compared(error) or is_repeated(error) or not ("engine" in now or error.reason):
         return None
-    has_points = _is_of_run(ledger, mode, job.device) and _has_points(ledger, mode, job.device, now)
+    points = "engine" in now and _is_of_run(ledger, mode, job.device)
+    has_points = points and _has_points(ledger, mode, job.device, now)
     stays = has_points or _has_other_times(ledger, job, mode, now)
     return error if stays and same_conditions(error.settings, now) else None
 

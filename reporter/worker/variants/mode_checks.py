@@ -34,7 +34,7 @@ class ModeChecks:
 
     A mode of torch runs the same module in all settings, and is checked once. An engine prepares another callable for
     each number of threads and for each batch: each is checked before it is timed, which costs a pass over the 8 images
-    in that setting, and the largest error is that of the mode. A later round prepares both anew, and checks them on
+    in that setting, and the largest error is that of the mode. A later round prepares both again, and checks them on
     `AGAIN` images with the scores and limits that the first one kept. `ready` has the callables for single images and
     all threads, which are timed without being prepared again, if it `keeps` them. `eager` is the reason why the outputs
     of eager could not be checked, and with them those of no mode, unless it is that of a failure, which is eager's own.
@@ -94,14 +94,16 @@ class ModeChecks:
     def again(self, variant: Variant, mode: Mode, batch: int) -> Iterator[Reading]:
         """The output error of what a later round prepared, if it is above its limit or cannot be compared.
 
-        A mode of torch is checked once. Nothing is checked where the first round left no scores to compare with.
+        A mode of torch is checked once. Nothing is checked where the first round left no scores to compare with, and
+        nothing is found where the scores of eager are not those of the first round either.
         """
         if mode.name in self._checked_again or not self.preparation.has_scores:
             return
         if not mode.engine:
             self._checked_again.add(mode.name)
-        found = self.batch_error(variant, mode, batch if mode.engine else 1, AGAIN)
-        if found and found.reason and was_compared(found):
+        batch = batch if mode.engine else 1
+        found = self.batch_error(variant, mode, batch, AGAIN)
+        if found and found.reason and was_compared(found) and not self._eager_differs(mode, batch, AGAIN):
             yield found
 
     def batch_error(self, variant: Variant, mode: Mode, batch: int, count: int | None = None) -> Reading | None:
@@ -110,12 +112,12 @@ class ModeChecks:
         None if it is above its limit, or cannot be found, only because the scores depend on the rest of the batch.
         """
         found, verdict = attempt(partial(self.checked, variant, mode, batch, count))
-        if (found is None or found.reason) and batch > 1 and self._depends_on_batch(mode, batch, count):
+        if (found is None or found.reason) and batch > 1 and self._eager_differs(mode, batch, count):
             return None
         return found or unchecked(verdict)
 
-    def _depends_on_batch(self, mode: Mode, batch: int, count: int | None) -> bool:
-        """Whether eager's scores change with the rest of the batch by more than the precision of a mode explains."""
+    def _eager_differs(self, mode: Mode, batch: int, count: int | None) -> bool:
+        """Whether eager's scores, in batches, differ by more than the precision of a mode explains."""
         plain = eager(self.preparation.subject.network, self.preparation.subject.form)
         found, _ = attempt(partial(self.checked, plain, mode, batch, count))
         return found is None or found.reason is not None
