@@ -6,11 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
-from nights import Nights, made, with_reading
+from nights import Nights, made, main_job, with_reading
 
+from reporter.compare import baseline_file
 from reporter.model import ReporterError
-from reporter.nightly import one_run
+from reporter.nightly import one_run, outlets
+from reporter.nightly.main_job_findings import is_of_main_job
 from reporter.nightly.run_folder import Folder
+from reporter.report.language import SOURCE, language
+from reporter.report.sections import Text, changed
+from reporter.store import record_files
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 
@@ -34,6 +39,25 @@ def test_a_named_baseline_decides_the_headline_and_the_exit_code(nights: Nights,
     assert "714,188,481 -> 714,188,480" in nights.lines[0]
     assert nights.play(made()) == 0
     assert nights.headline.endswith("baseline: run of 2 November 2026, 02:17 UTC.")
+
+
+def test_a_named_baseline_has_its_name_and_run_in_the_report_and_for_programs(nights: Nights, tmp_path: Path) -> None:
+    """And is not called the last accepted run; the comparison remains one of a nightly run."""
+    fixed = Nights(tmp_path / "committed")
+    assert fixed.play(made()) == 0
+    record_files.append_history(fixed.out, main_job(1, made()))
+    assert nights.play(made(), MACS, baseline=str(fixed.out)) == 1
+    comparison = outlets.read(nights.out).comparison
+    assert comparison is not None
+    side = comparison.sides.base
+    assert (comparison.base, side.name, side.run) == ("committed", "committed", "main 1")
+    assert not is_of_main_job(comparison)
+    assert is_of_main_job(comparison.model_copy(update={"nightly": False}))
+    stored = baseline_file.load(nights.out)
+    assert stored is not None
+    summary = changed(stored, language(SOURCE)).blocks[0]
+    assert isinstance(summary, Text)
+    assert summary.text.startswith("Compared with committed, measured on ")
 
 
 def test_a_named_baseline_may_be_in_the_home_folder(

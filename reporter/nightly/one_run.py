@@ -10,7 +10,7 @@ from typing import Any
 
 from reporter.compare import baseline_file, ratio_history, recent_level, reference_file, stored_comparison
 from reporter.compare.differences import Differences
-from reporter.compare.folders import ledgers_of
+from reporter.compare.folders import ResultsFolder, ledgers_of
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
@@ -62,7 +62,7 @@ class Plan:
     executor: Executor
     roster: Roster
     against: Against | None = None
-    fixed: Path | None = None
+    fixed: ResultsFolder | None = None
     """The folder that --baseline names."""
 
 
@@ -137,9 +137,8 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         settle(folder)
         base = baseline.read(folder, work.fixed)
         if base.records and not folder.base.exists():
-            folder.promote(
-                base.records, base.place
-            )  # or the next run would be compared with this one, whatever it finds
+            # or the next run would be compared with this one, whatever it finds
+            folder.promote(base.records, base.place)
         before = Before(base, folder.last(), baseline.past(folder, base), unfinished)
         if unreadable := history.complaint(folder.out / "history.jsonl"):
             output.message(unreadable)
@@ -248,7 +247,8 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
     )
     since = newest.started if newest else ""  # all values of the baseline are those of the history
     measured = stored_comparison.newest(nightly.tonight)
-    compared = baseline_file.BaselineComparison(run_document.BASE, since, nightly.differences, measured)
+    name, differences = nightly.base.name, nightly.differences
+    compared = baseline_file.BaselineComparison(name, since, differences, measured, nightly=True)
     try:
         found = run_document.as_json(nightly, work.request, work.folder.out.name, work.fail_on, code)
         reference_file.save(work.request.folder, nightly.pinned, work.fail_on, code)
