@@ -9,6 +9,7 @@ import pytest
 from nights import Nights, made, main_job, with_reading
 
 from reporter.compare import baseline_file
+from reporter.host.machine import key as this_machine
 from reporter.model import ReporterError
 from reporter.nightly import one_run, outlets
 from reporter.nightly.main_job_findings import is_of_main_job
@@ -75,6 +76,25 @@ def test_a_named_baseline_without_records_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReporterError, match=r"--baseline: .*fixde cannot be compared with: .*; name a folder of"):
         Nights(tmp_path / "new").play(made(), baseline=str(tmp_path / "fixde"))
     assert not (tmp_path / "new").exists()
+
+
+def test_a_named_baseline_without_times_to_compare_with_is_no_gate_on_times(tmp_path: Path) -> None:
+    """As with `compare`: each run would measure everything and pass, because no time is compared."""
+    fixed, out, here = tmp_path / "fixed", tmp_path / "out", this_machine()
+    asked = {"architectures": "alexnet", "metrics": "size", "device": "cpu", "baseline": str(fixed)}
+    record_files.save_all(fixed, made(["alexnet"], here))
+    one_run.plan(out, None, asked | {"fail_on": "timing"}, {})
+    once = with_reading("alexnet", "latency_cpu_1thread", samples=(0.1,), rounds=(1,))
+    record_files.save_all(fixed, map(once, made(["alexnet"], here)))
+    with pytest.raises(ReporterError, match=r"--fail-on timing: .*fixed: its times have 1 of the 3 rounds that"):
+        one_run.plan(out, None, asked | {"fail_on": "timing"}, {})
+    elsewhere = tmp_path / "elsewhere"
+    record_files.save_all(elsewhere, made(["alexnet"], "quiet"))
+    asked |= {"baseline": str(elsewhere)}
+    with pytest.raises(ReporterError, match=r"--fail-on timing: .*elsewhere is of another machine, and times are"):
+        one_run.plan(out, None, asked | {"fail_on": "timing"}, {})
+    one_run.plan(out, None, asked | {"fail_on": "any"}, {})
+    assert not out.exists()
 
 
 def test_a_gate_that_is_mistyped(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from reporter.compare import baseline_file, ratio_history, recent_level, reference_file, stored_comparison
 from reporter.compare.differences import Differences
-from reporter.compare.folders import ResultsFolder, ledgers_of
+from reporter.compare.folders import ResultsFolder, check_times, ledgers_of
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
@@ -120,6 +120,7 @@ def plan(
     folder, roster, executor = Folder(out), Roster(), choose_executor(chosen)
     folder.acceptances()  # an accepted.json that cannot be read is refused before anything is measured
     request = replace(prepare(folder.tonight, chosen, executor, roster.choose, roster.check), labels=labels)
+    check_times(chosen, fixed)  # now that the machine has its key, which may depend on what torch lists
     if not request.architectures and not any(out.glob("records/*/*.json")):
         raise ReporterError(next(iter(roster.missing.values())))
     reference = reference_findings.measured_for_growth(
