@@ -273,7 +273,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
 
 
 def _printed(work: Plan, nightly: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
-    """Prints the screen; a problem of the disk is exit code 2, but never instead of a regression."""
+    """Prints the screen; a problem of the disk or the reference is exit code 2, but never instead of a regression."""
     output.result(screen.headline(nightly))
     for line in (
         *screen.lines(nightly.findings, str(work.folder.out)),
