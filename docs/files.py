@@ -259,7 +259,7 @@ def stored_example() -> dict[str, Any]:
     document = dated(folders_document(found, results(), names, "exact", 1))
     change = {key: value for key, value in document["changes"][0].items() if key in FindingRow.model_fields}
     finding = {**change, "slowdown": None, "floor": None, "since": NOW, "accepted": False}
-    baseline = baseline_file.BaselineComparison(names[0], BEFORE, Differences(), NOW)
+    baseline = baseline_file.BaselineComparison(names[0], BEFORE, Differences(), NOW, nightly=True)
     stored = baseline_file.ADAPTER.dump_python(baseline, mode="json")
     return {**document, "schema": documents.COMPARISON, "findings": [finding], **stored}
 

@@ -32,7 +32,7 @@ from reporter.model import Architecture, Metric, Reading, Record, ReporterError,
 from reporter.model.origins import UNKNOWN
 from reporter.model.profiles import LayerKernel, digest
 from reporter.model.readings import LostRound, Status
-from reporter.model.settings import PRESETS, Conditions
+from reporter.model.settings import PRESETS, Conditions, Settings
 from reporter.registry.catalog import collect
 from reporter.report.between_runs import ab_verdicts
 from reporter.run import preparation
@@ -87,6 +87,19 @@ def test_what_is_measured_once_in_a_round_is_not_compared_in_turns() -> None:
     found = paired_run.timed(metrics, {"cpu": "cpu"})
     assert set(found) == {"latency_cpu_1thread", "latency_cpu", "throughput_cpu", "train_step_cpu"}
     assert metrics["cold_start"].timed
+
+
+@pytest.mark.parametrize("other", ["size", "macs", "latency_cuda", "latency_cpu_default_malloc"])
+def test_a_metric_that_would_not_be_compared_is_refused(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also beside a time; `reporter move` takes the metrics of the runs, of which it needs the times."""
+    monkeypatch.setattr(preparation, "check_networks", lambda *_: None)
+    asked = Settings(architectures=["alexnet"], metrics=["latency_cpu_1thread", other], device=["cpu"])
+    with pytest.raises(ReporterError, match=f"--metrics: '{other}' names no time that can be interleaved on cpu;"):
+        preparation.prepare_ab(None, asked)
+    assert set(preparation.prepare_ab(None, asked, skips_others=True).metrics) == {"latency_cpu_1thread"}
+    words = asked.model_copy(update={"metrics": ("latency", "train_step", "throughput_cpu")})
+    times = {"latency_cpu_1thread", "latency_cpu", "throughput_cpu", "train_step_cpu"}
+    assert set(preparation.prepare_ab(None, words).metrics) == times
 
 
 @given(SEEDS, st.floats(0.5, 2))

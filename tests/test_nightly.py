@@ -94,5 +94,9 @@ def test_a_job_of_gitlab_publishes_its_exit_code(code: int) -> None:
 
 def test_the_exit_codes_are_documented() -> None:
     table = (ROOT / "docs" / "nightly.md").read_text().split("## Exit codes")[1].split("## ")[0]
-    codes = [int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)]
+    rows = dict(re.findall(r"^\| (\d+) \| ([^|]*) \|", table, re.MULTILINE))
+    codes = [int(code) for code in rows]
     assert codes == [0, REGRESSED, USAGE, FAILED, NOT_FOUND, INTERRUPTED, 128 + signal.SIGKILL]
+    about = " ".join((nightly_command.help or "").split())
+    for text in (rows[str(REGRESSED)], rows[str(USAGE)], about.split("2 usage")[1].split("; 3")[0]):
+        assert "failed as a whole" in text, "a comparison with the reference that failed discards the run"

@@ -6,11 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
-from nights import Nights, made, with_reading
+from nights import Nights, made, main_job, with_reading
 
+from reporter.compare import baseline_file
+from reporter.host.machine import key as this_machine
 from reporter.model import ReporterError
-from reporter.nightly import one_run
+from reporter.nightly import one_run, outlets
+from reporter.nightly.main_job_findings import is_of_main_job
 from reporter.nightly.run_folder import Folder
+from reporter.report.language import SOURCE, language
+from reporter.report.sections import Text, changed
+from reporter.store import record_files
 
 MACS = with_reading("alexnet", "macs", samples=(714_188_481,))
 
@@ -36,6 +42,25 @@ def test_a_named_baseline_decides_the_headline_and_the_exit_code(nights: Nights,
     assert nights.headline.endswith("baseline: run of 2 November 2026, 02:17 UTC.")
 
 
+def test_a_named_baseline_has_its_name_and_run_in_the_report_and_for_programs(nights: Nights, tmp_path: Path) -> None:
+    """And is not called the last accepted run; the comparison remains one of a nightly run."""
+    fixed = Nights(tmp_path / "committed")
+    assert fixed.play(made()) == 0
+    record_files.append_history(fixed.out, main_job(1, made()))
+    assert nights.play(made(), MACS, baseline=str(fixed.out)) == 1
+    comparison = outlets.read(nights.out).comparison
+    assert comparison is not None
+    side = comparison.sides.base
+    assert (comparison.base, side.name, side.run) == ("committed", "committed", "main 1")
+    assert not is_of_main_job(comparison)
+    assert is_of_main_job(comparison.model_copy(update={"nightly": False}))
+    stored = baseline_file.load(nights.out)
+    assert stored is not None
+    summary = changed(stored, language(SOURCE)).blocks[0]
+    assert isinstance(summary, Text)
+    assert summary.text.startswith("Compared with committed, measured on ")
+
+
 def test_a_named_baseline_may_be_in_the_home_folder(
     nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,6 +76,25 @@ def test_a_named_baseline_without_records_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReporterError, match=r"--baseline: .*fixde cannot be compared with: .*; name a folder of"):
         Nights(tmp_path / "new").play(made(), baseline=str(tmp_path / "fixde"))
     assert not (tmp_path / "new").exists()
+
+
+def test_a_named_baseline_without_times_to_compare_with_is_no_gate_on_times(tmp_path: Path) -> None:
+    """As with `compare`: each run would measure everything and pass, because no time is compared."""
+    fixed, out, here = tmp_path / "fixed", tmp_path / "out", this_machine()
+    asked = {"architectures": "alexnet", "metrics": "size", "device": "cpu", "baseline": str(fixed)}
+    record_files.save_all(fixed, made(["alexnet"], here))
+    one_run.plan(out, None, asked | {"fail_on": "timing"}, {})
+    once = with_reading("alexnet", "latency_cpu_1thread", samples=(0.1,), rounds=(1,))
+    record_files.save_all(fixed, map(once, made(["alexnet"], here)))
+    with pytest.raises(ReporterError, match=r"--fail-on timing: .*fixed: its times have 1 of the 3 rounds that"):
+        one_run.plan(out, None, asked | {"fail_on": "timing"}, {})
+    elsewhere = tmp_path / "elsewhere"
+    record_files.save_all(elsewhere, made(["alexnet"], "quiet"))
+    asked |= {"baseline": str(elsewhere)}
+    with pytest.raises(ReporterError, match=r"--fail-on timing: .*elsewhere is of another machine, and times are"):
+        one_run.plan(out, None, asked | {"fail_on": "timing"}, {})
+    one_run.plan(out, None, asked | {"fail_on": "any"}, {})
+    assert not out.exists()
 
 
 def test_a_gate_that_is_mistyped(tmp_path: Path) -> None:

@@ -85,6 +85,25 @@ def test_a_lock_file_gets_what_other_modes_need(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / pinned.LOCK).read_text().splitlines() == [f"{pinned.HEADING}{VERSIONS}", *made.parts]
 
 
+def test_torchvision_is_resolved_if_only_torch_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it no side can measure, and torch would be installed in vain; also if an earlier lock file lacks it."""
+    asked: list[Sequence[str]] = []
+
+    def resolved(requirements: Sequence[str], _: object) -> list[str]:
+        asked.append(requirements)
+        return ["torch==9.9.1", "torchvision==9.9.2"]
+
+    monkeypatch.setattr(pinned, "_resolved", resolved)
+    monkeypatch.setattr(pinned, "_made", lambda frozen, _: Path(*frozen))
+    for lock in ("", f"{pinned.HEADING}torch==9.9.1\ntorch==9.9.1\n"):
+        if lock:
+            (tmp_path / pinned.LOCK).write_text(lock)
+        made = pinned.environment("torch==9.9.1", tmp_path, print)
+        assert made.parts == ("torch==9.9.1", "torchvision==9.9.2")
+    assert pinned.environment("torch==9.9.1", tmp_path, print) == made
+    assert asked == [["torch==9.9.1", "torchvision", *pinned.NEEDED], ["torch==9.9.1", "torchvision"]]
+
+
 def test_a_list_of_versions_may_be_longer_than_a_file_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """File systems allow 255 bytes."""
     versions = [VERSIONS, *(f"{'package' * 3}{number}==1.0" for number in range(15))]

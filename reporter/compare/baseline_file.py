@@ -23,13 +23,15 @@ NAME = "comparison.json"
 class BaselineComparison:
     """A comparison with a baseline: the name of its folder, and when its newest record was measured.
 
-    `newest` is when the newest round of the run was begun; empty in files of earlier versions.
+    `newest` is when the newest round of the run was begun; empty in files of earlier versions. `nightly`: whether it is
+    of a nightly run.
     """
 
     base: str
     measured: str
     differences: Differences
     newest: str = ""
+    nightly: bool = False
 
 
 ADAPTER = TypeAdapter(BaselineComparison)

@@ -169,15 +169,29 @@ def check_this_machine(settings: Settings, before: ResultsFolder, out: Path | No
     """
     if settings.against is not None:
         return
-    is_local = settings.executor == "local"
-    if is_local:
-        why = f"{before.folder} is of another machine"
-        check_machines(settings.fail_on, machines_of(before), [this_machine()], why)
+    _check_machine(settings, before)
     if settings.fail_on == "level":
-        machines = {this_machine()} if is_local else {run.machine for run in before.history}
+        machines = {this_machine()} if settings.executor == "local" else {run.machine for run in before.history}
         earlier = _history(out, machines) if out else []
         where = f"{before.folder} and {out}" if earlier else f"{before.folder}"
         check_level(settings.fail_on, _merged(before.history, earlier), machines, where)
+
+
+def check_times(settings: Settings, before: ResultsFolder | None) -> None:
+    """ReporterError if --fail-on is for times only, and --baseline has none that those of a nightly run compare with.
+
+    The levels of nightly runs are those of their own folder, and are not checked.
+    """
+    if before and settings.against is None:  # else times are judged by the reference
+        _check_machine(settings, before)
+        check_rounds(settings.fail_on, [before])
+
+
+def _check_machine(settings: Settings, before: ResultsFolder) -> None:
+    """ReporterError if --fail-on is for times only, and --baseline is of other machines; a cluster is not checked."""
+    if settings.executor == "local":
+        why = f"{before.folder} is of another machine"
+        check_machines(settings.fail_on, machines_of(before), [this_machine()], why)
 
 
 def _history(folder: Path, machines: Collection[str]) -> list[PastRun]:

@@ -283,6 +283,8 @@ class StoredComparison(ComparisonDocument):
     """What `reporter render` reads; not for other programs."""
     newest: str = ""
     """When the newest round of the run was started (ISO 8601, UTC); missing in files of earlier versions."""
+    nightly: bool = False
+    """Whether the run is a nightly run; missing in files of earlier versions."""
 
 
 class Ab(ComparisonDocument):

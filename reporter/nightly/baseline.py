@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from reporter.compare import folders
+from reporter.compare.folders import ResultsFolder
 from reporter.compare.kernel_digests import has_digest
 from reporter.compare.matching import NO_NUMBER, is_exact, is_time, newest
 from reporter.model import Reading, Record, ReporterError, option_values
@@ -20,18 +21,28 @@ from reporter.nightly.state import Finding, NightlyRun
 from reporter.store import history, record_files
 from reporter.store.history import PastRun
 
+LAST = "the last accepted run"
+"""The name of the baseline without --baseline."""
+
 
 @dataclass(frozen=True)
 class Baseline:
-    """The records of the last accepted run; `unreadable` are architectures whose record cannot be read.
+    """The records of the last accepted run, or of a named folder.
 
-    `place` is the folder that they are in, with the ledgers of their kernels.
+    `unreadable` are architectures whose record cannot be read; `place` is the folder that the records are in, with the
+    ledgers of their kernels; `named` is what --baseline names.
     """
 
     records: tuple[Record, ...] = ()
     unreadable: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
     place: Path = Path()
+    named: ResultsFolder | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports and documents."""
+        return self.named.folder.name if self.named else LAST
 
     @property
     def newest(self) -> Record | None:
@@ -39,9 +50,9 @@ class Baseline:
         return max(self.records, key=lambda record: record.started, default=None)
 
 
-def named(option: str | None) -> Path | None:
+def named(option: str | None) -> ResultsFolder | None:
     """The folder that --baseline names, None without the option; ReporterError if it has no record that can be read."""
-    return folders.read(Path(option_values.path(option)), "--baseline").folder if option else None
+    return folders.read(Path(option_values.path(option)), "--baseline") if option else None
 
 
 def past(folder: Folder, base: Baseline) -> list[PastRun]:
@@ -53,18 +64,18 @@ def past(folder: Folder, base: Baseline) -> list[PastRun]:
         return []
 
 
-def read(folder: Folder, other: Path | None = None) -> Baseline:
+def read(folder: Folder, other: ResultsFolder | None = None) -> Baseline:
     """The baseline of a results folder: `other` if a folder is named, else the records of the last accepted run.
 
     The records of the main job are the baseline of the first nightly run in its folder.
     """
     nightly = folder.base.exists() or folder.run_file.exists()
-    place = other or (folder.base if nightly else folder.out)
+    place = other.folder if other else (folder.base if nightly else folder.out)
     records, complaints = record_files.load_all_modes(place)
     readable = {record_files.record_path(place, record.machine, record.architecture).name for record in records}
     names = {path.name for path in record_files.paths(place / "records")} - readable
     unreadable = sorted(unquote(name.removesuffix(".json")) for name in names)
-    return Baseline(tuple(records), tuple(unreadable), tuple(complaints), place)
+    return Baseline(tuple(records), tuple(unreadable), tuple(complaints), place, other)
 
 
 def from_history(base: Baseline, tonight: Iterable[Record], path: Path, last: NightlyRun | None) -> list[Record]:

@@ -10,12 +10,12 @@ from typing import Any
 
 from reporter.compare.differences import BROKEN
 from reporter.documents.comparisons import ChangeRow, FindingRow, LevelRow, StoredComparison, Time
-from reporter.nightly.run_document import BASE
+from reporter.nightly.baseline import LAST
 
 
 def is_of_main_job(comparison: StoredComparison | None) -> bool:
     """Whether a comparison is one with --baseline of the main job; false also without a comparison."""
-    return comparison is not None and comparison.base != BASE
+    return comparison is not None and not (comparison.nightly or comparison.base == LAST)
 
 
 def findings(comparison: StoredComparison | None, *, for_information: bool) -> Iterator[FindingRow]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from reporter.compare import baseline_file, ratio_history, recent_level, reference_file, stored_comparison
 from reporter.compare.differences import Differences
-from reporter.compare.folders import ledgers_of
+from reporter.compare.folders import ResultsFolder, check_times, ledgers_of
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.host import files
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
@@ -62,7 +62,7 @@ class Plan:
     executor: Executor
     roster: Roster
     against: Against | None = None
-    fixed: Path | None = None
+    fixed: ResultsFolder | None = None
     """The folder that --baseline names."""
 
 
@@ -120,6 +120,7 @@ def plan(
     folder, roster, executor = Folder(out), Roster(), choose_executor(chosen)
     folder.acceptances()  # an accepted.json that cannot be read is refused before anything is measured
     request = replace(prepare(folder.tonight, chosen, executor, roster.choose, roster.check), labels=labels)
+    check_times(chosen, fixed)  # now that the machine has its key, which may depend on what torch lists
     if not request.architectures and not any(out.glob("records/*/*.json")):
         raise ReporterError(next(iter(roster.missing.values())))
     reference = reference_findings.measured_for_growth(
@@ -137,9 +138,8 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
         settle(folder)
         base = baseline.read(folder, work.fixed)
         if base.records and not folder.base.exists():
-            folder.promote(
-                base.records, base.place
-            )  # or the next run would be compared with this one, whatever it finds
+            # or the next run would be compared with this one, whatever it finds
+            folder.promote(base.records, base.place)
         before = Before(base, folder.last(), baseline.past(folder, base), unfinished)
         if unreadable := history.complaint(folder.out / "history.jsonl"):
             output.message(unreadable)
@@ -248,7 +248,8 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
     )
     since = newest.started if newest else ""  # all values of the baseline are those of the history
     measured = stored_comparison.newest(nightly.tonight)
-    compared = baseline_file.BaselineComparison(run_document.BASE, since, nightly.differences, measured)
+    name, differences = nightly.base.name, nightly.differences
+    compared = baseline_file.BaselineComparison(name, since, differences, measured, nightly=True)
     try:
         found = run_document.as_json(nightly, work.request, work.folder.out.name, work.fail_on, code)
         reference_file.save(work.request.folder, nightly.pinned, work.fail_on, code)
@@ -272,7 +273,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
 
 
 def _printed(work: Plan, nightly: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
-    """Prints the screen; a problem of the disk is exit code 2, but never instead of a regression."""
+    """Prints the screen; a problem of the disk or the reference is exit code 2, but never instead of a regression."""
     output.result(screen.headline(nightly))
     for line in (
         *screen.lines(nightly.findings, str(work.folder.out)),

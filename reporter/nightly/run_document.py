@@ -22,19 +22,18 @@ from reporter.nightly.screen import NightlyComparison
 from reporter.nightly.state import Finding
 from reporter.run.request import Request
 
-BASE = "the last accepted run"
-
 
 def as_json(nightly: NightlyComparison, request: Request, name: str, fail_on: FailOn, code: int) -> dict[str, Any]:
     """The whole document; `name` is the results folder, `code` the exit code."""
+    base = nightly.base
     context = Context(
-        base=document.side(BASE, nightly.base.records, nightly.past),
+        base=document.side(base.name, base.records, base.named.history if base.named else nightly.past),
         new=document.side(name, nightly.tonight, run=request.run),
         headline=screen.headline(nightly),
         fail_on=fail_on,
         exit_code=code,
         still_failing=tuple(_still_failing(nightly)),
-        complaints=nightly.base.complaints,
+        complaints=base.complaints,
         fails=lambda on: any(each.fails(on) for each in nightly.findings),
     )
     return document.as_json(nightly.differences, context, documents.COMPARISON)

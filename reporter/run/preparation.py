@@ -87,19 +87,33 @@ def prepare(
     )
 
 
-def prepare_ab(out: Path | None, settings: Settings) -> Request:
-    """What is to be timed in turns; ReporterError before anything is written."""
+def prepare_ab(out: Path | None, settings: Settings, *, skips_others: bool = False) -> Request:
+    """What is to be timed in turns; ReporterError before anything is written.
+
+    `skips_others`: words of --metrics that name no time are left out, not refused.
+    """
     executor = LocalExecutor.chosen(settings)
     devices, gpus, _ = choose_devices(settings.device, executor)
     if len(gpus) > 1:
         raise ReporterError(f"--device: ab times on one {_one_of(gpus)}")
     metrics = timed(choose_metrics(settings.metrics), devices)
+    if not skips_others:
+        _check_words(settings.metrics, metrics, devices)
     architectures = chosen(settings.architectures, settings.architecture, executor, max(_timeout(settings), PATIENCE))
     for side in (out / "a", out / "b") if out else ():
         check_folder(side)
     check_networks(architectures, executor, settings.input_size or "", _timeout(settings))
     request = _request(out or Path(), settings, architectures, metrics, devices)
     return replace(request, conditions=usable(request.conditions))
+
+
+def _check_words(words: Sequence[str], times: Mapping[str, Metric], devices: Mapping[str, str]) -> None:
+    """ReporterError if a word of --metrics selects none of the times that are measured: it would not be compared."""
+    for word in words:
+        wanted = with_needed([word])
+        if not any(selects(metric, [word], wanted, ()) for metric in times.values()):
+            where = " and ".join(dict.fromkeys(devices.values()))
+            raise ReporterError(f"--metrics: {word!r} names no time that can be interleaved on {where}; remove it")
 
 
 def _request(

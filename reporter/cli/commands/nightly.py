@@ -38,8 +38,9 @@ def nightly_command(
     """Measure everything and compare it with the last accepted run.
 
     Takes all options of the main job; --fail-on is exact if it is not given, and any with --against. Exit codes: 0
-    nothing regressed; 1 a regression that is not accepted; 2 usage, or the results cannot be written; 3 some
-    measurement failed; 130 interrupted. The last complete run stays in DIR until this one is complete.
+    nothing regressed; 1 a regression that is not accepted; 2 usage, or the results cannot be written, or the comparison
+    with the reference of --against failed as a whole; 3 some measurement failed; 130 interrupted. The last complete run
+    stays in DIR until this one is complete.
     """
     from reporter.cli import heartbeat
     from reporter.cli.progress import progress as made

@@ -50,8 +50,8 @@ Note = Callable[[str], None]
 def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = ()) -> Path:
     """The environment that --against names, made if needed; `folder` has the lock file, which is written there.
 
-    An environment that is made has the packages `needs`, too; a lock file without one of them gets it, and keeps the
-    versions of all others.
+    An environment that is made has torchvision, in the version that fits torch if none is named, and the packages
+    `needs`, too; a lock file without one of them gets it, and keeps the versions of all others.
     ReporterError, in one line, if it is neither versions nor an environment, or cannot be installed.
     """
     versions = named.split()
@@ -67,9 +67,10 @@ def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = ())
         )
     if not any(version.startswith("torch==") for version in versions):
         raise ReporterError(f"--against: {named!r} does not name a version of torch; try 'torch==2.14.1 {named}'")
-    lock, wanted, packages = folder / LOCK, sorted(versions), (*NEEDED, *needs)
+    needs = ("torchvision", *needs)
+    lock, wanted, packages = folder / LOCK, sorted(versions), (*needs, *NEEDED)
     if lock.is_file() and _read(lock)[0] == wanted:  # it may lack what other architectures or modes need
-        wanted, packages = _read(lock)[1], tuple(needs)
+        wanted, packages = _read(lock)[1], needs
         if all(_names(name, wanted) for name in packages):
             return _made(wanted, note)
     frozen = _resolved([*wanted, *(name for name in packages if not _names(name, wanted))], note)
