@@ -278,7 +278,8 @@ def test_points_of_an_engine_keep_no_files_where_there_are_no_results(
     known = {"swift": Engine("swift", "Swift", prepare)}
     monkeypatch.setattr("reporter.worker.latency.curve_points.engines", lambda: known)
     monkeypatch.setattr("reporter.registry.execution_modes.engines", lambda: known)
-    place = tmp_path / "elsewhere" / ".prepared" / "small"
+    (tmp_path / ".prepared").mkdir()  # that of another run, or of a checkout at the same path
+    place = tmp_path / ".prepared" / "run" / "small"
     asked = CurveJob(mode="swift", batches=(1,))
     chosen = subject(own(), seconds=0.01)
     job = Job(
@@ -287,7 +288,7 @@ def test_points_of_an_engine_keep_no_files_where_there_are_no_results(
     )  # fmt: skip
     for made in (False, True):
         if made:
-            place.parent.parent.mkdir()
+            place.parent.mkdir()
         sent: list[dict[str, Any]] = []
         measure_curve(job, CPU, chosen, sent.append)
         assert [each["point"]["status"] for each in sent if "curve" in each] == ["ok"]

@@ -100,6 +100,23 @@ def is_error(message: Any) -> bool:
     return "reading" in message and message["reading"]["quantity"]["key"] == OUTPUT_ERROR.key
 
 
+def test_the_folder_of_what_is_prepared_is_that_of_the_run(tmp_path: Path) -> None:
+    """A node that has it shares the results folder. It is removed at the end; that of a killed run, before."""
+    seen: list[tuple[Path, bool]] = []
+    killed = tmp_path / ".prepared" / "killed"
+    killed.mkdir(parents=True)
+
+    def answer(job: Job, said: Said) -> Said:
+        folder = Path(job.cache).parent
+        seen.append((folder, folder.is_dir() and not killed.exists()))
+        return WITHIN(job, said)
+
+    request = asked(tmp_path, (SINGLE,), 2)
+    run(request, answer)
+    assert seen == [(tmp_path / ".prepared" / request.run, True)] * 2
+    assert not (tmp_path / ".prepared").exists()
+
+
 @pytest.mark.parametrize(
     ("first", "keys", "second", "more", "stored"),
     [

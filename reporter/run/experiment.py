@@ -53,6 +53,8 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     }
     tasks = list(_tasks(request, ledgers, environments))
     jobs = [task.job for task in tasks]
+    if any(job.cache for job in jobs):
+        mode_plan.make_cache(request)
     outcome.slots = sum(not slot.counts for slot in slots)
     named = {name: ledger for (_, name), ledger in ledgers.items()}  # a budget is for one machine
     costs = _costs(request, ledgers)
