@@ -15,6 +15,7 @@ from networks import CONDITIONS, own
 from simulated import METRICS, Simulated, Slot
 from torch import nn
 
+from reporter.cli import main
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.model import Engine, Reading, UnsupportedError, Verdict, absent
@@ -123,6 +124,23 @@ def test_an_output_that_cannot_be_compared_is_a_failure(tmp_path: Path) -> None:
     assert (outcome.failed, status(tmp_path, "fp16"), status(tmp_path, "fp16", OUTPUT_ERROR.key)) == (1, "ok", "failed")
     assert measured(tmp_path, "fp16")[0].failed == 1
     assert measured(tmp_path, EAGER)[0].failed == 0
+
+
+@pytest.mark.parametrize(("compared", "before"), [(False, "nothing to do: "), (True, "")])
+def test_a_run_without_jobs_reports_the_readings_that_failed_before(
+    compared: bool, before: str, tmp_path: Path
+) -> None:
+    """The exit code is 3 although nothing is measured: the last line has the reason for it."""
+
+    def wrong(mode: str, reading: Reading) -> Verdict | None:
+        return Verdict("failed", "the outputs contain infinity") if reading.quantity == OUTPUT_ERROR else None
+
+    measured(tmp_path, "fp16", ends=wrong)
+    outcome, jobs = measured(tmp_path, "fp16")
+    assert (outcome.failed, jobs) == (1, [])
+    line = main._spent(outcome, "0 s", compared=compared)
+    assert line == f"{before}all results are up to date, 1 reading failed"
+    assert main._spent(Outcome(), "0 s", compared=compared) == f"{before}all results are up to date"
 
 
 def test_what_is_unsupported_is_not_tried_again(tmp_path: Path) -> None:
