@@ -64,6 +64,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     notices += [*node_engines.notices(tasks, slots), *(ledger.notice for ledger in ledgers.values())]
     for notice in filter(None, notices):
         progress.note(f"note: {notice}")
+    finished = False
     try:
         if planned:
             budget.gather(request, planned, executor, progress, outcome)
@@ -72,13 +73,17 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
             budget.close(request, planned, named, progress)
         else:
             evidence.gather(request, executor, progress, outcome)
+        finished = True
+    except KeyboardInterrupt:
+        finished = True  # its exit code in the history shows that it was interrupted
+        raise
     finally:
         mode_plan.clear_cache(request)
         outcome.jobs += len(tasks)
         outcome.seconds = monotonic() - start
         now = moment()
-        measured = [ledger for ledger in ledgers.values() if ledger.spent]
-        if record_files.append_history(request.folder, (ledger.history(now) for ledger in measured)):
+        measured = [ledger.history(now) | {"finished": finished} for ledger in ledgers.values() if ledger.spent]
+        if record_files.append_history(request.folder, measured):
             progress.note(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(failure_counts.failed(ledger) + curve_plan.failures(ledger) for ledger in ledgers.values())
     records = (record for ledger in ledgers.values() if ledger.spent for record in ledger.records.values())
