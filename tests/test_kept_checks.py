@@ -338,6 +338,15 @@ def test_a_round_that_was_interrupted_before_its_speedup_is_measured_again(
     assert run(request, WITHIN)[1] == []
 
 
+def test_a_job_that_prepares_a_mode_again_does_not_run_after_its_end(tmp_path: Path) -> None:
+    """In the progress."""
+    run(asked(tmp_path, (SINGLE,), 2), WITHIN)
+    executor, shown = Answering([HERE], answer=ending(CRASH, number=0)), Lines(StringIO())
+    experiment.run(asked(tmp_path, (SINGLE, BATCH), 2), executor, shown)
+    assert [each.job.prepared_again for each in executor.done if each.job.modes] == [(), (MODE,)]
+    assert shown.running == []
+
+
 @pytest.mark.parametrize(("mode", "again"), [(MODE, True), ("channels_last", False)])
 def test_a_setting_in_which_the_worker_crashed_is_checked_with_its_first_time(
     mode: str, again: bool, tmp_path: Path
