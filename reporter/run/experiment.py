@@ -72,7 +72,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         if planned:
             budget.close(request, planned, named, progress)
         else:
-            evidence.gather(request, executor, progress, outcome)
+            evidence.gather(request, executor, progress, outcome, environments=environments)
         finished = True
     except KeyboardInterrupt:
         finished = True  # its exit code in the history shows that it was interrupted
