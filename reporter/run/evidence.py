@@ -35,9 +35,7 @@ def gather(
         return slots if environments is None else taking_part(slots, environments)
 
     request = _at(request, free(executor, able))
-    waiting = {
-        claim.name: claim for claim in request.claims if claim.measure and not _is_there(request, claim, progress)
-    }
+    waiting = {claim.name: claim for claim in missing(request, progress)}
     outcome.jobs += bool(waiting)
 
     def save(claim: Claim, numbers: Mapping[str, Any], reason: str | None) -> None:
@@ -67,6 +65,11 @@ def gather(
             reason = (verdict or Verdict("failed", LOST)).reason
             save(waiting.pop(next(iter(waiting))), {}, reason or "the worker left it out")
     return tuple(waiting)
+
+
+def missing(request: Request, progress: Progress) -> list[Claim]:
+    """The claims whose evidence is still to be measured."""
+    return [claim for claim in request.claims if claim.measure and not _is_there(request, claim, progress)]
 
 
 def _at(request: Request, slot: Slot | None) -> Request:

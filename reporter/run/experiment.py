@@ -13,7 +13,6 @@ from reporter.model.devices import accelerator_in
 from reporter.run import (
     budget,
     curve_plan,
-    evidence,
     failure_counts,
     input_sizes,
     mode_jobs,
@@ -72,7 +71,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         if planned:
             budget.close(request, planned, named, progress)
         else:
-            evidence.gather(request, executor, progress, outcome, environments=environments)
+            budget.gather_alone(request, costs, executor, progress, outcome, environments=environments)
         finished = True
     except KeyboardInterrupt:
         finished = True  # its exit code in the history shows that it was interrupted
