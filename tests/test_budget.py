@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -22,11 +23,12 @@ from reporter.host.job import CurveJob, Job
 from reporter.model import Claim, Record, Verdict
 from reporter.model.durations import duration, in_seconds
 from reporter.report.claim_verdicts import Answer, Case
-from reporter.run import budget
+from reporter.run import budget, experiment
 from reporter.run.allocation import allocate, place
 from reporter.run.budget import _planned
 from reporter.run.budget_schedule import CUT_OFF, TOLERANCE, BudgetSchedule
 from reporter.run.costs import Costs
+from reporter.run.evidence import _evidence
 from reporter.run.request import Outcome, Request
 from reporter.run.schedule import Task
 from reporter.run.slots import Event, Slot
@@ -201,6 +203,12 @@ class Slow:
     def __init__(self, clock: Clock) -> None:
         self.clock, self.slots, self.timeouts = clock, [slot("here")], []
 
+    def open(self, request: Request) -> Sequence[str]:
+        return ()
+
+    def close(self) -> None:
+        """No worker is left."""
+
     def start(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
         self.timeouts.append(timeout)
 
@@ -238,6 +246,34 @@ def test_evidence_for_claims_keeps_to_the_budget_and_what_is_cut_off_is_no_failu
     assert (record_files.load_all_evidence(tmp_path)[0].keys(), outcome.failed) == (failed, len(failed))
     out = f"left out: the evidence for {', '.join(cut)}" if cut else "nothing was left out but further rounds"
     assert output.getvalue().splitlines()[-1].endswith(out)
+
+
+def test_evidence_alone_keeps_to_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing else is to be measured; it may then take more than a fifth of the budget."""
+    clock, output = Clock(), StringIO()
+    claims = tuple(Claim(name, "It is.", answer, evidence) for name in ("one", "two"))
+    asked = Request(tmp_path, (), {}, {"cpu": "cpu"}, CONDITIONS, claims=claims, budget=30.0)
+    monkeypatch.setattr(budget, "BudgetSchedule", partial(BudgetSchedule, clock=clock))
+    executor = Slow(clock)
+    outcome = experiment.run(asked, executor, Lines(output))
+    assert (executor.timeouts, outcome.failed) == ([pytest.approx(30 * (1 + CUT_OFF))], 0)
+    assert output.getvalue() == "budget of 30 s: left out: the evidence for one, two\n"
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_evidence_that_was_measured_before_is_not_left_out(count: int, tmp_path: Path) -> None:
+    """By a budget that is too small for claims."""
+    clock, output = Clock(), StringIO()
+    claims = tuple(Claim(name, "It is.", answer, evidence) for name in ("one", "two"))
+    asked = Request(tmp_path, (), {}, {}, CONDITIONS, claims=claims, budget=30.0)
+    for claim in claims[:count]:
+        record_files.save_evidence(tmp_path, _evidence(asked, claim, {}, None))
+    plan, executor = BudgetSchedule([], 30.0, Priced({}), clock=clock), Slow(clock)
+    budget.gather(asked, plan, executor, Lines(output), Outcome())
+    budget.close(asked, plan, {}, Lines(output))
+    assert executor.timeouts == []
+    out = "nothing was left out but further rounds" if count == 2 else "left out: the evidence for claims"
+    assert output.getvalue().endswith(f"{out}\n")
 
 
 def record(name: str = "network0", **published: object) -> Record:

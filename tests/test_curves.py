@@ -47,7 +47,7 @@ from reporter.report.output.summary import summary
 from reporter.report.page import failures
 from reporter.report.sections import Items
 from reporter.report.table import status_word
-from reporter.run import budget, curve_plan, experiment, preparation
+from reporter.run import budget, curve_plan, experiment, failure_counts, preparation
 from reporter.run.budget_schedule import BudgetSchedule
 from reporter.run.costs import USUAL_SPEED, Costs
 from reporter.run.curve_measurement import CurveMeasurement, described
@@ -278,7 +278,8 @@ def test_points_of_an_engine_keep_no_files_where_there_are_no_results(
     known = {"swift": Engine("swift", "Swift", prepare)}
     monkeypatch.setattr("reporter.worker.latency.curve_points.engines", lambda: known)
     monkeypatch.setattr("reporter.registry.execution_modes.engines", lambda: known)
-    place = tmp_path / "elsewhere" / ".prepared" / "small"
+    (tmp_path / ".prepared").mkdir()  # that of another run, or of a checkout at the same path
+    place = tmp_path / ".prepared" / "run" / "small"
     asked = CurveJob(mode="swift", batches=(1,))
     chosen = subject(own(), seconds=0.01)
     job = Job(
@@ -287,7 +288,7 @@ def test_points_of_an_engine_keep_no_files_where_there_are_no_results(
     )  # fmt: skip
     for made in (False, True):
         if made:
-            place.parent.parent.mkdir()
+            place.parent.mkdir()
         sent: list[dict[str, Any]] = []
         measure_curve(job, CPU, chosen, sent.append)
         assert [each["point"]["status"] for each in sent if "curve" in each] == ["ok"]
@@ -1078,6 +1079,24 @@ def test_no_best_throughput_if_no_point_was_measured_under_its_conditions(tmp_pa
     record, _ = measured(tmp_path, variables=OTHER, batches=(1, 2), timeout=0.0)
     assert [each.status for each in record.curves.batch] == ["timeout", "timeout", "ok"]
     assert record.readings[CPU.name].status == "timeout"
+
+
+@pytest.mark.parametrize(("status", "count"), [("oom", 0), ("failed", 2)])
+def test_a_best_throughput_without_a_batch_that_fits_is_no_failure(status: str, count: int, tmp_path: Path) -> None:
+    """Neither is the point; both have failed where it does not run for another reason."""
+    request = replace(of_curves(tmp_path, batches=(4096,)), about=slot("here").about)
+    ledger = Ledger(own(), request)
+    [job] = experiment.plan(request, {"small": ledger})
+    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    found.start()
+    large = point(4096, None, status, settings=job.conditions.of(CPU, "cpu"))
+    found.receive({"curve": "batch", "point": large.model_dump(mode="json")})
+    found.finish(Verdict("ok", None), Costs({}, USUAL_SPEED, lambda _: ledger.record))
+    assert ledger.record.readings[CPU.name].status == status
+    assert failure_counts.failed(ledger) + curve_plan.failures(ledger) == count
+    if status == "oom":
+        outcome = experiment.run(request, OfCurves([slot("here")]), Lines(StringIO()))
+        assert (outcome.jobs, outcome.failed) == (0, 0), "it is settled"
 
 
 def test_points_that_are_no_longer_asked_for_are_no_failures(tmp_path: Path) -> None:

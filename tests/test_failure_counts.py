@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,16 +16,17 @@ from networks import CONDITIONS, own
 from simulated import METRICS, Simulated, Slot
 from torch import nn
 
+from reporter.cli import main
 from reporter.cli.progress import Lines
 from reporter.host.job import Job
-from reporter.model import Engine, Reading, UnsupportedError, Verdict, absent
+from reporter.model import Engine, Reading, ReporterError, UnsupportedError, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.modes import OUTPUT_ERROR, Mode
 from reporter.model.records import EAGER
 from reporter.run import experiment
 from reporter.run.request import Outcome, Request
 from reporter.run.slots import Event
-from reporter.store import record_files
+from reporter.store import history, record_files
 from reporter.worker.input_format import Form
 from reporter.worker.variants.mode_variants import in_engine
 
@@ -123,6 +125,45 @@ def test_an_output_that_cannot_be_compared_is_a_failure(tmp_path: Path) -> None:
     assert (outcome.failed, status(tmp_path, "fp16"), status(tmp_path, "fp16", OUTPUT_ERROR.key)) == (1, "ok", "failed")
     assert measured(tmp_path, "fp16")[0].failed == 1
     assert measured(tmp_path, EAGER)[0].failed == 0
+
+
+@pytest.mark.parametrize(("compared", "before"), [(False, "nothing to do: "), (True, "")])
+def test_a_run_without_jobs_reports_the_readings_that_failed_before(
+    compared: bool, before: str, tmp_path: Path
+) -> None:
+    """The exit code is 3 although nothing is measured: the last line has the reason for it."""
+
+    def wrong(mode: str, reading: Reading) -> Verdict | None:
+        return Verdict("failed", "the outputs contain infinity") if reading.quantity == OUTPUT_ERROR else None
+
+    measured(tmp_path, "fp16", ends=wrong)
+    outcome, jobs = measured(tmp_path, "fp16")
+    assert (outcome.failed, jobs) == (1, [])
+    line = main._spent(outcome, "0 s", compared=compared)
+    assert line == f"{before}all results are up to date, 1 reading failed"
+    assert main._spent(Outcome(), "0 s", compared=compared) == f"{before}all results are up to date"
+
+
+@pytest.mark.parametrize(("error", "finished"), [(ReporterError, False), (KeyboardInterrupt, True)])
+def test_a_run_that_an_error_ends_is_no_part_of_the_history(
+    error: type[BaseException], finished: bool, tmp_path: Path
+) -> None:
+    """Its times have fewer rounds than others; the next run adds the missing ones. An interrupt has an exit code."""
+    seen: list[Reading] = []
+
+    def ending(mode: str, reading: Reading) -> None:
+        seen.append(reading)
+        if len(seen) > 1:
+            raise error("the disk is full")
+
+    with pytest.raises(error, match="the disk is full"):
+        measured(tmp_path, ends=ending)
+    path = tmp_path / "history.jsonl"
+    assert [json.loads(line)["finished"] for line in path.read_text().splitlines()] == [finished]
+    record_files.add_to_history(tmp_path, 0, {"exit_code": 130 if finished else 2})
+    assert [run.value("small", KEY) for run in history.recent(path, ["here"])] == ([None] if finished else [])
+    assert [job.round for job in measured(tmp_path)[1]] == [1]
+    assert history.recent(path, ["here"])[-1].value("small", KEY) == 1.0
 
 
 def test_what_is_unsupported_is_not_tried_again(tmp_path: Path) -> None:

@@ -100,6 +100,23 @@ def is_error(message: Any) -> bool:
     return "reading" in message and message["reading"]["quantity"]["key"] == OUTPUT_ERROR.key
 
 
+def test_the_folder_of_what_is_prepared_is_that_of_the_run(tmp_path: Path) -> None:
+    """A node that has it shares the results folder. It is removed at the end; that of a killed run, before."""
+    seen: list[tuple[Path, bool]] = []
+    killed = tmp_path / ".prepared" / "killed"
+    killed.mkdir(parents=True)
+
+    def answer(job: Job, said: Said) -> Said:
+        folder = Path(job.cache).parent
+        seen.append((folder, folder.is_dir() and not killed.exists()))
+        return WITHIN(job, said)
+
+    request = asked(tmp_path, (SINGLE,), 2)
+    run(request, answer)
+    assert seen == [(tmp_path / ".prepared" / request.run, True)] * 2
+    assert not (tmp_path / ".prepared").exists()
+
+
 @pytest.mark.parametrize(
     ("first", "keys", "second", "more", "stored"),
     [
@@ -329,6 +346,15 @@ def test_a_round_that_was_interrupted_before_its_speedup_is_measured_again(
     assert record.readings["speedup_latency_cpu"].rounds == (1, 1, 1)
     assert len(record.readings[SINGLE].rounds) == (4 if number else 3), "the time of that round is there twice"
     assert run(request, WITHIN)[1] == []
+
+
+def test_a_job_that_prepares_a_mode_again_does_not_run_after_its_end(tmp_path: Path) -> None:
+    """In the progress."""
+    run(asked(tmp_path, (SINGLE,), 2), WITHIN)
+    executor, shown = Answering([HERE], answer=ending(CRASH, number=0)), Lines(StringIO())
+    experiment.run(asked(tmp_path, (SINGLE, BATCH), 2), executor, shown)
+    assert [each.job.prepared_again for each in executor.done if each.job.modes] == [(), (MODE,)]
+    assert shown.running == []
 
 
 @pytest.mark.parametrize(("mode", "again"), [(MODE, True), ("channels_last", False)])

@@ -13,8 +13,10 @@ from networks import CONDITIONS, own
 from simulated import METRICS, Done, Simulated
 
 from reporter.cli.progress import Lines
-from reporter.model import Reading, Record
+from reporter.host.questions import MeasureClaims
+from reporter.model import Claim, Reading, Record, Verdict
 from reporter.registry.execution_modes import Description, description, engine_version, engines_of, most_common
+from reporter.report.claim_verdicts import Answer, Case
 from reporter.run import experiment
 from reporter.run.node_environments import NO_KIND
 from reporter.run.request import Request
@@ -175,6 +177,33 @@ def test_a_record_is_of_one_set_of_variables(tmp_path: Path) -> None:
     assert {each.slot.node for each in run.done} == {"plain"}
     why = "its variables are ONEDNN_MAX_CPU_ISA SSE41, and ONEDNN_MAX_CPU_ISA not set is measured"
     assert f"note: capped takes no part: {why}\n" in run.printed
+
+
+class Claiming(Simulated):
+    """Its only jobs are those of claims, each of which has its evidence at once."""
+
+    def start(self, slot: Slot, question: str, timeout: float | None, number: int | None = None) -> None:
+        names = MeasureClaims.model_validate_json(question).names
+        self._to_say = [(slot, {"claim": name, "numbers": {}, "reason": None}) for name in names]
+        self._to_say.append((slot, Verdict("ok", None)))
+
+
+def judged(case: Case) -> Answer:
+    return Answer("true", ())
+
+
+def counted() -> dict[str, float]:
+    return {}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_evidence_is_measured_where_jobs_are(order: tuple[int, ...], tmp_path: Path) -> None:
+    """Not on a node that takes no part, which may be the first one."""
+    slots = [node("one"), node("two"), node("old", torch="2.13.0")]
+    claim = Claim("one", "It is.", judged, counted)
+    asked = Request(tmp_path, (), {}, {"cpu": "cpu"}, CONDITIONS, claims=(claim,))
+    experiment.run(asked, Claiming([slots[number] for number in order]), Lines(StringIO()))
+    assert record_files.load_all_evidence(tmp_path)[0]["one"].environment["torch"] == "2.14.1"
 
 
 def test_the_loss_of_the_only_node_with_the_torch_that_is_measured(tmp_path: Path) -> None:

@@ -598,6 +598,18 @@ def test_a_worker_that_is_killed_while_it_keeps_the_scores_leaves_them_whole(
     assert [path.name for path in kept.parent.iterdir()] == [kept.name]
 
 
+def test_scores_that_cannot_be_kept_do_not_fail_the_check(tmp_path: Path) -> None:
+    """As on a full disk: the error of a mode is that with a file, and it is within its limit."""
+    network, inputs, blocked = plain().eval(), images(8, SIDE), tmp_path / "file"
+    calibrate(network, inputs)
+    blocked.write_text("")  # no folder of this name can be made
+    kept, not_kept = (Reference(network, inputs, kept=each / "it.pt") for each in (tmp_path / "cache", blocked))
+    for precision in ("fp32", "bf16"):
+        found = not_kept.check(network, precision)
+        assert found == kept.check(network, precision)
+        assert not found.exceeds
+
+
 class Described(nn.Linear):
     """A layer whose state has more than tensors, as that of quantized ones."""
 

@@ -255,7 +255,7 @@ def _closing(outcome: Outcome, spent: str, page: Path) -> None:
 def _spent(outcome: Outcome, words: str, *, compared: bool = False) -> str:
     """How long the results were measured; `compared` is whether a pinned reference was measured besides."""
     if not outcome.jobs:
-        return f"{'' if compared else 'nothing to do: '}all results are up to date"
+        return f"{'' if compared else 'nothing to do: '}all results are up to date{outcome.failures}"
     inside = min(1.0, outcome.busy / outcome.seconds / outcome.slots)  # jobs that count run side by side
     modes = {"preparing modes": outcome.preparing, "checking their outputs": outcome.checking}
     other = "".join(

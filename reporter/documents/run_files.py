@@ -260,12 +260,12 @@ class HistoryMode(Document):
 
 
 class HistoryLine(Document):
-    """An architecture in a run; or, with `finished` false, a nightly run that did not finish."""
+    """An architecture in a run; or, with `finished` false and no architecture, a nightly run that did not finish."""
 
     schema_number: int = Field(alias="schema")
     """The schema number; lines of schema 1 have none."""
     finished: bool
-    """False for a nightly run that was killed or interrupted: it has no architecture and no values."""
+    """False for a nightly run that was killed or interrupted, and for a run that an error ended while it measured."""
     generated: str
     """When the line was written, or when the run was started if it did not finish (ISO 8601, UTC)."""
     started: str
@@ -273,7 +273,7 @@ class HistoryLine(Document):
     run: str
     """The id of the run, the same in all of its lines."""
     architecture: str | None
-    """The name of the architecture; null if the run did not finish."""
+    """The name of the architecture; null for a nightly run that did not finish."""
     machine: str
     """The key of the machine."""
     environment: dict[str, str]

@@ -15,6 +15,7 @@ from reporter.run.allocation import identity
 from reporter.run.budget_schedule import BudgetSchedule
 from reporter.run.costs import Costs
 from reporter.run.ledger import CUT_OFF, Ledger
+from reporter.run.node_environments import NodeEnvironment
 from reporter.run.request import Outcome, Progress, Request
 from reporter.run.schedule import Task
 from reporter.run.slots import Executor
@@ -80,6 +81,25 @@ def gather(request: Request, plan: BudgetSchedule, executor: Executor, progress:
     """The evidence for claims, before all else because it takes about the same everywhere."""
     if _affords_claims(request):
         plan.cut_claims = evidence.gather(request, executor, progress, outcome, plan.limit)
+    else:
+        plan.cut_claims = [claim.name for claim in evidence.missing(request, progress)]
+
+
+def gather_alone(
+    request: Request,
+    costs: Costs,
+    executor: Executor,
+    progress: Progress,
+    outcome: Outcome,
+    *,
+    environments: Mapping[str, NodeEnvironment],
+) -> None:
+    """The evidence for claims where there is no plan: nothing else is measured in the time of the budget, if any."""
+    plan = BudgetSchedule((), request.budget, costs) if request.budget else None
+    limit = plan.limit if plan else None
+    cut = evidence.gather(request, executor, progress, outcome, limit, environments=environments)
+    if plan and cut:
+        progress.note(f"budget of {duration(plan.seconds)}: left out: the evidence for {first_of(cut, MANY)}")
 
 
 def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger], progress: Progress) -> None:
@@ -91,10 +111,9 @@ def close(request: Request, plan: BudgetSchedule, ledgers: Mapping[str, Ledger],
         if not task.job.round and (task.job.curve is None or task.job.curve.has_batches):  # sizes have no throughput
             ledgers[task.job.architecture].leave_out(task.job, LEFT_OUT)
     out = []
-    if request.claims and not _affords_claims(request):
-        out.append("the evidence for claims")
-    elif request.claims and plan.cut_claims:
-        out.append(f"the evidence for {first_of(plan.cut_claims, MANY)}")
+    if request.claims and plan.cut_claims:
+        claims = first_of(plan.cut_claims, MANY) if _affords_claims(request) else "claims"
+        out.append(f"the evidence for {claims}")
     for process in dict.fromkeys(task.job.process for task in plan.waiting):
         if names := first_of_all(_waiting(plan, process)):
             out.append(f"{process} of {first_of(names, MANY)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from reporter.host import files
 from reporter.host.questions import MeasureClaims
 from reporter.model import Claim, Evidence, ReporterError, Verdict
+from reporter.run.node_environments import NodeEnvironment, taking_part
 from reporter.run.request import Outcome, Progress, Request
 from reporter.run.slots import LOST, MOST_LOSSES, Executor, Message, Slot, converse, free
 from reporter.store import record_files
@@ -21,16 +22,20 @@ def gather(
     progress: Progress,
     outcome: Outcome,
     limit: Callable[[], float] | None = None,
+    *,
+    environments: Mapping[str, NodeEnvironment] | None = None,
 ) -> tuple[str, ...]:
     """Measures what is missing; a claim at which the worker ended gets the reason, and the others continue.
 
     `limit` returns the seconds until a budget cuts off a worker that starts now. Nothing is stored for the claims that
-    it left out; their names are returned.
+    it left out; their names are returned. Nodes with others than the `environments` that are measured take no part.
     """
-    request = _at(request, free(executor))
-    waiting = {
-        claim.name: claim for claim in request.claims if claim.measure and not _is_there(request, claim, progress)
-    }
+
+    def able(slots: Sequence[Slot]) -> Sequence[Slot]:
+        return slots if environments is None else taking_part(slots, environments)
+
+    request = _at(request, free(executor, able))
+    waiting = {claim.name: claim for claim in missing(request, progress)}
     outcome.jobs += bool(waiting)
 
     def save(claim: Claim, numbers: Mapping[str, Any], reason: str | None) -> None:
@@ -47,7 +52,7 @@ def gather(
 
     losses = 0
     while waiting:
-        slot = free(executor)
+        slot = free(executor, able)
         request = _at(request, slot)
         task = MeasureClaims(names=tuple(waiting)).model_dump_json()
         left = limit() if limit else None
@@ -60,6 +65,11 @@ def gather(
             reason = (verdict or Verdict("failed", LOST)).reason
             save(waiting.pop(next(iter(waiting))), {}, reason or "the worker left it out")
     return tuple(waiting)
+
+
+def missing(request: Request, progress: Progress) -> list[Claim]:
+    """The claims whose evidence is still to be measured."""
+    return [claim for claim in request.claims if claim.measure and not _is_there(request, claim, progress)]
 
 
 def _at(request: Request, slot: Slot | None) -> Request:

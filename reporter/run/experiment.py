@@ -13,7 +13,6 @@ from reporter.model.devices import accelerator_in
 from reporter.run import (
     budget,
     curve_plan,
-    evidence,
     failure_counts,
     input_sizes,
     mode_jobs,
@@ -53,6 +52,8 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     }
     tasks = list(_tasks(request, ledgers, environments))
     jobs = [task.job for task in tasks]
+    if any(job.cache for job in jobs):
+        mode_plan.make_cache(request)
     outcome.slots = sum(not slot.counts for slot in slots)
     named = {name: ledger for (_, name), ledger in ledgers.items()}  # a budget is for one machine
     costs = _costs(request, ledgers)
@@ -62,6 +63,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     notices += [*node_engines.notices(tasks, slots), *(ledger.notice for ledger in ledgers.values())]
     for notice in filter(None, notices):
         progress.note(f"note: {notice}")
+    finished = False
     try:
         if planned:
             budget.gather(request, planned, executor, progress, outcome)
@@ -69,14 +71,18 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         if planned:
             budget.close(request, planned, named, progress)
         else:
-            evidence.gather(request, executor, progress, outcome)
+            budget.gather_alone(request, costs, executor, progress, outcome, environments=environments)
+        finished = True
+    except KeyboardInterrupt:
+        finished = True  # its exit code in the history shows that it was interrupted
+        raise
     finally:
         mode_plan.clear_cache(request)
         outcome.jobs += len(tasks)
         outcome.seconds = monotonic() - start
         now = moment()
-        measured = [ledger for ledger in ledgers.values() if ledger.spent]
-        if record_files.append_history(request.folder, (ledger.history(now) for ledger in measured)):
+        measured = [ledger.history(now) | {"finished": finished} for ledger in ledgers.values() if ledger.spent]
+        if record_files.append_history(request.folder, measured):
             progress.note(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(failure_counts.failed(ledger) + curve_plan.failures(ledger) for ledger in ledgers.values())
     records = (record for ledger in ledgers.values() if ledger.spent for record in ledger.records.values())

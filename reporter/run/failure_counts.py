@@ -8,6 +8,7 @@ from reporter.model import Metric, Quantity, Reading
 from reporter.model.device_readings import DEVICES, on_devices
 from reporter.model.modes import OUTPUT_ERROR, quantities
 from reporter.model.records import EAGER
+from reporter.model.scaling_curves import LOST
 from reporter.run import curve_plan, mode_plan
 from reporter.run.ledger import Ledger
 
@@ -16,10 +17,14 @@ FAILED = ("failed", "oom", "timeout")
 
 
 def failed(ledger: Ledger) -> int:
-    """How many of the readings asked for did not succeed; the speedup of a time that failed does not count."""
+    """How many of the readings asked for did not succeed; the speedup of a time that failed does not count.
+
+    Nor does the best throughput where no batch fits into memory, as points that do not fit are no failures.
+    """
+    curves = _of_curves(ledger)
     asked = dict.fromkeys((mode, quantity.key) for mode, _, quantity in _asked(ledger) if not quantity.is_ratio)
-    found = (_of_run(ledger, _reading(ledger, mode, key)) for mode, key in asked)
-    return sum(any(each.status in FAILED for each in readings) for readings in found)
+    found = ((LOST if key in curves else FAILED, _of_run(ledger, _reading(ledger, mode, key))) for mode, key in asked)
+    return sum(any(each.status in lost for each in readings) for lost, readings in found)
 
 
 def lacking(ledger: Ledger) -> int:
@@ -31,10 +36,15 @@ def lacking(ledger: Ledger) -> int:
 
 def lacks(ledger: Ledger, reason: str) -> bool:
     """Whether one of the readings asked for is missing for that reason, not counting curves."""
-    curves = {each.key for metric in curve_plan.metrics(ledger.request).values() for each in metric.quantities}
+    curves = _of_curves(ledger)
     asked = {(mode, quantity.key) for mode, _, quantity in _asked(ledger) if quantity.key not in curves}
     found = (_of_run(ledger, _reading(ledger, mode, key)) for mode, key in asked)
     return any(each.reason == reason for readings in found for each in readings)
+
+
+def _of_curves(ledger: Ledger) -> set[str]:
+    """The keys of the readings of curves."""
+    return {each.key for metric in curve_plan.metrics(ledger.request).values() for each in metric.quantities}
 
 
 def _asked(ledger: Ledger) -> Iterator[tuple[str, Metric, Quantity]]:

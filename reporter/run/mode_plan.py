@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,7 +82,18 @@ def cache(request: Request, architecture: str) -> Path:
     """The folder that keeps what is prepared for the modes of an architecture until the run ends."""
     machine = str(request.about.get("machine", ""))  # nodes of several kinds may share a file system
     digest = hashlib.sha256(f"{machine}\0{architecture}".encode()).hexdigest()[:16]
-    return request.folder.absolute() / PREPARED / digest
+    return request.folder.absolute() / PREPARED / request.run / digest
+
+
+def make_cache(request: Request) -> None:
+    """Creates the folder of this run for what is prepared: a node that has it shares the results folder.
+
+    Where it cannot be created, or is below a link, each job has a temporary folder.
+    """
+    folder = request.folder / PREPARED
+    with suppress(OSError):
+        if not folder.is_symlink():
+            (folder / request.run).mkdir(parents=True, exist_ok=True)
 
 
 def clear_cache(request: Request) -> None:

@@ -93,11 +93,11 @@ class Executor(Protocol):
         """End all workers."""
 
 
-def free(executor: Executor) -> Slot | None:
-    """Return a slot that can take a job; waits while lost slots may come back."""
-    while not executor.slots and executor.away:
+def free(executor: Executor, able: Callable[[Sequence[Slot]], Sequence[Slot]]) -> Slot | None:
+    """Return the first slot that is able to take a job; waits while lost slots may come back."""
+    while not able(executor.slots) and executor.away:
         executor.listen()
-    return executor.slots[0] if executor.slots else None
+    return next(iter(able(executor.slots)), None)
 
 
 def converse(

@@ -55,8 +55,9 @@ class Work:
     def _start_due(self) -> None:
         while due := self.schedule.due(self.executor.slots):
             slot, task = due
-            self.progress.job_started(task.job)
-            self._launch(slot, self._measurement(task))
+            measurement = self._measurement(task)
+            self.progress.job_started(measurement.job)
+            self._launch(slot, measurement)
 
     def _launch(self, slot: Slot, measurement: Measurement) -> None:
         """Starts a worker for what remains of a job, in the time that is left for it."""

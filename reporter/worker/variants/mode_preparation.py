@@ -194,9 +194,13 @@ def _sample(tensor: Tensor) -> Tensor:
 
 @contextmanager
 def cache_folder(cache: str) -> Iterator[Path]:
-    """The folder for what is prepared; a temporary one where the results folder is on another machine."""
+    """The folder for what is prepared; a temporary one where the results folder is on another machine.
+
+    A node may have a folder of the same path, such as a checkout with results: only the folder of the run, which is
+    created where it was started, shows that they are the same.
+    """
     place = Path(cache)
-    if cache and place.parent.parent.is_dir():
+    if cache and place.parent.is_dir():
         yield place
         return
     with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:

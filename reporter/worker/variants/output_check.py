@@ -132,8 +132,10 @@ class Reference:
         return found if found.get("identity") == self._identity else {}
 
     def _keep(self) -> None:
+        """Saves what was computed; nothing is kept if the file cannot be written, which is no fault of a mode."""
         if self._kept is not None:
-            save(self._kept, {"identity": self._identity, "scores": self.scores, "limits": self._limits})
+            content = {"identity": self._identity, "scores": self.scores, "limits": self._limits}
+            attempt(partial(save, self._kept, content))
 
     def _exact(self, copy: nn.Module) -> Tensor:
         """The scores of a copy in float64. If they vary, the limit of fp32 is kept, too: all checks need it.
