@@ -64,7 +64,7 @@ BAD = [
     (["--lang", " "], "it should be a list of names, as in en,ru"),
     (["--modes", ""], "it should be a list of names, as in eager,bf16"),
     (["--finetune", ""], "it should be a list of names, as in full,probe"),
-    (["--keep-env", ""], "it should be a list of names"),
+    (["--keep-env", ""], "it should be a list of names, as in HTTP_PROXY,HF_TOKEN"),
     (["--batches", ""], "it should be a list of numbers, as in 1,2,4,8"),
     (["--sizes", ","], "it should be a list of numbers, as in 160,224"),
     (["--dataset", "digit"], "'digit'; did you mean 'digits'?"),

@@ -21,7 +21,7 @@ from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import checked
 from reporter.registry.metric_words import CLAIMS, own_words, selects, with_needed
 from reporter.registry.selection import check_images, dataset, images, own_checkpoints, sets
-from reporter.run import preloads
+from reporter.run import option_notes, preloads
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.input_sizes import usable
 from reporter.run.ledger import NOT_ASKED
@@ -82,7 +82,7 @@ def prepare(
         no_cuda=no_cuda,
         claims=choose_claims(settings.metrics, architectures),
         checkpoints=checkpoints,
-        notices=tuple(notices),
+        notices=(*request.notices, *notices),
         budget=in_seconds(settings.budget) if settings.budget else None,
     )
 
@@ -127,6 +127,7 @@ def _request(
         timeout=_timeout(settings),
         fresh=settings.fresh,
         keep_env=settings.keep_env,
+        notices=tuple(option_notes.unset_variables(settings.keep_env) if settings.executor == "local" else ()),
     )
 
 
