@@ -92,7 +92,7 @@ def prepare_ab(out: Path | None, settings: Settings) -> Request:
     executor = LocalExecutor.chosen(settings)
     devices, gpus, _ = choose_devices(settings.device, executor)
     if len(gpus) > 1:
-        raise ReporterError(f"--device: ab times on one {_one_of(gpus)}")
+        raise ReporterError(f"--device: environments are compared on one {_one_of(gpus)}")
     metrics = timed(choose_metrics(settings.metrics), devices)
     architectures = chosen(settings.architectures, settings.architecture, executor, max(_timeout(settings), PATIENCE))
     for side in (out / "a", out / "b") if out else ():
