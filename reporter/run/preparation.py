@@ -233,9 +233,10 @@ def _asked_accelerators(names: Sequence[str]) -> dict[str, int]:
         if name in ("auto", "cpu"):
             continue
         if kind not in ACCELERATORS or (colon and not re.fullmatch("[0-9]{1,4}", index)):
-            others = [each for each in ACCELERATORS if each[0] == name[:1]]  # "gpu" is as near to "xpu" as to "cpu"
+            others = [each for each in ACCELERATORS if each[0] == name[:1]]  # "gpus" is as near to "xpu" as to "cpu"
             known = ["auto", "cpu", "cuda", "cuda:1", *others]
-            raise ReporterError(f"--device: unknown device {name!r}; {nearest(name, known)}")
+            meant = "cuda" if kind.lower() == "gpu" else name
+            raise ReporterError(f"--device: unknown device {name!r}; {nearest(meant, known)}")
         found[name] = int(index or 0)
     return found
 
