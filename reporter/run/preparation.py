@@ -82,7 +82,7 @@ def prepare(
         no_cuda=no_cuda,
         claims=choose_claims(settings.metrics, architectures),
         checkpoints=checkpoints,
-        notices=(*request.notices, *notices),
+        notices=(*request.notices, *option_notes.without_effect(settings, request), *notices),
         budget=in_seconds(settings.budget) if settings.budget else None,
     )
 
