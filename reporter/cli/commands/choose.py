@@ -44,7 +44,7 @@ def on_accelerators(stem: str, kind: Kind, about: str) -> Callable[[Function], F
 @on_accelerators("--min-throughput", "rate", "Images per second in batches on the GPU")
 @click.option("--min-best-throughput-cpu", type=Amount("rate"), help="At the best batch size of a curve.")
 @on_accelerators("--min-best-throughput", "rate", "At the best batch size of a curve")
-@click.option("--max-output-error", type=Amount("share"), help="Relative to a float64 run.")
+@click.option("--max-output-error", type=Amount("share", 1.0), help="Relative to a float64 run.")
 @comma_list("--license", "licenses", metavar="L,…", help="Only weights under these licenses; globs.")
 @click.option("--sort", metavar="KEY", default="", help="Best value of KEY first, such as macs (default: top-1).")
 @comma_list("--modes", metavar="M,…", help="Only these execution modes; int8 must be named.")
