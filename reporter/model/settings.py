@@ -111,8 +111,8 @@ class Settings(BaseModel):
     threads: int | None = Field(None, ge=1)
     batches: tuple[int, ...] = ()
     sizes: tuple[str, ...] = ()
-    steps: int | None = Field(None, ge=1)
-    seeds: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=1, le=1_000_000)
+    seeds: int | None = Field(None, ge=1, le=1000)
     first_seed: int | None = Field(None, ge=0, le=2**63 - 1)  # torch takes seeds below 2**64, also the later ones
     lang: tuple[str, ...] = ("en",)
     edition: Edition | None = None
