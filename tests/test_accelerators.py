@@ -6,6 +6,7 @@ import json
 import platform
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,13 +20,14 @@ from simulated import METRICS, Simulated
 from reporter.host import accelerators, gpus
 from reporter.metrics import unprofiled
 from reporter.model import Metric, ReporterError, UnsupportedError
-from reporter.model.devices import WITHOUT, without_device
+from reporter.model.devices import ACCELERATORS, WITHOUT, without_device
 from reporter.model.modes import Mode
 from reporter.model.settings import Settings
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import in_set, kind, obstacle
 from reporter.run import preparation
 from reporter.run.ledger import NOT_ASKED, Ledger
+from reporter.run.paired import paired_run, reference_run
 from reporter.run.preparation import choose_devices
 from reporter.run.request import Request
 from reporter.worker import device
@@ -101,6 +103,26 @@ def test_a_key_of_another_accelerator_has_its_own_reason(
     readings = Ledger(own(), Request(tmp_path, [own()], metrics, devices, CONDITIONS, no_cuda=no_cuda)).record.readings
     assert (readings["latency_mps"].status, readings["latency_mps"].reason) == ("unsupported", mps)
     assert others or readings["latency_cuda"].reason == no_cuda
+
+
+@pytest.mark.parametrize("type_", ACCELERATORS)
+def test_a_reference_is_compared_on_the_accelerator(
+    type_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If --metrics names nothing; also where it is the only device. The hint is a time that can be measured there."""
+    sides = [SimpleNamespace(about=None)] * 2
+    monkeypatch.setattr(paired_run, "sides", lambda *_, **__: nullcontext(sides))
+    alone = {type_: f"{type_}:0", "any": f"{type_}:0"}
+    for devices, expected in (
+        (alone, {f"latency_{type_}"}),
+        (alone | {"cpu": "cpu"}, {f"latency_{type_}", "latency_cpu_1thread"}),
+    ):
+        request = Request(tmp_path, [own()], METRICS, devices, CONDITIONS)
+        assert set(reference_run.prepare(request, Path("reference")).times) == expected
+    counts = {"size": METRICS["size"]}
+    request = Request(tmp_path, [own()], counts, alone, CONDITIONS, settings={"metrics": ["size"]})
+    with pytest.raises(ReporterError, match=f"names no time that can be interleaved; try latency_{type_}$"):
+        reference_run.prepare(request, Path("reference"))
 
 
 PROFILED = ("operators", "stages", "ceilings")

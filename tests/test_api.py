@@ -210,6 +210,13 @@ def test_a_leading_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.
     assert folders == [str(tmp_path / "results")] * 2
 
 
+@pytest.mark.parametrize("out", ["", " "])
+def test_an_empty_path_is_refused(out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single, "_ask", lambda _: pytest.fail("something is measured"))
+    with pytest.raises(ReporterError, match=f"out: invalid value '{out}'; it should be a path; the current folder is"):
+        reporter.measure("alexnet", out=out)
+
+
 @pytest.mark.slow
 def test_a_record_is_kept_where_one_says_and_used_again(tmp_path: Path) -> None:
     nets = tmp_path / "my_nets.py"

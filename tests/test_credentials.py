@@ -107,9 +107,11 @@ def test_no_command_passes_credentials_to_a_side(name: str, tmp_path: Path, monk
         "move": ("move", folder, "--from", here, "--to", here),
     }
     options = ("--architectures", "alexnet", "--metrics", "latency_cpu_1thread", "--device", "cpu")
-    done = call(*command[name], *options, "--keep-env", "KEPT_TOKEN")
+    done = call(*command[name], *options, "--keep-env", "HF_TOKNE,KEPT_TOKEN")
     assert done.returncode == 2, done.stderr
     assert "not started by this test" in done.stderr
+    assert done.stderr.count("note: --keep-env: the environment variable 'HF_TOKNE' is not set\n") == 1
+    assert "'KEPT_TOKEN'" not in done.stderr
     for variables in seen:
         assert {"DEPLOY_TOKEN", "GITHUB_ENV"}.isdisjoint(variables)
         assert variables["KEPT_TOKEN"] == "t0k3n"

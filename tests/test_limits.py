@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def test_amounts(text: str, kind: Kind, value: float | None) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [(["--max-latency-cpu", "50lb"], "'50lb' is no time; write 50ms"), (["--max-memory", "512M"], "write 512MiB"),
-     (["--min-top1", "80"], "80 is more than 1; write 80% or 0.8"), (["--max-macs", "-1"], "-1 is no limit"),
+     (["--min-top1", "80"], "80 is more than 1; write 80% or 0.8"),
+     (["--max-output-error", "5"], "5 is more than 1; write 80% or 0.8"), (["--max-macs", "-1"], "-1 is no limit"),
      (["--max-macs", "nan"], "nan is no limit"), (["--max-macs", "1e9999999"], "1e9999999 is no limit")],
 )  # fmt: skip
 def test_a_wrong_limit_is_one_line_with_examples(folder: Path, arguments: list[str], line: str) -> None:
@@ -116,6 +118,15 @@ def test_licenses(folder: Path) -> None:
     assert "resnet50 (license cc-by-nc-4.0)" in choosing.in_words(found)
     with pytest.raises(ReporterError, match=r"--license: no weights here have the license 'apache-2'; did you mean"):
         choosing.chosen(folder, {}, licenses=["apache-2"])
+
+
+def test_a_license_of_several_that_no_weights_have_is_noted(folder: Path) -> None:
+    done = call("choose", folder, "--license", "apache-*,mit", "--json")
+    assert (done.returncode, [each["architecture"] for each in json.loads(done.stdout)["fits"]]) == (0, ["resnet18"])
+    hint = "licenses here: apache-2.0, cc-by-nc-4.0"
+    assert done.stderr == f"note: --license: no weights here have the license 'mit'; {hint}\n"
+    with pytest.raises(ReporterError, match=f"no weights here have the license 'mit'; {hint}"):
+        choosing.chosen(folder, {}, licenses=["mit", "bsd-*"])
 
 
 @pytest.mark.parametrize(

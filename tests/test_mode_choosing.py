@@ -419,6 +419,16 @@ def test_the_batch_is_one_of_the_device_that_is_limited(
     assert (found and (found["device"], found["batch"])) == (device and (device, batch))
 
 
+def test_all_usable_cores_may_be_one_thread() -> None:
+    """Points that were measured on all cores have no number of threads of their own."""
+    (base,) = [record for record in eager() if record.architecture == "resnet18"]
+    base = with_curves(base, ("cpu",))
+    for cores in (1, 2):
+        record = base.model_copy(update={"machine_facts": base.machine_facts | {"threads": cores}})
+        found = best_batch(candidate(record, record.machine), {"latency_cpu_1thread": 10.0}, record.machine)
+        assert bool(found) == (cores == 1)
+
+
 def test_the_batch_is_not_one_of_another_version_of_the_engine(tmp_path: Path) -> None:
     """Points of batch sizes that were not measured again stay in the record."""
     (base,) = [record for record in eager() if record.architecture == "resnet18"]

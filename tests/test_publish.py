@@ -508,6 +508,12 @@ def test_the_files_for_other_systems(nights: Nights, tmp_path: Path) -> None:
     assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
 
 
+def test_publishing_nothing_is_refused(tmp_path: Path) -> None:
+    done = call("publish", tmp_path, "--link", "https://a.example", "--exit-code", 0)
+    outputs = "--comment, --junit, --benchmark, --github-comment or --github-issue"
+    assert (done.returncode, done.stderr) == (2, f"reporter: nothing to write: give {outputs}\n")
+
+
 @pytest.mark.parametrize(
     ("keys", "value", "line"),
     [

@@ -601,6 +601,39 @@ def refused(*_: object) -> None:
     raise ReporterError("the disk is full")
 
 
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--to", "torch=2.15"], "--to: 'torch=2.15' is neither an environment nor exact versions"),
+        (["--to", "torch==2", "--from", "torch=2"], "--from: 'torch=2' is neither an environment nor exact versions"),
+        (["--to", "torchvision==0.29.1"], "--to: 'torchvision==0.29.1' does not name a version of torch"),
+        (["--to", "missing/against.lock"], "--to: there is no lock file 'missing/against.lock'; try 'torch=="),
+        (["--to", "torch==2"], "--to: the reference environment cannot be installed: no index; check"),
+    ],
+)
+def test_what_is_wrong_with_a_reference_names_its_option(
+    options: list[str], line: str, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolved(*_: object) -> NoReturn:
+        raise pinned.InstallationError("no index")
+
+    folder = before_a_move(tmp_path, monkeypatch)
+    monkeypatch.setattr(pinned, "_resolved", resolved)
+    done = call("move", folder, *options, *MOVE)
+    assert (done.returncode, simulated.calls) == (2, [])
+    assert done.stderr.startswith(f"reporter: {line}")
+    assert "--against" not in done.stderr
+
+
+def test_environments_are_compared_on_one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `reporter ab` and `reporter move`."""
+    gpus = ("cuda:0", "cuda:1")
+    monkeypatch.setattr(preparation, "choose_devices", lambda *_: ({"cuda": "cuda:0"}, gpus, ""))
+    line = "--device: environments are compared on one CUDA device at a time, not cuda:0,cuda:1"
+    with pytest.raises(ReporterError, match=line):
+        preparation.prepare_ab(None, settings({"device": ",".join(gpus)}))
+
+
 def test_a_move_measures_noisy_rows_further_and_refuses_those_that_remain(
     simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

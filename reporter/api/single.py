@@ -18,7 +18,7 @@ from typing import TypedDict, Unpack, overload
 
 from reporter.host import files, importing, interrupts
 from reporter.host.exit_codes import USAGE
-from reporter.model import Record, ReporterError
+from reporter.model import Record, ReporterError, option_values
 from reporter.model.records import EAGER
 from reporter.model.settings import Preset, Weights, settings
 from reporter.store import record_files
@@ -88,8 +88,12 @@ def measure(
     asked = {"architecture" if own else "architectures": [architecture], **options}
     asked |= {} if metrics in ((), []) else {"metrics": metrics}
     asked["modes"] = [EAGER] if modes is None else modes
+    try:
+        given = None if out is None else option_values.path(os.fspath(out))
+    except ValueError as error:
+        raise ReporterError(f"out: invalid value {out!r}; {error}") from None
     with TemporaryDirectory(prefix="reporter-", ignore_cleanup_errors=True) as temporary:
-        folder = Path(os.path.expanduser(out or temporary))  # Path.expanduser raises without a home
+        folder = Path(given or temporary)
         question = {"out": str(folder.absolute()), "settings": asked}
         records = record_files.load_modes(Path(_ask(json.dumps(question, default=_plain))))
     return records[0] if modes is None else {record.mode: record for record in records}

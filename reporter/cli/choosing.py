@@ -66,7 +66,8 @@ def chosen(
     records, complaints = record_files.load_for_report(folder)
     comparison = compare(records)
     key = _sort_key(sort)
-    check(comparison.networks, licenses)
+    for line in check(comparison.networks, licenses):
+        printing.note(line)
     pairs = mode_pairs.pairs(comparison, modes, limits)
     networks = ordered(pairs.candidates, key) if key else pairs.candidates
     found = by_license(choose(networks, limits), networks, licenses)

@@ -42,11 +42,8 @@ def _joined(_: click.Context, __: click.Parameter, lists: tuple[str, ...]) -> st
     return ",".join(lists) if lists else None
 
 
-keep_env_option = click.option(
-    "--keep-env",
-    multiple=True,
-    metavar="NAME",
-    help="Pass this variable to workers although it may be a credential.",
+keep_env_option = comma_list(
+    "--keep-env", metavar="NAME,…", help="Pass these variables to workers although they may be credentials."
 )
 """An option of the main job, `reporter ab` and `reporter move`."""
 HEADING: tuple[Callable[[Function], Function], ...] = (

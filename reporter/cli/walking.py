@@ -23,7 +23,7 @@ def walk(package: str, span: str, options: dict[str, Any], *, as_json: bool, fai
 
     with heartbeat.during("preparing the comparisons", printing.note):
         request = prepare_ab(None, settings(options))
-        for line in plugins.complaints():
+        for line in (*plugins.complaints(), *request.notices):
             printing.note(line)
         versions = version_environments.between(package, span)
     folder = walk_state.place_of(request, package, versions)

@@ -111,8 +111,8 @@ class Settings(BaseModel):
     threads: int | None = Field(None, ge=1)
     batches: tuple[int, ...] = ()
     sizes: tuple[str, ...] = ()
-    steps: int | None = Field(None, ge=1)
-    seeds: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=1, le=1_000_000)
+    seeds: int | None = Field(None, ge=1, le=1000)
     first_seed: int | None = Field(None, ge=0, le=2**63 - 1)  # torch takes seeds below 2**64, also the later ones
     lang: tuple[str, ...] = ("en",)
     edition: Edition | None = None
@@ -186,11 +186,11 @@ class Settings(BaseModel):
             raise ValueError(f"it should be a text of 1 to {LONGEST_LINE} characters")
         return text
 
-    @field_validator("budget")
+    @field_validator("budget", mode="before")
     @classmethod
-    def is_a_time(cls, value: str | None) -> str | None:
+    def is_a_time(cls, value: object) -> str | None:
         """Hours, minutes and seconds, as in 1h30m."""
-        if value is not None and not in_seconds(value):
+        if value is not None and not (isinstance(value, str) and in_seconds(value)):
             raise ValueError("it should be a time like 90s, 20m or 1h30m")
         return value
 

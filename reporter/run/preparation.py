@@ -21,7 +21,7 @@ from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import checked
 from reporter.registry.metric_words import CLAIMS, own_words, selects, with_needed
 from reporter.registry.selection import check_images, dataset, images, own_checkpoints, sets
-from reporter.run import preloads
+from reporter.run import option_notes, preloads
 from reporter.run.executors.local import LocalExecutor
 from reporter.run.input_sizes import usable
 from reporter.run.ledger import NOT_ASKED
@@ -82,7 +82,7 @@ def prepare(
         no_cuda=no_cuda,
         claims=choose_claims(settings.metrics, architectures),
         checkpoints=checkpoints,
-        notices=tuple(notices),
+        notices=(*request.notices, *option_notes.without_effect(settings, request), *notices),
         budget=in_seconds(settings.budget) if settings.budget else None,
     )
 
@@ -95,7 +95,7 @@ def prepare_ab(out: Path | None, settings: Settings, *, skips_others: bool = Fal
     executor = LocalExecutor.chosen(settings)
     devices, gpus, _ = choose_devices(settings.device, executor)
     if len(gpus) > 1:
-        raise ReporterError(f"--device: ab times on one {_one_of(gpus)}")
+        raise ReporterError(f"--device: environments are compared on one {_one_of(gpus)}")
     metrics = timed(choose_metrics(settings.metrics), devices)
     if not skips_others:
         _check_words(settings.metrics, metrics, devices)
@@ -141,6 +141,7 @@ def _request(
         timeout=_timeout(settings),
         fresh=settings.fresh,
         keep_env=settings.keep_env,
+        notices=tuple(option_notes.unset_variables(settings.keep_env) if settings.executor == "local" else ()),
     )
 
 
@@ -246,9 +247,10 @@ def _asked_accelerators(names: Sequence[str]) -> dict[str, int]:
         if name in ("auto", "cpu"):
             continue
         if kind not in ACCELERATORS or (colon and not re.fullmatch("[0-9]{1,4}", index)):
-            others = [each for each in ACCELERATORS if each[0] == name[:1]]  # "gpu" is as near to "xpu" as to "cpu"
+            others = [each for each in ACCELERATORS if each[0] == name[:1]]  # "gpus" is as near to "xpu" as to "cpu"
             known = ["auto", "cpu", "cuda", "cuda:1", *others]
-            raise ReporterError(f"--device: unknown device {name!r}; {nearest(name, known)}")
+            meant = "cuda" if kind.lower() == "gpu" else name
+            raise ReporterError(f"--device: unknown device {name!r}; {nearest(meant, known)}")
         found[name] = int(index or 0)
     return found
 

@@ -94,7 +94,7 @@ def _compared(
     check_gate(chosen)
     with heartbeat.during("preparing the comparison", printing.note):
         request = prepare_ab(out, chosen)
-        for line in plugins.complaints():
+        for line in (*plugins.complaints(), *request.notices):
             printing.note(line)
         examined = paired_run.examine(request, environments)
     books, kernels = _measured(request, environments, examined, out)

@@ -44,10 +44,10 @@ def on_accelerators(stem: str, kind: Kind, about: str) -> Callable[[Function], F
 @on_accelerators("--min-throughput", "rate", "Images per second in batches on the GPU")
 @click.option("--min-best-throughput-cpu", type=Amount("rate"), help="At the best batch size of a curve.")
 @on_accelerators("--min-best-throughput", "rate", "At the best batch size of a curve")
-@click.option("--max-output-error", type=Amount("share"), help="Relative to a float64 run.")
+@click.option("--max-output-error", type=Amount("share", 1.0), help="Relative to a float64 run.")
 @comma_list("--license", "licenses", metavar="L,…", help="Only weights under these licenses; globs.")
 @click.option("--sort", metavar="KEY", default="", help="Best value of KEY first, such as macs (default: top-1).")
-@comma_list("--modes", metavar="M,…", help="Only these execution modes; int8 must be named.")
+@comma_list("--modes", metavar="M,…", help="Only these execution modes; int8 only if it or all is named.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def choose_command(
     folder: Path, as_json: bool, modes: str | None, licenses: str | None, sort: str, **options: float | None
@@ -63,8 +63,8 @@ def choose_command(
 
     An execution mode has its own latency and output error; counts, tensor memory and accuracy are those of eager, and
     process memory is measured in eager only. Modes with a wrong output are left out, and so are those with int8
-    precision unless --modes names them. † marks an accuracy that was measured in fp32 while the mode has another
-    precision.
+    precision unless --modes names them or is all. † marks an accuracy that was measured in fp32 while the mode has
+    another precision.
     """
     from reporter.cli import choosing
 

@@ -50,6 +50,8 @@ def move_command(context: click.Context, /, folder: Path, new: str, old: str | N
     chosen = settings(options)
     with heartbeat.during("preparing the comparison", printing.note):
         request = replace(prepare_ab(None, chosen, skips_others=True), folder=folder)  # --metrics are those of the runs
+    for line in request.notices:
+        printing.note(line)
     lock, seen = files.lock(folder, "DIR"), progress(sys.stderr, sides=("old", "new"))
     try:
         modes = "modes" in chosen.model_fields_set

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from reporter.cli.paths import PATH
+from reporter.model import ReporterError
 
 
 @click.command("publish")
@@ -52,6 +53,10 @@ def publish_command(
     from reporter.model.fields import legible
     from reporter.nightly import outlet_files, outlets
 
+    if not (comment or junit or benchmark or github_comment or github_issue):
+        raise ReporterError(
+            "nothing to write: give --comment, --junit, --benchmark, --github-comment or --github-issue"
+        )
     run, link = outlets.read(folder, exit_code), legible(link)  # a byte other than UTF-8 is a surrogate
     text = outlets.comment(run, name, link)
     suite = outlet_files.junit(run) if junit else b""

@@ -48,7 +48,8 @@ def _keeps(point: CurvePoint, limits: Mapping[str, float], record: Record) -> bo
     mine = {key: limit for key, limit in timed.items() if point.device in key.split("_")}
     if timed and not mine:
         return False
-    if any(key.endswith(ONE_THREAD) for key in mine) and point.settings.get("threads") != 1:
+    threads = point.settings.get("threads", record.machine_facts.get("threads"))
+    if any(key.endswith(ONE_THREAD) for key in mine) and threads != 1:
         return False
     latency = min((limit for key, limit in mine.items() if key not in FLOORS), default=inf)
     rate = max((limit for key, limit in mine.items() if key in FLOORS), default=0.0)

@@ -26,14 +26,18 @@ def matches(record: Record, wanted: Sequence[str]) -> bool:
     return any(fnmatchcase(found, glob.lower()) for glob in wanted)
 
 
-def check(records: Iterable[Record], wanted: Sequence[str]) -> None:
-    """Raises ReporterError for a license that no record has."""
+def check(records: Iterable[Record], wanted: Sequence[str]) -> list[str]:
+    """A note for each license that no record has; ReporterError if no record has any of them."""
     known = sorted({found for record in records if (found := license_of(record))})
+    notes = []
     for glob in wanted:
         if not any(fnmatchcase(name.lower(), glob.lower()) for name in known):
             close = get_close_matches(glob.lower(), known, 1)
             hint = f"did you mean {close[0]!r}?" if close else f"licenses here: {', '.join(known) or 'none'}"
-            raise ReporterError(f"--license: no weights here have the license {glob!r}; {hint}")
+            notes.append(f"--license: no weights here have the license {glob!r}; {hint}")
+    if notes and len(notes) == len(wanted):
+        raise ReporterError(notes[0])
+    return notes
 
 
 def by_license(found: FilterResult, networks: Sequence[Candidate], wanted: Sequence[str]) -> FilterResult:

@@ -38,7 +38,7 @@ class Pairs:
 
 
 def pairs(comparison: Comparison, asked: Collection[str] = (), limits: Collection[str] = ()) -> Pairs:
-    """The pairs of a comparison in the modes that are asked for, or in all.
+    """The pairs of a comparison in the modes that are asked for, or in all; those in int8 only if asked for, or `all`.
 
     A mode without any time is a candidate only where a time is limited: it is listed as one that lacks the value.
     """

@@ -47,8 +47,8 @@ WAITING = 0.2
 Note = Callable[[str], None]
 
 
-def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = ()) -> Path:
-    """The environment that --against names, made if needed; `folder` has the lock file, which is written there.
+def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = (), option: str = "--against") -> Path:
+    """The environment that an option names, made if needed; `folder` has the lock file, which is written there.
 
     An environment that is made has torchvision, in the version that fits torch if none is named, and the packages
     `needs`, too; a lock file without one of them gets it, and keeps the versions of all others.
@@ -61,12 +61,14 @@ def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = ())
     if versions and os.path.exists(place):
         return place
     if not versions or not all(map(EXACT.fullmatch, versions)):
+        what = f"there is no lock file {named!r}"
+        if place.suffix != ".lock":
+            what = f"{named!r} is neither an environment nor exact versions"
         raise ReporterError(
-            f"--against: {named!r} is neither an environment nor exact versions; "
-            "try 'torch==2.14.1 torchvision==0.29.1', or the folder of a virtual environment"
+            f"{option}: {what}; try 'torch==2.14.1 torchvision==0.29.1', or the folder of a virtual environment"
         )
     if not any(version.startswith("torch==") for version in versions):
-        raise ReporterError(f"--against: {named!r} does not name a version of torch; try 'torch==2.14.1 {named}'")
+        raise ReporterError(f"{option}: {named!r} does not name a version of torch; try 'torch==2.14.1 {named}'")
     needs = ("torchvision", *needs)
     lock, wanted, packages = folder / LOCK, sorted(versions), (*needs, *NEEDED)
     if lock.is_file() and _read(lock)[0] == wanted:  # it may lack what other architectures or modes need
@@ -208,9 +210,9 @@ def install_with_pip(place: Path, requirements: Sequence[str], note: Note, share
 class InstallationError(ReporterError):
     """An environment cannot be installed; `why` is the line of the installer."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, option: str = "--against") -> None:
         super().__init__(
-            f"--against: the reference environment cannot be installed: {why}; check the versions and the package "
+            f"{option}: the reference environment cannot be installed: {why}; check the versions and the package "
             "index, or name an environment that is installed"
         )
         self.why = why

@@ -55,8 +55,8 @@ def move(
     needs, packages, started = paired_run.needs(request), reference_run.packages(request, modes), moment()
     with TemporaryDirectory() as made:
         places = (
-            pinned.environment(current, Path(made) / "old", note, packages),
-            pinned.environment(new, Path(made) / "new", note, packages),
+            _environment(current, Path(made) / "old", note, packages, "--from" if old else current),
+            _environment(new, Path(made) / "new", note, packages, "--to"),
         )
         if old is None and places[0] == places[1]:
             raise ReporterError(f"{new!r} is already the reference of {folder}; there is nothing to move")
@@ -83,6 +83,14 @@ def move(
             _replace_lock(folder / pinned.LOCK, text)
             journal.unlink(missing_ok=True)
     return found
+
+
+def _environment(named: str, folder: Path, note: Callable[[str], None], packages: Sequence[str], option: str) -> Path:
+    """The environment of a side; its errors name the option that it was given with."""
+    try:
+        return pinned.environment(named, folder, note, packages, option)
+    except pinned.InstallationError as error:
+        raise pinned.InstallationError(error.why, option) from None
 
 
 def _document(

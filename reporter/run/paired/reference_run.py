@@ -17,6 +17,7 @@ from reporter.compare.reference_rule import ReferenceTime
 from reporter.documents.reference_verdicts import ReferenceChange, ReferenceGap, ReferenceLoss
 from reporter.host.job import Job
 from reporter.model import Metric, Origin, Reading, ReporterError
+from reporter.model.devices import ACCELERATORS, device_in
 from reporter.model.fields import DEFAULT_MALLOC
 from reporter.model.plurals import counted
 from reporter.model.records import EAGER
@@ -31,7 +32,7 @@ from reporter.run.paired.reference_exact import NAMES, ExactValues, gap, losses
 from reporter.run.request import Request, moment
 
 OPTIONS = ("--against", "this environment")
-USUAL = ("latency_cpu_1thread", "latency_cuda")
+USUAL = ("latency_cpu_1thread", *(f"latency_{each}" for each in ACCELERATORS))
 """What is measured if --metrics names nothing: the times that repeat best."""
 LONGEST = 720.0
 """Seconds of both sides together, after which no more rounds are added."""
@@ -97,7 +98,8 @@ def prepare(request: Request, environment: Path, modes: bool = False) -> Referen
     if not request.settings.get("metrics"):
         times = {name: metric for name, metric in times.items() if name in USUAL}
     if not times:
-        raise ReporterError("--against: --metrics names no time that can be interleaved; try latency_cpu_1thread")
+        usual = next(name for name in USUAL if device_in(name) in request.devices)
+        raise ReporterError(f"--against: --metrics names no time that can be interleaved; try {usual}")
     exact = {name: each for name, each in request.metrics.items() if reference_counts.is_counted(each)}
     both = (environment, interleaving.here())
     needs = paired_run.needs(request)
