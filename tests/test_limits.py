@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from reporter.report.choosing import relaxed, row_text
 from reporter.report.choosing.amounts import Kind, amount, kind
 from reporter.report.choosing.choice import choice
 from reporter.report.choosing.licenses import by_license
-from reporter.report.choosing.limits import FLOORS, OF_PAIRS, FilterResult, candidates, choose, option, ordered
+from reporter.report.choosing.limits import FLOORS, OF_PAIRS, TOP1, FilterResult, candidates, choose, option, ordered
 from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.store import record_files
@@ -82,6 +83,19 @@ def test_limits_from_below(folder: Path) -> None:
     assert names(folder, {"imagenet_top1": top1}) == ["resnet50"], "a limit includes its own value"
     assert names(folder, {"imagenet_top1": top1 + 1e-6}) == []
     assert "outside a limit: " in choosing.in_words(choosing.chosen(folder, {"throughput_cpu": 10}))
+
+
+@pytest.mark.parametrize("error", ["21.10", "20.70", "43.10", "37.5"])
+def test_a_limit_that_is_the_accuracy_of_a_paper_includes_it(error: str) -> None:
+    """The accuracy is exactly the share that is printed, not 1 - 21.1 / 100 = 0.7889999999999999."""
+    record = samples.record(ROWS["resnet18"])
+    readings = {key: each for key, each in record.readings.items() if not key.startswith("imagenet_")}
+    record = record.model_copy(update={"readings": readings, "published": {"paper_1crop_top1_err": error}})
+    limit = amount(f"{Decimal(100) - Decimal(error)}%", "share")
+    assert limit
+    (each,) = candidates(compare([record]))
+    assert each.values[TOP1] == limit
+    assert choose([each], {TOP1: limit}).fits == [each]
 
 
 def test_a_limit_in_the_wrong_unit_is_noticed(folder: Path) -> None:
