@@ -16,6 +16,7 @@ from reporter.report import units
 from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind, outwards
 from reporter.report.choosing.licenses import license_of
 from reporter.report.choosing.limits import (
+    ACCURACIES,
     BEST_TOP1,
     EAGER_ONLY,
     FLOORS,
@@ -237,7 +238,7 @@ def _best_accuracy(each: Candidate, language: Language) -> Cell:
     """The accuracy of the best published weights, with their name."""
     figure = each.figures.get(BEST_TOP1)
     if figure is None:
-        return Cell("–", status="missing", note=each.reasons[BEST_TOP1])
+        return _absent(each, BEST_TOP1, language)
     weights = each.record.readings[BEST_TOP1].detail.get("weights")
     mark = SIZE if other_size(each.record, BEST_TOP1) else ""
     return Cell(units.share(language, figure.value) + mark, figure.value, note=str(weights))
@@ -264,7 +265,7 @@ def _cell(each: Candidate, key: str, scale: units.Scale, comparison: Comparison,
 
 def _absent(each: Candidate, key: str, language: Language) -> Cell:
     """What stands where a value is missing, and why it is."""
-    missing = next((part for part in OF_PAIRS[key] if each.record.value(part) is None), None)
+    missing = next((part for part in {**OF_PAIRS, **ACCURACIES}[key] if each.record.value(part) is None), None)
     if missing is None:
         return Cell("–", status="missing", note=language._("measured on another machine"))
     reading = each.record.readings.get(missing)
