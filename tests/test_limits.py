@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,12 +16,24 @@ from reporter.cli import choosing
 from reporter.cli.main import command
 from reporter.model import Record, ReporterError
 from reporter.report.choosing import relaxed, row_text
-from reporter.report.choosing.amounts import Kind, amount, kind
+from reporter.report.choosing.amounts import Kind, amount, kind, outwards
 from reporter.report.choosing.choice import choice
 from reporter.report.choosing.licenses import by_license
-from reporter.report.choosing.limits import FLOORS, OF_PAIRS, TOP1, FilterResult, candidates, choose, option, ordered
+from reporter.report.choosing.limits import (
+    FLOORS,
+    OF_PAIRS,
+    TOP1,
+    FilterResult,
+    LimitedValue,
+    candidates,
+    choose,
+    option,
+    ordered,
+)
+from reporter.report.choosing.sliders import slider_of
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.report.units import PERCENT
 from reporter.store import record_files
 
 ROWS = {row[0]: row for row in samples.ROWS}
@@ -172,6 +185,28 @@ def test_each_stop_of_a_lower_limit_keeps_the_network_it_is_from(folder: Path) -
         kept = [len(choose(candidates(comparison), {slider.key: limit}).fits) for limit, _ in slider.stops if limit]
         assert kept == [1, 2, 3], slider.key
         assert slider.stops[0][1].startswith("≥ ")
+
+
+def test_the_label_of_each_stop_is_the_limit_that_it_applies(folder: Path) -> None:
+    """Typed on the command line, it is the same limit; 0.57 / 0.01 is not 56.99999999999999."""
+    made = choice(compare(record_files.load_all(folder)[0]), language("en"))
+    assert made is not None
+    assert {"imagenet_top1", "parameters", "macs", "memory", "throughput_cpu"} <= {each.key for each in made.sliders}
+    for each in made.sliders:
+        labels = {text: limit for limit, text in each.stops if limit is not None}
+        assert len(labels) == len(each.stops) - 1, each.key
+        typed = {text: amount(text[2:].replace(",", "").replace("images/s", "/s"), each.amount) for text in labels}
+        assert typed == labels
+    assert outwards(0.57, 0.01, down=True) == (57.0, 1)
+
+
+@pytest.mark.parametrize(("limit", "text"), [(0.7762, "77.6"), (0.77618, "77.6"), (0.57, "57.0"), (0.0, "0")])
+def test_accuracies_with_the_same_label_have_the_same_stop(limit: float, text: str) -> None:
+    (each,) = candidates(compare([samples.record(ROWS["resnet18"])]))
+    given = replace(each, figures={TOP1: LimitedValue(limit)})
+    stop, other = slider_of(TOP1, "Top-1", [given, given], PERCENT, language("en")).stops
+    assert stop == (float(Decimal(text) / 100), f"≥ {text} %")
+    assert other == (None, "any")
 
 
 def test_list_all_and_modes_are_not_mixed_with_names() -> None:

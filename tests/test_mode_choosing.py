@@ -528,7 +528,7 @@ def test_the_page_filters_the_pairs_of_the_command(folder: Path) -> None:
     assert "† The accuracy was measured in fp32, not in this mode." in made.table.notes
     assert made.on_request
     (slider,) = [slider for slider in made.sliders if slider.key == OUTPUT_ERROR.key]
-    assert (mode_samples.ERROR, "≤ 0.50 %") in slider.stops
+    assert (mode_samples.ERROR, "≤ 0.500 %") in slider.stops
     times = [rows["resnet18", mode][at[KEY]] for mode in ("eager", "bf16+channels_last")]
     assert times[1].value == pytest.approx(0.5 * times[0].value)
 

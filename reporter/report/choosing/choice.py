@@ -13,19 +13,18 @@ from reporter.model.extensions import Edition
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
-from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind, outwards
+from reporter.report.choosing.amounts import FACTORS
 from reporter.report.choosing.licenses import license_of
 from reporter.report.choosing.limits import (
     ACCURACIES,
     BEST_TOP1,
     EAGER_ONLY,
-    FLOORS,
     OF_PAIRS,
     TIMED,
     TOP1,
     Candidate,
-    LimitedValue,
 )
+from reporter.report.choosing.sliders import Slider, slider_of
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import newest_machine
 from reporter.report.language import Language
@@ -35,35 +34,10 @@ from reporter.report.published.accuracy_marks import SIZE, footnotes, marked, ot
 from reporter.report.table import Builder, Cell, Column, Table, status_word
 from reporter.report.throughput_batches import batches
 
-STOPS = 40
-"""A slider has at most this many stops: values of networks, so that each stop leaves one network less."""
 OTHER_PRECISION = "†"
 """Marks an accuracy that was not measured in the precision of the mode."""
 MOST_PAIRS = 2000
 """Of more pairs than these, a page would be too large."""
-
-
-@dataclass(frozen=True)
-class Slider:
-    """Stops from the strictest to the loosest, each a limit in base units with its words, then no limit."""
-
-    key: str
-    title: str
-    stops: tuple[tuple[float | None, str], ...]
-
-    @property
-    def floor(self) -> bool:
-        """Whether it limits from below."""
-        return self.key in FLOORS
-
-    @property
-    def amount(self) -> Kind:
-        """The kind of limit that can be typed instead."""
-        return kind(self.key)
-
-    @property
-    def example(self) -> str:
-        return PLACEHOLDERS[self.amount]
 
 
 @dataclass(frozen=True)
@@ -126,12 +100,12 @@ def _add_names(
     title = _("ImageNet top-1, published")
     cells = [marked(_accuracy(each, language), each.record) for each in networks]
     rows.add(Column("imagenet_top1", title, "%", "1", numeric=True), cells)
-    sliders = [_accuracy_slider(TOP1, title, networks, language)]
+    sliders = [slider_of(TOP1, title, networks, units.PERCENT, language)]
     if any(BEST_TOP1 in each.figures for each in networks):
         title = _("ImageNet top-1, best weights")
         cells = [_best_accuracy(each, language) for each in networks]
         rows.add(Column(BEST_TOP1, title, "%", "1", numeric=True), cells)
-        sliders.append(_accuracy_slider(BEST_TOP1, title, networks, language))
+        sliders.append(slider_of(BEST_TOP1, title, networks, units.PERCENT, language))
     if licenses:
         rows.text("license", _("License of the weights"), [license_of(each.record) or "–" for each in networks])
     return sliders
@@ -144,7 +118,7 @@ def _add_limited(rows: Builder, networks: Sequence[Candidate], key: str) -> Slid
     cells = [_cell(each, key, scale, comparison, language) for each in networks]
     unit, base = language._(scale.word), _quantity(comparison, key).unit
     rows.add(Column(key, title, unit, base, numeric=True, bounded=True), cells)
-    return Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], scale, language))
+    return slider_of(key, title, networks, scale, language)
 
 
 def _notes(
@@ -244,10 +218,6 @@ def _best_accuracy(each: Candidate, language: Language) -> Cell:
     return Cell(units.share(language, figure.value) + mark, figure.value, note=str(weights))
 
 
-def _accuracy_slider(key: str, title: str, networks: Sequence[Candidate], language: Language) -> Slider:
-    return Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], units.PERCENT, language))
-
-
 def _cell(each: Candidate, key: str, scale: units.Scale, comparison: Comparison, language: Language) -> Cell:
     """The value that is limited with its bounds, or why there is none."""
     found = each.figures.get(key)
@@ -274,27 +244,3 @@ def _absent(each: Candidate, key: str, language: Language) -> Cell:
         why = _("not measured in this mode") if each.reasons[key] == EAGER_ONLY else _("not measured")
         return Cell("–", status="missing", note=why)
     return Cell(status_word(reading.status, language), status=reading.status, note=language.translate(reading.reason))
-
-
-def _stops(
-    key: str, figures: Sequence[LimitedValue | None], scale: units.Scale, language: Language
-) -> tuple[tuple[float | None, str], ...]:
-    """The limits that one network after the other keeps, thinned where there are many, then the stop without limit."""
-    floor = key in FLOORS
-    ends = {(each.bounds[0] if floor else each.bounds[1]): each for each in figures if each}
-    texts = dict(_stop(key, limit, each, scale, language) for limit, each in ends.items())
-    values, unit = sorted(texts, reverse=floor), language._(scale.word)
-    chosen = values if len(values) <= STOPS else [values[i * (len(values) - 1) // (STOPS - 1)] for i in range(STOPS)]
-    sign = "≥" if floor else "≤"
-    stops = [(value, f"{sign} {texts[value]} {unit}".strip()) for value in dict.fromkeys(chosen)]
-    return (*stops, (None, language._("any")))
-
-
-def _stop(key: str, limit: float, figure: LimitedValue, scale: units.Scale, language: Language) -> tuple[float, str]:
-    """A limit with its text; that of a time is rounded so that the network keeps the limit as it is printed."""
-    if key == OUTPUT_ERROR.key:
-        return limit, units.rough(language, limit, scale)
-    if figure.interval is None:
-        return limit, units.text(language, limit, scale)
-    amount, digits = outwards(limit, scale.factor, down=key in FLOORS)
-    return (min if key in FLOORS else max)(limit, amount * scale.factor), language.number(amount, digits)
