@@ -5,7 +5,7 @@ Its rows are the (architecture, mode) pairs of `reporter choose`, best architect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reporter.model import Quantity
@@ -67,7 +67,8 @@ def choice(comparison: Comparison, language: Language, edition: Edition = "choic
 
     The edition for choosing has the command that does the same.
     """
-    networks, left_out, doubted = _listed(comparison)
+    pairs = mode_pairs.pairs(comparison, [ALL])
+    networks = _listed(comparison, pairs)
     modes = tuple(dict.fromkeys(each.record.mode for each in networks))
     keys = _limited(networks, several=len(modes) > 1)
     if len(networks) < 2 or not keys:
@@ -78,7 +79,7 @@ def choice(comparison: Comparison, language: Language, edition: Edition = "choic
     rows.sizes()
     sliders += [_add_limited(rows, networks, key) for key in keys]
     title = language._("Architectures within a budget")
-    notes = _notes(rows, networks, keys, left_out, several=len(modes) > 1, doubted=doubted)
+    notes = _notes(rows, networks, keys, pairs)
     if edition == "choice":
         command = language._("On the command line: reporter choose DIR --max-latency-cpu 50ms --max-parameters 30M")
         notes = (*notes, command)
@@ -122,12 +123,9 @@ def _add_limited(rows: Builder, networks: Sequence[Candidate], key: str) -> Slid
 
 
 def _notes(
-    rows: Builder, networks: Sequence[Candidate], keys: Sequence[str], left_out: int, *, several: bool, doubted: bool
+    rows: Builder, networks: Sequence[Candidate], keys: Sequence[str], pairs: mode_pairs.Pairs
 ) -> tuple[str, ...]:
-    """What the order, the limits and the marks mean.
-
-    `several`: there are several modes; `doubted`: some are left out, as their output is wrong or cannot be checked.
-    """
+    """What the order, the limits and the marks mean, and which of the pairs are left out."""
     language, _ = rows.language, rows.language._
     if rows.comparison.coverage.whole:
         first = _("Best first: by the published single-crop top-1 of the weights.")
@@ -138,7 +136,7 @@ def _notes(
         )
     else:
         first = _("Sorted by published single-crop top-1 of the weights; architectures without one are last.")
-    eager_alone = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
+    several = len({each.record.mode for each in networks}) > 1
     return (
         f"{first} {batches(rows.comparison, language) if 'throughput_cpu' in keys else ''}".strip(),
         *(
@@ -149,22 +147,30 @@ def _notes(
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *filter(None, (newest_machine(rows.comparison, language) if set(TIMED).intersection(keys) else "",)),
         *footnotes((each.record for each in networks), language),
-        *((eager_alone.format(count=left_out),) if left_out else ()),
         *(_notes_on_modes(rows, networks) if several else ()),
-        *((_("Modes other than eager whose output is wrong or cannot be checked are left out."),) if doubted else ()),
+        *_left_out(networks, pairs, language),
     )
 
 
-def _listed(comparison: Comparison) -> tuple[tuple[Candidate, ...], int, bool]:
-    """The pairs of the table; of too many only those of eager, with the number of all.
+def _left_out(networks: Sequence[Candidate], pairs: mode_pairs.Pairs, language: Language) -> Iterator[str]:
+    """Which pairs the table does not have."""
+    _ = language._
+    count = len(pairs.candidates)
+    if len(networks) < count:
+        alone = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
+        yield alone.format(count=count)
+    if pairs.wrong or pairs.unchecked:
+        yield _("Modes other than eager whose output is wrong or cannot be checked are left out.")
+    if pairs.untimed:
+        yield _("Modes without a measured time are left out; if a time is limited, reporter choose DIR lists them.")
 
-    And whether modes are left out because of their output.
-    """
-    pairs = mode_pairs.pairs(comparison, [ALL])
-    found, doubted = pairs.candidates, bool(pairs.wrong or pairs.unchecked)
+
+def _listed(comparison: Comparison, pairs: mode_pairs.Pairs) -> tuple[Candidate, ...]:
+    """The pairs of the table; of too many only those of eager."""
+    found = pairs.candidates
     if len(found) <= MOST_PAIRS or len(found) == len(comparison.networks):
-        return found, 0, doubted
-    return tuple(each for each in found if each.record.mode == EAGER), len(found), doubted
+        return found
+    return tuple(each for each in found if each.record.mode == EAGER)
 
 
 def _limited(networks: Sequence[Candidate], several: bool) -> list[str]:
