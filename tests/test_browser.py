@@ -312,6 +312,7 @@ def test_typed_limits_are_those_of_the_command_line(browser: Any, folder: Path) 
         assert 0 < len(wanted.fits) < len(known)
         page.emulate_media(media="print")
         assert len(shown(page, "choosing")) == len(known), "the limits are not printed, and all rows are"
+        assert page.locator(".choice").locator(".undecided, .unknown").locator("visible=true").count() == 0
         page.emulate_media(media="screen")
         field.fill("50 parsecs")
         assert field.get_attribute("aria-invalid") == "true"
