@@ -495,9 +495,13 @@ def test_charts_answer(used_page: Any) -> None:
     assert page.locator("#table-overview tr.lit th").all_inner_texts() == ["vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
     page.keyboard.press("Escape")
     assert page.locator("svg .off").count() == 0
+    words = page.locator("#keys .pointing").text_content() or ""
+    assert "Click a point or a family to highlight the family everywhere, or the name in a row" in words
     page.locator("#table-overview tbody th", has_text="alexnet").click()
     assert page.locator("#figure-memory .off[data-network=alexnet]").count() == 0
     assert page.locator("#figure-memory .off[data-network=resnet18]").count() > 0
+    page.locator("#table-overview tbody tr", has_text="resnet18").locator("td").locator("visible=true").first.click()
+    assert page.locator("#figure-memory .off[data-network=alexnet]").count() == 0, "a click on a cell changes nothing"
     page.locator("#table-slides tbody th", has_text="ResNet-18").click()
     assert page.locator("#figure-memory .off[data-network=resnet18]").count() == 0, "by its display name"
     assert page.locator("#figure-memory .off[data-network=alexnet]").count() > 0
