@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import click
 import pytest
 import samples
 from click.testing import CliRunner
-from commands import call
+from commands import ROOT, call
 
 from reporter.cli import choosing
+from reporter.cli.limit_options import Amount
 from reporter.cli.main import command
 from reporter.model import Record, ReporterError
+from reporter.report import build
 from reporter.report.choosing import relaxed, row_text
 from reporter.report.choosing.amounts import Kind, amount, kind, outwards
 from reporter.report.choosing.choice import choice
@@ -30,9 +38,10 @@ from reporter.report.choosing.limits import (
     option,
     ordered,
 )
-from reporter.report.choosing.sliders import slider_of
+from reporter.report.choosing.sliders import factors, slider_of
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.report.output import formats
 from reporter.report.units import PERCENT
 from reporter.store import record_files
 
@@ -207,6 +216,69 @@ def test_accuracies_with_the_same_label_have_the_same_stop(limit: float, text: s
     stop, other = slider_of(TOP1, "Top-1", [given, given], PERCENT, language("en")).stops
     assert stop == (float(Decimal(text) / 100), f"≥ {text} %")
     assert other == (None, "any")
+
+
+def typed_on_the_page(code: str, cases: Sequence[tuple[str, Kind]]) -> list[float | None]:
+    """What the page takes texts for; None where a text is no limit."""
+    script = (ROOT / "templates" / "amounts.js").read_text()
+    script += "const [units, decimal, cases] = JSON.parse(process.argv[1]);"
+    script += "console.log(JSON.stringify(cases.map(([text, kind]) => amount(text, kind, units, decimal))));"
+    given = json.dumps([factors(language(code)), language(code).vega["decimal"], cases])
+    return json.loads(subprocess.run(["node", "-e", script, given], capture_output=True, check=True).stdout)  # type: ignore[no-any-return]
+
+
+def typed_as_an_option(text: str, kind: Kind) -> float | None:
+    try:
+        return Amount(kind, 1.0 if kind == "share" else math.inf).convert(text, None, None)
+    except click.UsageError:
+        return None
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_typed_limits_of_the_page_have_the_grammar_of_the_command_line() -> None:
+    cases: list[tuple[str, Kind]] = [
+        *((text, "time") for text in ("+50ms", "-50ms", ".5e-1", "5.", "5.e-2 S", "50 µs", "1,5", "1 230 ms", "5 e6")),
+        *(
+            (text, "time")
+            for text in ("nan", "inf", "+inf", "1e9999", "1e-9999", "0", "ms", "e5", "5e", "50мс", "7 x1")
+        ),
+        *((text, "share") for text in ("150%", "100%", "1.5", "1", "+80 %", "80", "1e-9%")),
+        *((text, "size") for text in ("512M", "512MiB", "1.5gb")),
+        *((text, "count") for text in ("1e3K", "4.1g", "1,000", "5 constructor")),
+        *((text, "rate") for text in ("100/s", "60/min", "9 images/s")),
+    ]
+    wanted = [typed_as_an_option(*case) for case in cases]
+    assert typed_on_the_page("en", cases) == wanted
+    assert None in wanted
+    assert 0.05 in wanted
+    assert typed_on_the_page("ru", [("50ms", "time"), ("1,2,3", "time"), ("1 2 с", "time"), ("150 %", "share")]) == [
+        0.05, None, None, None]  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_the_label_of_a_stop_can_be_typed(folder: Path, code: str) -> None:
+    made = choice(compare(record_files.load_all(folder)[0]), language(code))
+    assert made is not None
+    cases = [(text[2:], each.amount, limit) for each in made.sliders for limit, text in each.stops if limit]
+    found = typed_on_the_page(code, [(text, kind) for text, kind, _limit in cases])
+    assert found == [limit for _text, _kind, limit in cases]
+    given: list[tuple[str, Kind]] = [
+        ("33,0 мс", "time"),
+        ("1\u00a0230 мс", "time"),
+        ("0,5 с", "time"),
+        ("4,09 млрд", "count"),
+    ]
+    assert typed_on_the_page("ru", given) == [0.033, 1.23, 0.5, 4.09e9]
+
+
+@pytest.mark.parametrize(("code", "decimal"), [("en", "."), ("ru", ",")])
+def test_the_page_has_the_units_and_the_decimal_sign_of_its_language(folder: Path, code: str, decimal: str) -> None:
+    made = build.build(compare(record_files.load_all(folder)[0]), language(code), [], [])
+    page = formats.to_html(replace(made, version="0"))
+    units = re.findall(r"<form hidden [^>]*data-units='([^']*)' data-decimal=\"(.)\">", page)
+    assert [(json.loads(given), sign) for given, sign in units] == [(factors(language(code)), decimal)]
+    assert page.index("const amount = ") < page.index("amount(typed.value")
 
 
 def test_list_all_and_modes_are_not_mixed_with_names() -> None:

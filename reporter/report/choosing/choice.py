@@ -5,15 +5,14 @@ Its rows are the (architecture, mode) pairs of `reporter choose`, best architect
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from reporter.model import Quantity
 from reporter.model.extensions import Edition
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
-from reporter.report.choosing.amounts import FACTORS
 from reporter.report.choosing.licenses import license_of
 from reporter.report.choosing.limits import (
     ACCURACIES,
@@ -24,7 +23,7 @@ from reporter.report.choosing.limits import (
     TOP1,
     Candidate,
 )
-from reporter.report.choosing.sliders import Slider, slider_of
+from reporter.report.choosing.sliders import Slider, factors, slider_of
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import newest_machine
 from reporter.report.language import Language
@@ -49,7 +48,8 @@ class ChoiceSection:
     """Every mode of the table, if there are several, and whether it is chosen at first."""
     licenses: tuple[str, ...] = ()
     """The licenses of weights in the table."""
-    factors = {name: {unit.lower(): factor for unit, factor in each.items()} for name, each in FACTORS.items()}
+    factors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What a typed number is multiplied by, by kind and unit."""
     kind = "choice"
 
     @property
@@ -86,7 +86,7 @@ def choice(comparison: Comparison, language: Language, edition: Edition = "choic
     listed = replace(rows.table("choosing", title, notes), stacked=True)
     chosen = tuple((mode, mode_pairs.ON_REQUEST not in mode_pairs.parts(mode)) for mode in modes)
     useful = tuple(each for each in sliders if len(each.stops) > 1)
-    return ChoiceSection(title, listed, useful, chosen if len(modes) > 1 else (), licenses)
+    return ChoiceSection(title, listed, useful, chosen if len(modes) > 1 else (), licenses, factors(language))
 
 
 def _add_names(

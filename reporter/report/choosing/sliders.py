@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from reporter.report import units
-from reporter.report.choosing.amounts import PLACEHOLDERS, Kind, kind, outwards
+from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind, outwards
 from reporter.report.choosing.limits import FLOORS, Candidate
 from reporter.report.language import Language
 
 STOPS = 40
 """A slider has at most this many stops."""
+SCALES: dict[Kind, tuple[units.Scale, ...]] = {
+    "time": units.SECONDS,
+    "size": (units.MEBIBYTES,),
+    "count": units.COUNTS,
+    "rate": (units.RATE,),
+    "share": (units.PERCENT,),
+}
+"""The scales of labels."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,15 @@ class Slider:
     @property
     def example(self) -> str:
         return PLACEHOLDERS[self.amount]
+
+
+def factors(language: Language) -> dict[str, dict[str, float]]:
+    """What a number that is typed is multiplied by, by kind and unit: units of the command line and those of labels."""
+    return {
+        kind: {unit.lower(): factor for unit, factor in each.items()}
+        | {language._(scale.word).lower(): scale.factor for scale in SCALES[kind] if scale.word}
+        for kind, each in FACTORS.items()
+    }
 
 
 def slider_of(key: str, title: str, networks: Sequence[Candidate], scale: units.Scale, language: Language) -> Slider:
