@@ -22,18 +22,11 @@ for (const place of document.querySelectorAll("div.choice")) {
   };
   const units = JSON.parse(form.dataset.units), license = form.querySelector("[data-license]");
   const licenseColumn = heads.findIndex((head) => head.dataset.key === "license");
-  // The limit that a text like 50ms stands for; null without a text, NaN where it is none, as a share above 1.
-  const amount = ({ value, dataset }) => {
-    if (!value.trim()) return null;
-    const [, number, unit] = value.trim().toLowerCase().match(/^(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+)\s*(\D*)$/) ?? [];
-    const factor = unit ? units[dataset.kind][unit] : dataset.kind === "share" && number > 1 ? NaN : 1;
-    return Number(number) > 0 && factor ? Number((Number(number) * factor).toPrecision(15)) : NaN;
-  };
   const choose = () => {
     const limits = [];
     for (const { input, column, typed, floor, output, stops } of sliders) {
       let [limit, words] = stops[input.value];
-      const own = amount(typed);
+      const own = amount(typed.value, typed.dataset.kind, units, form.dataset.decimal);
       typed.setAttribute("aria-invalid", Number.isNaN(own));
       const text = typed.value.trim(), unit = /\D$/.test(text) ? "" : BASE[typed.dataset.kind];
       if (own) [limit, words] = [own, `${floor ? "≥" : "≤"} ${text}${unit}`];

@@ -22,6 +22,10 @@
   small.addEventListener("change", fit);
   fit();
   addEventListener("hashchange", open);
+  // A link to the address that the page has already changes no hash, but the part may have been closed meanwhile.
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest?.('a[href^="#"]')?.hash === location.hash) open();
+  });
   if (location.hash) open();
   button.hidden = false;
   button.addEventListener("click", () => {

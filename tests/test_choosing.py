@@ -167,6 +167,26 @@ def test_the_page_has_the_bounds_that_limits_are_compared_with(tmp_path: Path) -
         assert name in [kept.record.architecture for kept in choose(known.values(), {KEY: limit or 0}).fits]
 
 
+@pytest.mark.parametrize(("code", "text"), [("en", "n/a"), ("ru", "н/д")])
+def test_the_page_translates_why_there_are_no_best_weights(code: str, text: str) -> None:
+    tongue, key, why = language(code), "imagenet_best_top1", "timm names no tag of weights"
+    top1 = samples.reading("imagenet_top1", 0.8, weights="V2")
+    best = top1.model_copy(update={"quantity": top1.quantity.model_copy(update={"key": key})})
+    without = best.model_copy(update={"samples": (), "status": "unsupported", "reason": why, "detail": {}})
+    first, second, third = (samples.record(row) for row in samples.ROWS[9:12])
+    first, second = (
+        record.model_copy(update={"readings": record.readings | {key: reading}})
+        for record, reading in ((first, best), (second, without))
+    )
+    made = choice(compare([first, second, third]), tongue)
+    assert made is not None
+    (at,) = [rank for rank, column in enumerate(made.table.columns) if column.key == key]
+    cells = {row[0].text: row[at] for row in made.table.rows}
+    absent, unmeasured = cells[second.architecture], cells[third.architecture]
+    assert (absent.text, absent.status, absent.note) == (text, "unsupported", tongue.translate(why))
+    assert (unmeasured.text, unmeasured.note) == ("–", tongue._("not measured"))
+
+
 def test_it_names_a_best_only_where_all_have_the_accuracy_of_weights(folder: Path, tmp_path: Path) -> None:
     assert "13 of 18 have an accuracy of named weights" in choosing.in_words(choosing.chosen(folder, {}))
     assert "best first" not in choosing.in_words(choosing.chosen(folder, {}))

@@ -142,6 +142,9 @@ def test_a_history_is_of_runs_at_any_time(code: str, count: str, night: str) -> 
     caption = tongue._(collect("reporter.charts", Chart)["history"].caption)
     assert table is not None
     assert table.notes[0].endswith(f", {count}")
+    since = str(table.rows[0][1].value)
+    assert since.startswith("2026-01-"), "sorted and kept in ISO 8601"
+    assert table.rows[0][1].text == tongue.date(since)
     assert night not in f"{table.title} {table.notes} {caption}".lower()
 
 

@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
+import click
 import pytest
 import samples
 from click.testing import CliRunner
-from commands import call
+from commands import ROOT, call
 
 from reporter.cli import choosing
+from reporter.cli.limit_options import Amount
 from reporter.cli.main import command
 from reporter.model import Record, ReporterError
+from reporter.report import build
 from reporter.report.choosing import relaxed, row_text
-from reporter.report.choosing.amounts import Kind, amount, kind
+from reporter.report.choosing.amounts import Kind, amount, kind, outwards
 from reporter.report.choosing.choice import choice
 from reporter.report.choosing.licenses import by_license
-from reporter.report.choosing.limits import FLOORS, OF_PAIRS, FilterResult, candidates, choose, option, ordered
+from reporter.report.choosing.limits import (
+    FLOORS,
+    OF_PAIRS,
+    TOP1,
+    FilterResult,
+    LimitedValue,
+    candidates,
+    choose,
+    option,
+    ordered,
+)
+from reporter.report.choosing.sliders import factors, slider_of
 from reporter.report.comparison import compare
 from reporter.report.language import language
+from reporter.report.output import formats
+from reporter.report.units import PERCENT
 from reporter.store import record_files
 
 ROWS = {row[0]: row for row in samples.ROWS}
@@ -84,6 +106,19 @@ def test_limits_from_below(folder: Path) -> None:
     assert names(folder, {"imagenet_top1": top1}) == ["resnet50"], "a limit includes its own value"
     assert names(folder, {"imagenet_top1": top1 + 1e-6}) == []
     assert "outside a limit: " in choosing.in_words(choosing.chosen(folder, {"throughput_cpu": 10}))
+
+
+@pytest.mark.parametrize("error", ["21.10", "20.70", "43.10", "37.5"])
+def test_a_limit_that_is_the_accuracy_of_a_paper_includes_it(error: str) -> None:
+    """The accuracy is exactly the share that is printed, not 1 - 21.1 / 100 = 0.7889999999999999."""
+    record = samples.record(ROWS["resnet18"])
+    readings = {key: each for key, each in record.readings.items() if not key.startswith("imagenet_")}
+    record = record.model_copy(update={"readings": readings, "published": {"paper_1crop_top1_err": error}})
+    limit = amount(f"{Decimal(100) - Decimal(error)}%", "share")
+    assert limit
+    (each,) = candidates(compare([record]))
+    assert each.values[TOP1] == limit
+    assert choose([each], {TOP1: limit}).fits == [each]
 
 
 def test_a_limit_in_the_wrong_unit_is_noticed(folder: Path) -> None:
@@ -169,6 +204,91 @@ def test_each_stop_of_a_lower_limit_keeps_the_network_it_is_from(folder: Path) -
         kept = [len(choose(candidates(comparison), {slider.key: limit}).fits) for limit, _ in slider.stops if limit]
         assert kept == [1, 2, 3], slider.key
         assert slider.stops[0][1].startswith("≥ ")
+
+
+def test_the_label_of_each_stop_is_the_limit_that_it_applies(folder: Path) -> None:
+    """Typed on the command line, it is the same limit; 0.57 / 0.01 is not 56.99999999999999."""
+    made = choice(compare(record_files.load_all(folder)[0]), language("en"))
+    assert made is not None
+    assert {"imagenet_top1", "parameters", "macs", "memory", "throughput_cpu"} <= {each.key for each in made.sliders}
+    for each in made.sliders:
+        labels = {text: limit for limit, text in each.stops if limit is not None}
+        assert len(labels) == len(each.stops) - 1, each.key
+        typed = {text: amount(text[2:].replace(",", "").replace("images/s", "/s"), each.amount) for text in labels}
+        assert typed == labels
+    assert outwards(0.57, 0.01, down=True) == (57.0, 1)
+
+
+@pytest.mark.parametrize(("limit", "text"), [(0.7762, "77.6"), (0.77618, "77.6"), (0.57, "57.0"), (0.0, "0")])
+def test_accuracies_with_the_same_label_have_the_same_stop(limit: float, text: str) -> None:
+    (each,) = candidates(compare([samples.record(ROWS["resnet18"])]))
+    given = replace(each, figures={TOP1: LimitedValue(limit)})
+    stop, other = slider_of(TOP1, "Top-1", [given, given], PERCENT, language("en")).stops
+    assert stop == (float(Decimal(text) / 100), f"≥ {text} %")
+    assert other == (None, "any")
+
+
+def typed_on_the_page(code: str, cases: Sequence[tuple[str, Kind]]) -> list[float | None]:
+    """What the page takes texts for; None where a text is no limit."""
+    script = (ROOT / "templates" / "amounts.js").read_text()
+    script += "const [units, decimal, cases] = JSON.parse(process.argv[1]);"
+    script += "console.log(JSON.stringify(cases.map(([text, kind]) => amount(text, kind, units, decimal))));"
+    given = json.dumps([factors(language(code)), language(code).vega["decimal"], cases])
+    return json.loads(subprocess.run(["node", "-e", script, given], capture_output=True, check=True).stdout)  # type: ignore[no-any-return]
+
+
+def typed_as_an_option(text: str, kind: Kind) -> float | None:
+    try:
+        return Amount(kind, 1.0 if kind == "share" else math.inf).convert(text, None, None)
+    except click.UsageError:
+        return None
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_typed_limits_of_the_page_have_the_grammar_of_the_command_line() -> None:
+    cases: list[tuple[str, Kind]] = [
+        *((text, "time") for text in ("+50ms", "-50ms", ".5e-1", "5.", "5.e-2 S", "50 µs", "1,5", "1 230 ms", "5 e6")),
+        *(
+            (text, "time")
+            for text in ("nan", "inf", "+inf", "1e9999", "1e-9999", "0", "ms", "e5", "5e", "50мс", "7 x1")
+        ),
+        *((text, "share") for text in ("150%", "100%", "1.5", "1", "+80 %", "80", "1e-9%")),
+        *((text, "size") for text in ("512M", "512MiB", "1.5gb")),
+        *((text, "count") for text in ("1e3K", "4.1g", "1,000", "5 constructor")),
+        *((text, "rate") for text in ("100/s", "60/min", "9 images/s")),
+    ]
+    wanted = [typed_as_an_option(*case) for case in cases]
+    assert typed_on_the_page("en", cases) == wanted
+    assert None in wanted
+    assert 0.05 in wanted
+    assert typed_on_the_page("ru", [("50ms", "time"), ("1,2,3", "time"), ("1 2 с", "time"), ("150 %", "share")]) == [
+        0.05, None, None, None]  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_the_label_of_a_stop_can_be_typed(folder: Path, code: str) -> None:
+    made = choice(compare(record_files.load_all(folder)[0]), language(code))
+    assert made is not None
+    cases = [(text[2:], each.amount, limit) for each in made.sliders for limit, text in each.stops if limit]
+    found = typed_on_the_page(code, [(text, kind) for text, kind, _limit in cases])
+    assert found == [limit for _text, _kind, limit in cases]
+    given: list[tuple[str, Kind]] = [
+        ("33,0 мс", "time"),
+        ("1\u00a0230 мс", "time"),
+        ("0,5 с", "time"),
+        ("4,09 млрд", "count"),
+    ]
+    assert typed_on_the_page("ru", given) == [0.033, 1.23, 0.5, 4.09e9]
+
+
+@pytest.mark.parametrize(("code", "decimal"), [("en", "."), ("ru", ",")])
+def test_the_page_has_the_units_and_the_decimal_sign_of_its_language(folder: Path, code: str, decimal: str) -> None:
+    made = build.build(compare(record_files.load_all(folder)[0]), language(code), [], [])
+    page = formats.to_html(replace(made, version="0"))
+    units = re.findall(r"<form hidden [^>]*data-units='([^']*)' data-decimal=\"(.)\">", page)
+    assert [(json.loads(given), sign) for given, sign in units] == [(factors(language(code)), decimal)]
+    assert page.index("const amount = ") < page.index("amount(typed.value")
 
 
 def test_list_all_and_modes_are_not_mixed_with_names() -> None:

@@ -538,7 +538,7 @@ def test_the_page_filters_the_pairs_of_the_command(folder: Path) -> None:
     assert "† The accuracy was measured in fp32, not in this mode." in made.table.notes
     assert made.on_request
     (slider,) = [slider for slider in made.sliders if slider.key == OUTPUT_ERROR.key]
-    assert (mode_samples.ERROR, "≤ 0.50 %") in slider.stops
+    assert (mode_samples.ERROR, "≤ 0.500 %") in slider.stops
     times = [rows["resnet18", mode][at[KEY]] for mode in ("eager", "bf16+channels_last")]
     assert times[1].value == pytest.approx(0.5 * times[0].value)
 
@@ -546,7 +546,7 @@ def test_the_page_filters_the_pairs_of_the_command(folder: Path) -> None:
 def test_marks_and_limits_are_explained_where_they_are(tmp_path: Path) -> None:
     """Without a mode of another precision there is no †; only the page has limits and modes to choose."""
     modes = {"channels_last": 0.9, "openvino": 0.6}
-    record_files.save_all(tmp_path, mode_samples.with_modes(eager(), modes))
+    record_files.save_all(tmp_path, mode_samples.with_modes(eager(), modes, unavailable=()))
     made = choice(compare(record_files.load_all_modes(tmp_path)[0]), language("en"))
     assert made is not None
     assert {mode for mode, _chosen in made.modes} == {"eager", *modes}
@@ -571,6 +571,21 @@ def test_the_page_states_that_unchecked_outputs_are_left_out(tmp_path: Path) -> 
     assert alone is not None
     assert not alone.modes
     assert any("cannot be checked are left out" in note for note in alone.table.notes)
+
+
+def test_the_page_states_that_modes_without_a_time_are_left_out(folder: Path, tmp_path: Path) -> None:
+    """The command lists them as pairs without a verdict once a time is limited."""
+    note = "Modes without a measured time are left out; if a time is limited, reporter choose DIR lists them."
+    made = choice(compare(record_files.load_all_modes(folder)[0]), language("en"))
+    assert made is not None
+    found = choosing.chosen(folder, {KEY: 10.0}, ["all"])
+    assert len(names(found)) > len(made.table.rows)
+    assert note in made.table.notes
+    record_files.save_all(tmp_path, mode_samples.with_modes(eager(), {"bf16": 0.6}, unavailable=()))
+    whole = choice(compare(record_files.load_all_modes(tmp_path)[0]), language("en"))
+    assert whole is not None
+    assert note not in whole.table.notes
+    assert len(names(choosing.chosen(tmp_path, {KEY: 10.0}, ["all"]))) == len(whole.table.rows)
 
 
 def test_of_too_many_pairs_the_page_has_those_of_eager(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,16 +62,32 @@ def test_the_first_screen_names_the_cause() -> None:
     ]
     assert shown["few"] == ["≈ marks noisy times: the preset standard takes too few samples for a 95 % interval."]
     assert shown["wide"] == [
-        "≈ marks noisy times (samples or rounds of the same measurement differ by more than 10 %) and times without an "
-        "interval."
+        "≈ marks noisy times (the 95 % interval spans more than 10 % of the median) and times without an interval."
     ], "the trainings are timed once"
     once = [changed(each, finetune_seconds=samples.reading("finetune_seconds", 4.0, 4.1)) for each in (wide, *others)]
-    assert first_screen(compare(once)) == [
-        "≈ marks noisy times: samples or rounds of the same measurement differ by more than 10 %."
-    ]
+    assert first_screen(compare(once)) == ["≈ marks noisy times: the 95 % interval spans more than 10 % of the median."]
     both = compare([busy, changed(others[0], **{key: timed(key, 0.05, 0.05)}), *others[1:]])
     (text,) = causes(both, ENGLISH)
     assert [reason.split()[0] for reason in text.removeprefix("≈ marks noisy times: ").split("; ")] == ["other", "the"]
+
+
+def test_the_reason_of_noisy_times_is_that_of_the_list() -> None:
+    """The interval of three rounds may span twice as much as that of one; rounds may differ within it."""
+    key = "latency_cpu_1thread"
+    spans, apart = (
+        [part for middle in middles for part in samples.times(middle, width, 8)]
+        for middles, width in (((0.02, 0.026, 0.033), 0.05), ((0.020, 0.0205, 0.0225), 0.001))
+    )
+    limits = {
+        "the 95 % interval spans": "more than 20 % of the median",
+        "the medians of": "rounds lie more than 10 % apart",
+    }
+    for seconds, (start, end) in zip((spans, apart), limits.items(), strict=True):
+        reading = timed(key, *seconds).model_copy(update={"rounds": (8,) * 3})
+        comparison = compare([changed(steady()[0], **{key: reading}), *steady()[1:]])
+        assert (comparison.records[0].readings[key].verdict.reason or "").startswith(start)
+        (text,) = causes(comparison, ENGLISH)
+        assert f"({start} {end}) and times" in text
 
 
 def test_levels_that_differ_between_runs_are_named() -> None:

@@ -144,6 +144,9 @@ def test_changes_of_level_are_listed_for_every_metric_and_mode(metric: str, mode
     assert table
     title = made.quantities[metric].title
     assert [(row[0].text, row[5].text) for row in table.rows] == [(pair_name(SLOWED, mode), title)]
+    since = str(table.rows[0][2].value)
+    assert since.startswith("2026-01-"), "sorted and kept in ISO 8601"
+    assert table.rows[0][2].text == tongue.date(since)
     drawn = run_history.drawn_courses(made)
     assert {course.curve.row[1:] for course in drawn} == {(KEY, "eager")}
     assert not any(course.steps for course in drawn)

@@ -11,6 +11,8 @@ from reporter.stats.samples import FEWEST_ROUNDS
 
 DROPPED = "auxiliary_dropped"
 """In the detail of a training step: why the network is trained without its auxiliary heads."""
+SPANS = "the 95 % interval spans"
+"""The start of the reason for a time whose interval is too wide."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -30,13 +32,18 @@ def why_noisy(
         return f"only {counted(len(samples), 'sample')}, too few for a 95 % interval"
     middle = median(samples)
     spread = (bounds[1] - bounds[0]) / middle
-    if spread > limit * (1 if len(rounds) < FEWEST_ROUNDS else 2):
-        return f"the 95 % interval spans {spread:.0%} of the median"
+    if spread > widest(rounds, limit):
+        return f"{SPANS} {spread:.0%} of the median"
     medians = [median(part) for part in rounds]
     apart = (max(medians) - min(medians)) / middle
     if apart > limit:
         return f"the medians of {len(medians)} rounds lie {apart:.0%} apart"
     return None
+
+
+def widest(rounds: Sequence[Sequence[float]], limit: float) -> float:
+    """The share of the median that the interval of a reliable time spans at most."""
+    return limit * (1 if len(rounds) < FEWEST_ROUNDS else 2)
 
 
 def dropped_heads(detail: Mapping[str, object]) -> str | None:

@@ -256,11 +256,14 @@ def accuracy(record: Record) -> Accuracy | None:
     top1, top5 = record.value("imagenet_top1"), record.value("imagenet_top5")
     if top1 is not None or top5 is not None:
         return Accuracy(top1, top5, paper=False)
-    errors = [published(record, f"paper_1crop_{top}_err") for top in ("top1", "top5")]
-    if errors == [None, None]:
-        return None
-    first, fifth = (None if error is None else 1 - error / 100 for error in errors)
-    return Accuracy(first, fifth, paper=True)
+    first, fifth = (paper_accuracy(record, top) for top in ("top1", "top5"))
+    return None if first is None and fifth is None else Accuracy(first, fifth, paper=True)
+
+
+def paper_accuracy(record: Record, top: str = "top1") -> float | None:
+    """The accuracy of the error that the paper states, rounded so that an error of 21.1 % is exactly 0.789."""
+    error = published(record, f"paper_1crop_{top}_err")
+    return None if error is None else round(1 - error / 100, 7)
 
 
 def published(record: Record, key: str) -> float | None:

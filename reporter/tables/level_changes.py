@@ -22,7 +22,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
             change = 100 * (step.ratio - 1)
             cells = (
                 plain(series.architecture),
-                plain(language.date(found.moments[step.index])),
+                Cell(language.date(found.moments[step.index]), found.moments[step.index]),
                 Cell(language.signed(change), change),
                 plain(found.versions[step.index] if same else torch),
             )

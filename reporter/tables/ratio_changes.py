@@ -21,7 +21,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
             cells = (
                 plain(pair_name(curve.row[0], curve.row[2])),
                 plain(curve.machine_kind),
-                plain(language.date(moment)),
+                Cell(language.date(moment), moment),
                 Cell(language.signed(change), change),
                 plain(curve.measured[step.index]),
                 plain(_title(curve.row[1], comparison, language)),

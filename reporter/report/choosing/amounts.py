@@ -64,5 +64,5 @@ def rounded(exact: Decimal, *, down: bool, decimals: int | None = None) -> Decim
 
 def outwards(value: float, factor: float, *, down: bool, decimals: int | None = None) -> tuple[float, int]:
     """The quotient, rounded in the same way, and how many of its digits are after the point."""
-    quotient = rounded(Decimal(repr(value / factor)), down=down, decimals=decimals)
+    quotient = rounded(Decimal(repr(value)) / Decimal(repr(factor)), down=down, decimals=decimals)
     return float(quotient), -int(quotient.as_tuple().exponent)

@@ -5,26 +5,25 @@ Its rows are the (architecture, mode) pairs of `reporter choose`, best architect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from reporter.model import Quantity
 from reporter.model.extensions import Edition
 from reporter.model.modes import ALL, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
-from reporter.report.choosing.amounts import FACTORS, PLACEHOLDERS, Kind, kind, outwards
 from reporter.report.choosing.licenses import license_of
 from reporter.report.choosing.limits import (
+    ACCURACIES,
     BEST_TOP1,
     EAGER_ONLY,
-    FLOORS,
     OF_PAIRS,
     TIMED,
     TOP1,
     Candidate,
-    LimitedValue,
 )
+from reporter.report.choosing.sliders import Slider, factors, slider_of
 from reporter.report.comparison import Comparison
 from reporter.report.headline_latency import newest_machine
 from reporter.report.language import Language
@@ -34,35 +33,10 @@ from reporter.report.published.accuracy_marks import SIZE, footnotes, marked, ot
 from reporter.report.table import Builder, Cell, Column, Table, status_word
 from reporter.report.throughput_batches import batches
 
-STOPS = 40
-"""A slider has at most this many stops: values of networks, so that each stop leaves one network less."""
 OTHER_PRECISION = "†"
 """Marks an accuracy that was not measured in the precision of the mode."""
 MOST_PAIRS = 2000
 """Of more pairs than these, a page would be too large."""
-
-
-@dataclass(frozen=True)
-class Slider:
-    """Stops from the strictest to the loosest, each a limit in base units with its words, then no limit."""
-
-    key: str
-    title: str
-    stops: tuple[tuple[float | None, str], ...]
-
-    @property
-    def floor(self) -> bool:
-        """Whether it limits from below."""
-        return self.key in FLOORS
-
-    @property
-    def amount(self) -> Kind:
-        """The kind of limit that can be typed instead."""
-        return kind(self.key)
-
-    @property
-    def example(self) -> str:
-        return PLACEHOLDERS[self.amount]
 
 
 @dataclass(frozen=True)
@@ -74,7 +48,8 @@ class ChoiceSection:
     """Every mode of the table, if there are several, and whether it is chosen at first."""
     licenses: tuple[str, ...] = ()
     """The licenses of weights in the table."""
-    factors = {name: {unit.lower(): factor for unit, factor in each.items()} for name, each in FACTORS.items()}
+    factors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What a typed number is multiplied by, by kind and unit."""
     kind = "choice"
 
     @property
@@ -92,7 +67,8 @@ def choice(comparison: Comparison, language: Language, edition: Edition = "choic
 
     The edition for choosing has the command that does the same.
     """
-    networks, left_out, doubted = _listed(comparison)
+    pairs = mode_pairs.pairs(comparison, [ALL])
+    networks = _listed(comparison, pairs)
     modes = tuple(dict.fromkeys(each.record.mode for each in networks))
     keys = _limited(networks, several=len(modes) > 1)
     if len(networks) < 2 or not keys:
@@ -103,14 +79,14 @@ def choice(comparison: Comparison, language: Language, edition: Edition = "choic
     rows.sizes()
     sliders += [_add_limited(rows, networks, key) for key in keys]
     title = language._("Architectures within a budget")
-    notes = _notes(rows, networks, keys, left_out, several=len(modes) > 1, doubted=doubted)
+    notes = _notes(rows, networks, keys, pairs)
     if edition == "choice":
         command = language._("On the command line: reporter choose DIR --max-latency-cpu 50ms --max-parameters 30M")
         notes = (*notes, command)
     listed = replace(rows.table("choosing", title, notes), stacked=True)
     chosen = tuple((mode, mode_pairs.ON_REQUEST not in mode_pairs.parts(mode)) for mode in modes)
     useful = tuple(each for each in sliders if len(each.stops) > 1)
-    return ChoiceSection(title, listed, useful, chosen if len(modes) > 1 else (), licenses)
+    return ChoiceSection(title, listed, useful, chosen if len(modes) > 1 else (), licenses, factors(language))
 
 
 def _add_names(
@@ -125,12 +101,12 @@ def _add_names(
     title = _("ImageNet top-1, published")
     cells = [marked(_accuracy(each, language), each.record) for each in networks]
     rows.add(Column("imagenet_top1", title, "%", "1", numeric=True), cells)
-    sliders = [_accuracy_slider(TOP1, title, networks, language)]
+    sliders = [slider_of(TOP1, title, networks, units.PERCENT, language)]
     if any(BEST_TOP1 in each.figures for each in networks):
         title = _("ImageNet top-1, best weights")
         cells = [_best_accuracy(each, language) for each in networks]
         rows.add(Column(BEST_TOP1, title, "%", "1", numeric=True), cells)
-        sliders.append(_accuracy_slider(BEST_TOP1, title, networks, language))
+        sliders.append(slider_of(BEST_TOP1, title, networks, units.PERCENT, language))
     if licenses:
         rows.text("license", _("License of the weights"), [license_of(each.record) or "–" for each in networks])
     return sliders
@@ -143,16 +119,13 @@ def _add_limited(rows: Builder, networks: Sequence[Candidate], key: str) -> Slid
     cells = [_cell(each, key, scale, comparison, language) for each in networks]
     unit, base = language._(scale.word), _quantity(comparison, key).unit
     rows.add(Column(key, title, unit, base, numeric=True, bounded=True), cells)
-    return Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], scale, language))
+    return slider_of(key, title, networks, scale, language)
 
 
 def _notes(
-    rows: Builder, networks: Sequence[Candidate], keys: Sequence[str], left_out: int, *, several: bool, doubted: bool
+    rows: Builder, networks: Sequence[Candidate], keys: Sequence[str], pairs: mode_pairs.Pairs
 ) -> tuple[str, ...]:
-    """What the order, the limits and the marks mean.
-
-    `several`: there are several modes; `doubted`: some are left out, as their output is wrong or cannot be checked.
-    """
+    """What the order, the limits and the marks mean, and which of the pairs are left out."""
     language, _ = rows.language, rows.language._
     if rows.comparison.coverage.whole:
         first = _("Best first: by the published single-crop top-1 of the weights.")
@@ -163,7 +136,7 @@ def _notes(
         )
     else:
         first = _("Sorted by published single-crop top-1 of the weights; architectures without one are last.")
-    eager_alone = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
+    several = len({each.record.mode for each in networks}) > 1
     return (
         f"{first} {batches(rows.comparison, language) if 'throughput_cpu' in keys else ''}".strip(),
         *(
@@ -174,22 +147,30 @@ def _notes(
         *((_("Process memory: the whole process, with Python and torch."),) if "process_memory" in keys else ()),
         *filter(None, (newest_machine(rows.comparison, language) if set(TIMED).intersection(keys) else "",)),
         *footnotes((each.record for each in networks), language),
-        *((eager_alone.format(count=left_out),) if left_out else ()),
         *(_notes_on_modes(rows, networks) if several else ()),
-        *((_("Modes other than eager whose output is wrong or cannot be checked are left out."),) if doubted else ()),
+        *_left_out(networks, pairs, language),
     )
 
 
-def _listed(comparison: Comparison) -> tuple[tuple[Candidate, ...], int, bool]:
-    """The pairs of the table; of too many only those of eager, with the number of all.
+def _left_out(networks: Sequence[Candidate], pairs: mode_pairs.Pairs, language: Language) -> Iterator[str]:
+    """Which pairs the table does not have."""
+    _ = language._
+    count = len(pairs.candidates)
+    if len(networks) < count:
+        alone = _("Only eager is listed here, of {count} (architecture, mode) pairs; reporter choose DIR has all.")
+        yield alone.format(count=count)
+    if pairs.wrong or pairs.unchecked:
+        yield _("Modes other than eager whose output is wrong or cannot be checked are left out.")
+    if pairs.untimed:
+        yield _("Modes without a measured time are left out; if a time is limited, reporter choose DIR lists them.")
 
-    And whether modes are left out because of their output.
-    """
-    pairs = mode_pairs.pairs(comparison, [ALL])
-    found, doubted = pairs.candidates, bool(pairs.wrong or pairs.unchecked)
+
+def _listed(comparison: Comparison, pairs: mode_pairs.Pairs) -> tuple[Candidate, ...]:
+    """The pairs of the table; of too many only those of eager."""
+    found = pairs.candidates
     if len(found) <= MOST_PAIRS or len(found) == len(comparison.networks):
-        return found, 0, doubted
-    return tuple(each for each in found if each.record.mode == EAGER), len(found), doubted
+        return found
+    return tuple(each for each in found if each.record.mode == EAGER)
 
 
 def _limited(networks: Sequence[Candidate], several: bool) -> list[str]:
@@ -237,14 +218,10 @@ def _best_accuracy(each: Candidate, language: Language) -> Cell:
     """The accuracy of the best published weights, with their name."""
     figure = each.figures.get(BEST_TOP1)
     if figure is None:
-        return Cell("–", status="missing", note=each.reasons[BEST_TOP1])
+        return _absent(each, BEST_TOP1, language)
     weights = each.record.readings[BEST_TOP1].detail.get("weights")
     mark = SIZE if other_size(each.record, BEST_TOP1) else ""
     return Cell(units.share(language, figure.value) + mark, figure.value, note=str(weights))
-
-
-def _accuracy_slider(key: str, title: str, networks: Sequence[Candidate], language: Language) -> Slider:
-    return Slider(key, title, _stops(key, [each.figures.get(key) for each in networks], units.PERCENT, language))
 
 
 def _cell(each: Candidate, key: str, scale: units.Scale, comparison: Comparison, language: Language) -> Cell:
@@ -264,7 +241,7 @@ def _cell(each: Candidate, key: str, scale: units.Scale, comparison: Comparison,
 
 def _absent(each: Candidate, key: str, language: Language) -> Cell:
     """What stands where a value is missing, and why it is."""
-    missing = next((part for part in OF_PAIRS[key] if each.record.value(part) is None), None)
+    missing = next((part for part in {**OF_PAIRS, **ACCURACIES}[key] if each.record.value(part) is None), None)
     if missing is None:
         return Cell("–", status="missing", note=language._("measured on another machine"))
     reading = each.record.readings.get(missing)
@@ -273,27 +250,3 @@ def _absent(each: Candidate, key: str, language: Language) -> Cell:
         why = _("not measured in this mode") if each.reasons[key] == EAGER_ONLY else _("not measured")
         return Cell("–", status="missing", note=why)
     return Cell(status_word(reading.status, language), status=reading.status, note=language.translate(reading.reason))
-
-
-def _stops(
-    key: str, figures: Sequence[LimitedValue | None], scale: units.Scale, language: Language
-) -> tuple[tuple[float | None, str], ...]:
-    """The limits that one network after the other keeps, thinned where there are many, then the stop without limit."""
-    floor = key in FLOORS
-    ends = {(each.bounds[0] if floor else each.bounds[1]): each for each in figures if each}
-    texts = dict(_stop(key, limit, each, scale, language) for limit, each in ends.items())
-    values, unit = sorted(texts, reverse=floor), language._(scale.word)
-    chosen = values if len(values) <= STOPS else [values[i * (len(values) - 1) // (STOPS - 1)] for i in range(STOPS)]
-    sign = "≥" if floor else "≤"
-    stops = [(value, f"{sign} {texts[value]} {unit}".strip()) for value in dict.fromkeys(chosen)]
-    return (*stops, (None, language._("any")))
-
-
-def _stop(key: str, limit: float, figure: LimitedValue, scale: units.Scale, language: Language) -> tuple[float, str]:
-    """A limit with its text; that of a time is rounded so that the network keeps the limit as it is printed."""
-    if key == OUTPUT_ERROR.key:
-        return limit, units.rough(language, limit, scale)
-    if figure.interval is None:
-        return limit, units.text(language, limit, scale)
-    amount, digits = outwards(limit, scale.factor, down=key in FLOORS)
-    return (min if key in FLOORS else max)(limit, amount * scale.factor), language.number(amount, digits)

@@ -1,10 +1,11 @@
-"""Reasons for noisy times: other programs, few samples or differing rounds; and slower multithreading."""
+"""Reasons for noisy times: other programs, few samples, wide intervals, differing rounds; slower multithreading."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from reporter.model import Reading, Record
+from reporter.model import NOISY_SPREAD, Reading, Record
+from reporter.model.reasons import SPANS, widest
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
@@ -60,8 +61,13 @@ def _causes(comparison: Comparison, language: Language) -> Iterator[str]:
             yield message.format(preset=preset)
         else:
             yield _("too few samples were taken for a 95 % interval")
-    if any(reading.interval is not None for reading in quiet):
-        yield _("samples or rounds of the same measurement differ by more than 10 %")
+    bounded = [reading for reading in quiet if reading.interval is not None]
+    wide = [reading for reading in bounded if (reading.verdict.reason or "").startswith(SPANS)]
+    if wide:
+        share = min(widest(reading.counted, NOISY_SPREAD) for reading in wide)
+        yield _("the 95 % interval spans more than {share} of the median").format(share=f"{100 * share:.0f} %")
+    if len(wide) < len(bounded):
+        yield _("the medians of rounds lie more than {share} apart").format(share=f"{100 * NOISY_SPREAD:.0f} %")
 
 
 def slower_on_all_threads(comparison: Comparison, language: Language) -> str | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reporter.model import Reading, Record
 from reporter.report import units
-from reporter.report.comparison import Comparison, published
+from reporter.report.comparison import Comparison, paper_accuracy, published
 from reporter.report.headline_latency import how, timing
 from reporter.report.language import Language
 from reporter.report.published.published_figures import figures
@@ -79,7 +79,7 @@ def top1_gain(new: Record, old: Record, language: Language) -> AccuracyGain | No
     weights = (new.value("imagenet_top1"), old.value("imagenet_top1"))
     if None in weights and (found := _over_baseline(new, old, language)):
         return found
-    pairs = [weights, (_paper(new), _paper(old))]
+    pairs = [weights, (paper_accuracy(new), paper_accuracy(old))]
     sources = (language._("torchvision's weights"), language._("the papers' own figures, one crop"))
     for (now, before), source in zip(pairs, sources, strict=True):
         if now is not None and before is not None:
@@ -110,11 +110,6 @@ def _over_baseline(new: Record, old: Record, language: Language) -> AccuracyGain
     return AccuracyGain(
         before - now, message.format(source=language.translate(str(row.get("baseline_source") or "")), **errors)
     )
-
-
-def _paper(record: Record) -> float | None:
-    error = published(record, "paper_1crop_top1_err")
-    return None if error is None else 1 - error / 100
 
 
 def doubted(text: str, *readings: Reading) -> str:

@@ -35,6 +35,7 @@ class Pairs:
     wrong: tuple[Record, ...] = ()
     on_request: tuple[Record, ...] = ()
     unchecked: tuple[Record, ...] = ()
+    untimed: tuple[Record, ...] = ()
 
 
 def pairs(comparison: Comparison, asked: Collection[str] = (), limits: Collection[str] = ()) -> Pairs:
@@ -45,7 +46,7 @@ def pairs(comparison: Comparison, asked: Collection[str] = (), limits: Collectio
     wanted = _wanted(comparison, asked)
     time = time_key(limits)
     found: list[tuple[float, float, Candidate]] = []
-    wrong, unchecked, on_request = [], [], []
+    wrong, unchecked, on_request, untimed = [], [], [], []
     for number, network in enumerate(comparison.networks):
         for record in (network, *comparison.modes_of(network)):
             if wanted and record.mode not in wanted:
@@ -60,8 +61,11 @@ def pairs(comparison: Comparison, asked: Collection[str] = (), limits: Collectio
             elif record.mode == EAGER or _is_timed(record) or set(limits) & set(TIMES):
                 made = candidate(_with_shared_readings(network, record), comparison.machines[0], OF_PAIRS)
                 found.append((number, _cost(made, time), made))
+            else:
+                untimed.append(record)
     ordered = sorted(found, key=lambda each: (-(each[2].accuracy.top1 or 0), each[0], each[1]))
-    return Pairs(tuple(each for _, _, each in ordered), tuple(wrong), tuple(on_request), tuple(unchecked))
+    left_out = (tuple(records) for records in (wrong, on_request, unchecked, untimed))
+    return Pairs(tuple(each for _, _, each in ordered), *left_out)
 
 
 def _cost(each: Candidate, time: str) -> float:
