@@ -566,6 +566,19 @@ def test_each_output_channel_of_a_transposed_convolution_has_its_own_step(groups
     assert (change > 0).all()
 
 
+def test_weights_of_int8_are_rounded_whatever_their_names_are() -> None:
+    """Parametrized ones and those that the forward pass hands to functions, but no vectors and no buffers."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 4)), nn.Module())
+    network[1].kernel, network[1].scale = nn.Parameter(torch.randn(4, 3, 3, 3)), nn.Parameter(torch.randn(4))
+    network[1].register_buffer("table", torch.randn(4, 4))
+    rounded = deepcopy(network)
+    round_weights(rounded, PRECISIONS["int8"])
+    before, after = network.state_dict(), rounded.state_dict()
+    changed = {name for name, tensor in before.items() if not torch.allclose(tensor, after[name])}
+    assert changed == {"0.parametrizations.weight.original1", "1.kernel"}
+
+
 def test_the_limit_of_fp32_takes_no_copy_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nor does another process with the same weights and images."""
     copies: list[torch.dtype] = []

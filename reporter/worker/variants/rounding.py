@@ -34,7 +34,7 @@ class Rounded:
 
     image: Round
     weight: Round
-    """Rounds a parameter of two or more dimensions."""
+    """Rounds a parameter of two or more dimensions, and a buffer of them that is called a weight."""
     other: Round | None = None
     """Rounds other parameters and buffers; None where they keep their precision."""
     layers_only: bool = False
@@ -136,7 +136,8 @@ def round_weights(network: nn.Module, rounding: Rounded) -> None:
         if isinstance(layer, _ConvTransposeNd)
     }
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
-        layer = tensor.dim() > 1 and "weight" in name.rpartition(".")[2]
+        is_weight = isinstance(tensor, nn.Parameter) or "weight" in name.rpartition(".")[2]
+        layer = is_weight and tensor.dim() > 1
         rounds = rounding.weight if layer else rounding.other
         if not rounds or tensor.dtype not in rounding.dtypes:
             continue
