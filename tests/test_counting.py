@@ -57,6 +57,25 @@ def test_depth_counts_the_gates_of_squeeze_and_excitation() -> None:
     assert catalogued("se_resnet50").counts.depth == 82
 
 
+@pytest.mark.parametrize("product", [Tensor.mm, lambda maps, other: torch.addmm(maps[:, :1], maps, other)])
+def test_a_product_of_two_activations_is_no_layer(product: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Of two dimensions, too: what a product of several images is, is counted in the same way."""
+
+    class Gram(nn.Module):
+        def __init__(self, classes: int) -> None:
+            super().__init__()
+            self.body, self.head = nn.Conv2d(3, 8, 1), nn.Linear(64, classes)
+
+        def forward(self, images: Tensor) -> Tensor:
+            maps = self.body(images)[0].flatten(1)
+            return self.head(product(maps, maps.t()).reshape(1, 64))
+
+    counts = subject(own(Gram)).counts
+    assert counts.depth == 2
+    assert counts.macs == 1024 * 24 + 8 * 8 * 1024 + 64_000
+    assert counts.activations == 8 * 1024 + 64 + 1000
+
+
 def test_attention_is_counted_as_torchvision_publishes_it() -> None:
     vit = subject("vit_b_16")
     assert round(vit.counts.macs / 1e9, 3) == 17.564
