@@ -91,6 +91,23 @@ class ShapeDependent(Tiny):
         return super().forward(images) * int(images.shape[3] / 2)
 
 
+class Harmless(Tiny):
+    """Its check of a shape makes the tracer warn; after it follows what meta tensors do not support."""
+
+    what = ""
+    scale = torch.linspace(1, 2, 10)
+    """A plain attribute and no buffer."""
+
+    def forward(self, images: Tensor) -> Any:
+        assert images.shape[2] == 32
+        scores = super().forward(images)
+        if self.what == "attribute":
+            return scores * self.scale
+        if self.what == "range":
+            return scores + torch.arange(10)
+        return scores + images[images > 0].mean()
+
+
 class Opaque(Tiny):
     def forward(self, images: Tensor) -> Any:
         return object()
@@ -273,6 +290,13 @@ def test_the_reason_of_openvino_is_the_cause_and_not_where_it_was_raised(
 
 def test_an_error_of_openvino_without_a_cause_has_where_it_was_raised() -> None:
     assert one_line("Exception from a.cpp:1:\nException from b.cpp:2:\n\n") == "Exception from b.cpp:2:"
+
+
+@pytest.mark.parametrize("what", ["attribute", "range", "mask"])
+def test_what_only_meta_tensors_do_not_support_is_traced(what: str) -> None:
+    model = Harmless()
+    model.what = what
+    assert error(prepared("torchscript", model)(IMAGES + 1), eager(model, IMAGES + 1)) < 1e-5
 
 
 @pytest.mark.slow
