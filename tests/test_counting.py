@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import forked
@@ -74,6 +75,29 @@ def test_a_product_of_two_activations_is_no_layer(product: Callable[[Tensor, Ten
     assert counts.depth == 2
     assert counts.macs == 1024 * 24 + 8 * 8 * 1024 + 64_000
     assert counts.activations == 8 * 1024 + 64 + 1000
+
+
+def test_buffers_that_the_first_inference_replaces_are_weights_and_no_activations() -> None:
+    """As the indices of timm's ConViT: they are made for the image size and kept."""
+
+    class Indexed(nn.Module):
+        def __init__(self, classes: int, size: int) -> None:
+            super().__init__()
+            self.head = nn.Linear(3, classes)
+            self.register_buffer("table", torch.zeros(size), persistent=False)
+
+        def forward(self, images: Tensor) -> Any:
+            if len(self.table) != 1000:
+                self.table = torch.ones(1000, device=images.device)
+            return self.head(images.mean((2, 3))) + self.table
+
+    found = []
+    for length in (1, 1000):
+        measured = subject(own(partial(Indexed, size=length)))
+        readings = [*size.measure(measured), *memory_exact.measure_inference(measured)]
+        found.append({each.quantity.key: (each.value, each.detail.get("weights")) for each in readings})
+    assert found[0] == found[1]
+    assert found[0]["weights_bytes"][0] == found[0]["peak_activation_bytes"][1] == 4 * (4 * 1000 + 1000)
 
 
 def test_attention_is_counted_as_torchvision_publishes_it() -> None:
