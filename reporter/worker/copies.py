@@ -32,4 +32,5 @@ def convert(network: nn.Module, dtype: torch.dtype) -> nn.Module:
             return tensor.to(numbers)
         return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
-    return network._apply(converted)
+    network._apply(converted)
+    return network

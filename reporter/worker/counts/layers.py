@@ -98,7 +98,8 @@ def layers(met: Visits) -> list[Row]:
     for name, module in named_parts(met[""].module):
         own = (weight for weight in own_parameters(module) if name in met or id(weight) in met.read)
         weights[_around(name, met)] += own
-    rows, seen = [], set()
+    rows: list[Row] = []
+    seen: set[int] = set()
     for name, visit in met.items():
         if weights[name] or macs[name] or (name and not is_block(visit.module) and _reshapes(visit)):
             fresh = {id(weight): weight.numel() for weight in weights[name] if id(weight) not in seen}
