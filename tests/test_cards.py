@@ -14,7 +14,7 @@ import pytest
 import samples
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import catalogued, own, subject
+from networks import catalogued, own, shifted_windows, subject, transformer
 from texts import texts
 
 from reporter import facts
@@ -36,6 +36,12 @@ from reporter.worker.counts.stage_costs import stages
 from reporter.worker.entry import measure
 
 ENGLISH, RUSSIAN = language("en"), language("ru")
+LAYERS = {
+    "alexnet": 12, "vgg16": 22, "vgg16_bn": 35, "vgg19": 25, "vgg19_bn": 41, "googlenet": 129, "inception_v2": 214,
+    "bn_inception": 153, "inception_v3": 192, "densenet121": 246, "densenet201": 406, "resnet18": 43, "resnet50": 109,
+    "resnet101": 211, "se_resnet50": 157, "se_resnet101": 310, "resnext50_32x4d": 109, "se_resnext50_32x4d": 157,
+}  # fmt: skip
+"""Rows of the table of layers, as in version 0.1.0: pooling counts also where it keeps the shape."""
 HOSTILE = '"]<b>`|#{x}'
 
 
@@ -74,7 +80,56 @@ def test_stages_and_layers_sum_up_to_the_network(name: str) -> None:
     assert macs == catalogued(name).counts.macs == sum(layer.macs for layer in record_structure.layers(record_of(name)))
     assert parameters == sum(layer.parameters for layer in record_structure.layers(record_of(name)))
     assert len(parts) < 20
-    assert taken(name)["layers"].value == len(record_structure.layers(record_of(name)))
+    assert taken(name)["layers"].value == LAYERS[name] == len(record_structure.layers(record_of(name)))
+
+
+@pytest.mark.parametrize("build", [transformer, shifted_windows])
+def test_layers_of_transformers_sum_up_to_the_network(build: Any) -> None:
+    """Attention reads the weights of linear layers that do not run; tokens and tables belong to modules with others."""
+    measured = subject(own(build))
+    rows = layers(visits(measured.meta, measured.input(1, "meta")))
+    assert sum(row["macs"] for row in rows) == measured.counts.macs
+    assert sum(row["parameters"] for row in rows) == sum(each.numel() for each in measured.meta.parameters())
+    attention = [row for row in rows if "Attention" in row["kind"]]
+    assert len(attention) == {transformer: 2, shifted_windows: 4}[build]
+    assert all(row["parameters"] and row["macs"] for row in attention)
+    if build is transformer:
+        tokens, width = 5, 64
+        assert attention[0]["parameters"] == 4 * (width + 1) * width
+        assert attention[0]["macs"] == 4 * tokens * width**2 + 2 * tokens**2 * width
+        assert rows[-1] == {
+            "name": "forward", "kind": "VisionTransformer", "output": "1000", "parameters": width, "macs": 0,
+        }  # fmt: skip
+
+
+def test_layers_are_modules_that_hold_weights_multiply_pool_or_change_the_shape() -> None:
+    """A norm with an activation as a submodule, too; no activation of any class, and nothing that does not run."""
+    import torch
+    from torch import nn
+
+    class NormAct(nn.BatchNorm2d):
+        def __init__(self, channels: int) -> None:
+            super().__init__(channels)
+            self.act = nn.LeakyReLU()
+
+        def forward(self, maps: Any) -> Any:
+            return self.act(super().forward(maps))
+
+    parts = (
+        nn.Conv2d(3, 8, 3, padding=1), NormAct(8), nn.Mish(), nn.Dropout2d(), nn.Softmax(1), nn.MaxPool2d(3, 1, 1),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Tanh(), nn.Linear(8, 5),
+    )  # fmt: skip
+    network = nn.Sequential(*parts).eval().to("meta")
+    network[0].register_module("unused", nn.Linear(3, 3))
+    rows = layers(visits(network, torch.empty(1, 3, 8, 8, device="meta")))
+    assert [(row["name"], row["parameters"], row["macs"]) for row in rows] == [
+        ("0", 8 * 28, 64 * 8 * 27),
+        ("1", 16, 0),
+        ("5", 0, 0),
+        ("6", 0, 0),
+        ("7", 0, 0),
+        ("9", 45, 40),
+    ]
 
 
 def test_the_first_linear_layer_of_vgg16_holds_three_quarters_of_its_weights() -> None:

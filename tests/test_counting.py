@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import forked
@@ -55,6 +56,48 @@ def test_depth_is_the_one_of_the_papers(name: str, depth: int) -> None:
 def test_depth_counts_the_gates_of_squeeze_and_excitation() -> None:
     """Two layers in each of the 16 blocks lie on the longest path: 50 + 32."""
     assert catalogued("se_resnet50").counts.depth == 82
+
+
+@pytest.mark.parametrize("product", [Tensor.mm, lambda maps, other: torch.addmm(maps[:, :1], maps, other)])
+def test_a_product_of_two_activations_is_no_layer(product: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Of two dimensions, too: what a product of several images is, is counted in the same way."""
+
+    class Gram(nn.Module):
+        def __init__(self, classes: int) -> None:
+            super().__init__()
+            self.body, self.head = nn.Conv2d(3, 8, 1), nn.Linear(64, classes)
+
+        def forward(self, images: Tensor) -> Tensor:
+            maps = self.body(images)[0].flatten(1)
+            return self.head(product(maps, maps.t()).reshape(1, 64))
+
+    counts = subject(own(Gram)).counts
+    assert counts.depth == 2
+    assert counts.macs == 1024 * 24 + 8 * 8 * 1024 + 64_000
+    assert counts.activations == 8 * 1024 + 64 + 1000
+
+
+def test_buffers_that_the_first_inference_replaces_are_weights_and_no_activations() -> None:
+    """As the indices of timm's ConViT: they are made for the image size and kept."""
+
+    class Indexed(nn.Module):
+        def __init__(self, classes: int, size: int) -> None:
+            super().__init__()
+            self.head = nn.Linear(3, classes)
+            self.register_buffer("table", torch.zeros(size), persistent=False)
+
+        def forward(self, images: Tensor) -> Any:
+            if len(self.table) != 1000:
+                self.table = torch.ones(1000, device=images.device)
+            return self.head(images.mean((2, 3))) + self.table
+
+    found = []
+    for length in (1, 1000):
+        measured = subject(own(partial(Indexed, size=length)))
+        readings = [*size.measure(measured), *memory_exact.measure_inference(measured)]
+        found.append({each.quantity.key: (each.value, each.detail.get("weights")) for each in readings})
+    assert found[0] == found[1]
+    assert found[0]["weights_bytes"][0] == found[0]["peak_activation_bytes"][1] == 4 * (4 * 1000 + 1000)
 
 
 def test_attention_is_counted_as_torchvision_publishes_it() -> None:

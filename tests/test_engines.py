@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from reporter.engines import compile as inductor
 from reporter.engines import onnxruntime, openvino
 from reporter.engines._failures import step
-from reporter.engines._onnx_file import batches
+from reporter.engines._onnx_file import batches, digest_of
 from reporter.host import machine
 from reporter.model import Engine, extensions
 from reporter.model.attempts import attempt, one_line
@@ -89,6 +89,23 @@ class ShapeDependent(Tiny):
         if images.shape[2] != 32:
             raise ValueError(images.shape)
         return super().forward(images) * int(images.shape[3] / 2)
+
+
+class Harmless(Tiny):
+    """Its check of a shape makes the tracer warn; after it follows what meta tensors do not support."""
+
+    what = ""
+    scale = torch.linspace(1, 2, 10)
+    """A plain attribute and no buffer."""
+
+    def forward(self, images: Tensor) -> Any:
+        assert images.shape[2] == 32
+        scores = super().forward(images)
+        if self.what == "attribute":
+            return scores * self.scale
+        if self.what == "range":
+            return scores + torch.arange(10)
+        return scores + images[images > 0].mean()
 
 
 class Opaque(Tiny):
@@ -275,6 +292,13 @@ def test_an_error_of_openvino_without_a_cause_has_where_it_was_raised() -> None:
     assert one_line("Exception from a.cpp:1:\nException from b.cpp:2:\n\n") == "Exception from b.cpp:2:"
 
 
+@pytest.mark.parametrize("what", ["attribute", "range", "mask"])
+def test_what_only_meta_tensors_do_not_support_is_traced(what: str) -> None:
+    model = Harmless()
+    model.what = what
+    assert error(prepared("torchscript", model)(IMAGES + 1), eager(model, IMAGES + 1)) < 1e-5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CONVERTED)
 def test_control_flow_that_depends_on_shapes_is_recorded(name: str) -> None:
@@ -291,6 +315,39 @@ def test_compile_leaves_control_flow_that_depends_on_values_to_python() -> None:
         assert error(call_it(images), eager(model, images)) < 1e-5
     raw = [model.head(model.body(images).amax((2, 3)))[0, 0] > 0 for images in several]
     assert len({bool(each) for each in raw}) == 2, "both branches are taken"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:torch.quantize_per:UserWarning")
+def test_the_file_of_an_export_depends_on_all_of_the_state() -> None:
+    """Also on what is no tensor, on tensors in it, on packed weights, and on buffers that are not persistent."""
+
+    class Described(nn.Linear):
+        extra: object = None
+
+        def get_extra_state(self) -> object:
+            return self.extra
+
+        def set_extra_state(self, state: object) -> None:
+            self.extra = state
+
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Flatten(), Described(12, 12), nn.Linear(12, 12))
+    plain.register_buffer("table", torch.zeros(2000), persistent=False)
+    inputs = torch.zeros(1, 3, 2, 2)
+    digests = [digest_of(plain, inputs), digest_of(copy.deepcopy(plain), inputs)]
+    assert digests[0] == digests[1]
+    large = torch.zeros(2000)
+    large[1000] = 1
+    for extra in (torch.float16, {"table": torch.zeros(2000)}, {"table": large}):
+        plain[1].extra = extra
+        digests.append(digest_of(plain, inputs))
+    plain.table[1000] = 1
+    digests.append(digest_of(plain, inputs))
+    for change in (0, 1):
+        plain[2].weight.data[5, 5] += change
+        quantized = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear}, dtype=torch.qint8)
+        digests.append(digest_of(quantized, inputs))
+    assert len(set(digests)) == len(digests) - 1
 
 
 @pytest.mark.slow

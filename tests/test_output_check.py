@@ -20,10 +20,13 @@ from torch.nn import functional
 
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
+from reporter.model.modes import Mode
 from reporter.registry.selection import sets
+from reporter.worker.copies import convert
 from reporter.worker.input_format import Form
 from reporter.worker.lookup import find
 from reporter.worker.variants import output_check, rounding
+from reporter.worker.variants.mode_variants import converted
 from reporter.worker.variants.output_check import Reference, constant_error, error
 from reporter.worker.variants.rounding import PRECISIONS, Rounded, affine, round_weights, symmetric, ten_bits
 from reporter.worker.variants.varied_inputs import (
@@ -90,6 +93,21 @@ class ClassToken(nn.Module):
         query = self.after(self.query(tokens[:, 0]))[:, None]
         weights = (query @ self.key(tokens).transpose(1, 2) / 4).softmax(-1)
         scores: Tensor = self.head((weights @ self.value(tokens))[:, 0])
+        return scores
+
+
+class GlobalFilter(nn.Module):
+    """Multiplies spectra by complex weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = plain()[:4], nn.Linear(16, 10)
+        self.filter = nn.Parameter(torch.randn(16, 28, 15, dtype=torch.complex64))
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.body(images)
+        spectra = torch.fft.rfft2(maps.float() if maps.dtype is torch.bfloat16 else maps) * self.filter
+        scores: Tensor = self.head(torch.fft.irfft2(spectra, s=(28, 28)).to(maps.dtype).relu().mean((2, 3)))
         return scores
 
 
@@ -548,6 +566,19 @@ def test_each_output_channel_of_a_transposed_convolution_has_its_own_step(groups
     assert (change > 0).all()
 
 
+def test_weights_of_int8_are_rounded_whatever_their_names_are() -> None:
+    """Parametrized ones and those that the forward pass hands to functions, but no vectors and no buffers."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 4)), nn.Module())
+    network[1].kernel, network[1].scale = nn.Parameter(torch.randn(4, 3, 3, 3)), nn.Parameter(torch.randn(4))
+    network[1].register_buffer("table", torch.randn(4, 4))
+    rounded = deepcopy(network)
+    round_weights(rounded, PRECISIONS["int8"])
+    before, after = network.state_dict(), rounded.state_dict()
+    changed = {name for name, tensor in before.items() if not torch.allclose(tensor, after[name])}
+    assert changed == {"0.parametrizations.weight.original1", "1.kernel"}
+
+
 def test_the_limit_of_fp32_takes_no_copy_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nor does another process with the same weights and images."""
     copies: list[torch.dtype] = []
@@ -638,6 +669,41 @@ def test_kept_scores_are_of_the_same_weights_in_the_same_places(tmp_path: Path) 
     assert output_check._identity(network, inputs) == output_check._identity(
         network, inputs.contiguous(memory_format=torch.channels_last)
     )
+
+
+def test_complex_weights_keep_their_imaginary_parts() -> None:
+    """In the float64 reference, in the runs that set limits, and in modes of lower precision."""
+    torch.manual_seed(0)
+    network, inputs = GlobalFilter().eval(), images(4, SIDE)
+    calibrate(network, inputs)
+    reference = Reference(network, inputs)
+    assert torch.allclose(reference.scores, output_check.run(deepcopy(network).double(), inputs.double()))
+    check = reference.check(network, "fp32")
+    assert check.error < 1e-5
+    assert not check.exceeds
+    for precision in ("bf16", "fp16"):
+        made, _ = converted(network, Mode(precision=precision), Form())
+        assert made.head.weight.dtype is not torch.float32
+        assert torch.equal(made.filter, network.filter)
+    made, form = converted(network, Mode(precision="bf16"), Form())
+    assert not reference.check(made, "bf16", form).exceeds
+
+
+def test_complex_numbers_are_rounded_to_fp32_only() -> None:
+    """Modes of other precisions compute with them in complex64."""
+    torch.manual_seed(0)
+    network = nn.Module()
+    network.weight = nn.Parameter(torch.randn(4, 4, dtype=torch.complex128))
+    rounded, exact = deepcopy(network), convert(deepcopy(network), torch.float32)
+    with torch.no_grad():
+        round_weights(rounded, PRECISIONS["fp32"])
+        assert torch.equal(rounded.weight, network.weight.to(torch.complex64).to(torch.complex128))
+        round_weights(exact, PRECISIONS["bf16"])
+        assert torch.equal(exact.weight, rounded.weight.to(torch.complex64))
+        with PRECISIONS["fp32"].operators():
+            product = network.weight * network.weight
+    assert product.dtype is torch.complex128
+    assert torch.equal(product, product.to(torch.complex64).to(torch.complex128))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])

@@ -91,16 +91,35 @@ def stored(name: str, path: Path, save: Callable[[Path], Any]) -> Path:
 
 
 def digest_of(model: Any, example: Any, *more: Any) -> str:
-    """A digest of what an export depends on: the model with its weights, the form of the images, and torch."""
+    """A digest of what an export depends on: the model with its weights, the form of the images, and torch.
+
+    Other values of its state than tensors are described by `repr`, as the data types of quantized layers.
+    """
     import torch
+    from torch.utils import _pytree as pytree
 
     digest = hashlib.blake2b(digest_size=8)
     form = (tuple(example.shape), example.dtype, torch.__version__, type(model).__qualname__)
     digest.update(repr((form, model)).encode())
-    for name, tensor in [*model.state_dict().items(), *((str(place), each) for place, each in enumerate(more))]:
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    state = {**dict(model.named_buffers()), **model.state_dict()}  # which lacks buffers that are not persistent
+    for name, value in [*state.items(), *((str(place), each) for place, each in enumerate(more))]:
+        for each in pytree.tree_leaves(value):
+            if isinstance(each, torch.Tensor):
+                digest.update(f"{name} {tuple(each.shape)} {each.dtype}".encode())
+                digest.update(_bytes(each))
+            else:
+                digest.update(f"{name} {each!r}".encode())
     return digest.hexdigest()
+
+
+def _bytes(tensor: Any) -> Any:
+    """The bytes of a tensor; of a quantized one those of its integers and of what they stand for."""
+    import torch
+
+    dense = tensor.detach().cpu().contiguous()
+    if dense.is_quantized:
+        return _bytes(dense.int_repr()).tobytes() + _bytes(dense.dequantize()).tobytes()
+    return dense.reshape(-1).view(torch.uint8).numpy()
 
 
 def _export(module: Any, example: Any, path: Path) -> None:

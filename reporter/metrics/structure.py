@@ -19,9 +19,9 @@ LAYERS = Quantity(
     unit="1",
     group="size",
     better="neither",
-    definition="Modules without submodules that one inference runs and that hold weights or change the shape: "
-    "convolutions, linear layers, norms and pooling. The stages and the layer table of a card are counted with them; "
-    "the stages' parameters and MACs sum up to those of the network.",
+    definition="Modules that one inference runs and that hold weights, multiply, pool or change the shape, without "
+    "what their submodules do: convolutions, linear layers, attention, norms and pooling. The stages and the layer "
+    "table of a card are counted with them; the stages' parameters and MACs sum up to those of the network.",
 )
 BLOCK = Quantity(
     key="block_parameters",

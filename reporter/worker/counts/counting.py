@@ -6,8 +6,9 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -43,8 +44,21 @@ class Counts:
 def count(network: nn.Module, images: Tensor) -> Counts:
     """Counts one pass of images (N x 3 x H x W) through a network on their device; the caller sets its mode.
 
+    If the first pass replaces buffers on meta, such as indices for an image size, a second one is counted: they are
+    weights then, as in the bytes of the network on meta, and no activations.
     UnsupportedError where tensors have no storage: not all that TorchScript computes on them is seen.
     """
+    buffers = list(network.buffers())
+    counts = _count(network, images)
+    replaced = any(new is not old for new, old in zip_longest(network.buffers(), buffers))
+    if not replaced or not images.is_meta:
+        return counts
+    again = _count(network, images)
+    return replace(again, unread=again.unread & counts.unread)
+
+
+def _count(network: nn.Module, images: Tensor) -> Counts:
+    """Counts one pass."""
     paths, attention = Paths([*network.parameters(), *network.buffers()], images), FusedAttention(replace=False)
     with unfused(network, images), torch.no_grad(), folded(network, paths), paths, attention:
         output = network(images)

@@ -16,29 +16,30 @@ from reporter.worker.counts.meta_shapes import returned
 
 Shape = tuple[int, ...]
 Row = dict[str, Any]
-PASSING = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Sigmoid, nn.Hardswish, nn.Hardsigmoid, nn.Dropout, nn.Identity)
-"""Layers that hold no weights and leave the shape as it is."""
+REST = "forward"
+"""The name of what a network computes outside of its parts."""
 
 
 @dataclass
 class Visit:
-    """What a module met in one inference: its first inputs, the first output's shape without the batch, all MACs."""
+    """What a module met in one inference: its first inputs, and the first output's shape without the batch."""
 
     module: nn.Module
     inputs: tuple[Any, ...] = ()
     output: Shape = ()
-    macs: int = 0
 
 
 class Visits(dict[str, Visit]):
     """Visits by the module's name; `spent` are the MACs by the names of the modules that were running, outermost first.
 
-    They separate what a module that is used in two places costs in each.
+    They separate what a module that is used in two places costs in each. `read` are the ids of the parameters that an
+    operator read.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.spent: Counter[tuple[str, ...]] = Counter()
+        self.read: frozenset[int] = frozenset()
 
 
 def visits(network: nn.Module, images: Tensor) -> Visits:
@@ -47,13 +48,13 @@ def visits(network: nn.Module, images: Tensor) -> Visits:
     What parametrizations compute from weights alone costs nothing, as in `count`, and is no module of its own.
     """
     found, paths, handles = Visits(), Paths([*network.parameters(), *network.buffers()], images), []
-    running: list[tuple[str, int]] = []
+    running: list[str] = []
     charged = 0
 
     def charge() -> None:
         nonlocal charged
         if paths.flops > charged:
-            found.spent[tuple(name for name, _ in running)] += (paths.flops - charged) // 2
+            found.spent[tuple(running)] += (paths.flops - charged) // 2
             charged = paths.flops
 
     for name, module in named_parts(network):
@@ -62,14 +63,13 @@ def visits(network: nn.Module, images: Tensor) -> Visits:
 
         def enter(_: nn.Module, inputs: Any, name: str = name) -> None:
             charge()
-            running.append((name, paths.flops))
+            running.append(name)
 
         def leave(module: nn.Module, inputs: Any, output: Any, name: str = name) -> None:
             charge()
-            while running[-1][0] != name:  # a module that raised an error does not leave
-                running.pop()
-            visit = found.setdefault(name, Visit(module, inputs, _shape(output)))
-            visit.macs += (paths.flops - running.pop()[1]) // 2
+            while running.pop() != name:  # a module that raised an error does not leave
+                pass
+            found.setdefault(name, Visit(module, inputs, _shape(output)))
 
         handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
     try:
@@ -80,19 +80,45 @@ def visits(network: nn.Module, images: Tensor) -> Visits:
             handle.remove()
     paths.check()
     charge()
-    found.setdefault("", Visit(network, (images,), _shape(output), paths.flops // 2))
+    found.read = frozenset(id(weight) for weight in network.parameters() if paths.track(weight).read)
+    found.setdefault("", Visit(network, (images,), _shape(output)))
     return found
 
 
-def layers(met: dict[str, Visit]) -> list[Row]:
-    """The modules without submodules that hold weights or change the shape, in order."""
-    rows = []
+def layers(met: Visits) -> list[Row]:
+    """The modules that hold weights, multiply, pool or change the shape, in order, without the costs of submodules.
+
+    The weights of submodules that do not run, but are read, belong to the module around them, as those of the linear
+    layers in `nn.MultiheadAttention`. Shared weights count once.
+    """
+    macs: Counter[str] = Counter()
+    for running, spent in met.spent.items():
+        macs[_around(running[-1] if running else "", met)] += spent
+    weights: dict[str, list[nn.Parameter]] = {name: [] for name in met}
+    for name, module in named_parts(met[""].module):
+        own = (weight for weight in own_parameters(module) if name in met or id(weight) in met.read)
+        weights[_around(name, met)] += own
+    rows: list[Row] = []
+    seen: set[int] = set()
     for name, visit in met.items():
-        if name and not is_block(visit.module) and not isinstance(visit.module, PASSING):
-            weights = sum(parameter.numel() for parameter in visit.module.parameters())
-            what = {"name": name, "kind": call(visit.module), "output": shape_text(visit.output)}
-            rows.append({**what, "parameters": weights, "macs": visit.macs})
+        if weights[name] or macs[name] or (name and not is_block(visit.module) and _reshapes(visit)):
+            fresh = {id(weight): weight.numel() for weight in weights[name] if id(weight) not in seen}
+            seen |= fresh.keys()
+            what = {"name": name or REST, "kind": call(visit.module), "output": shape_text(visit.output)}
+            rows.append({**what, "parameters": sum(fresh.values()), "macs": macs[name]})
     return rows
+
+
+def _around(name: str, met: Visits) -> str:
+    """The innermost module that ran of those that contain a module, and itself."""
+    while name not in met:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def _reshapes(visit: Visit) -> bool:
+    """Whether a module pools, or its output has another shape than its input."""
+    return _shape(visit.inputs) != visit.output or "kernel" in geometry(visit.module)
 
 
 def line(row: Row) -> str:

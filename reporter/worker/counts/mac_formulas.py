@@ -15,11 +15,14 @@ Formula = Callable[..., int]
 """Gives the multiply-adds of one call from its arguments and its result."""
 WEIGHTED = {
     aten.convolution, aten._convolution, aten.convolution_overrideable, aten.cudnn_convolution,
-    aten._slow_conv2d_forward, aten.addmm, aten.mm, aten._scaled_mm,
+    aten._slow_conv2d_forward, aten._scaled_mm,
 }  # fmt: skip
-"""The operators that convolutions and linear layers arrive as; traced models call the second one."""
-PRODUCTS = {aten.bmm: (0, 1), aten.baddbmm: (1, 2)}
-"""Those that attention arrives as, with the places of their factors: a layer only where a factor is a weight."""
+"""The operators that convolutions arrive as, and linear layers in float8; traced models call the second one."""
+PRODUCTS = {aten.mm: (0, 1), aten.addmm: (1, 2), aten.bmm: (0, 1), aten.baddbmm: (1, 2)}
+"""Those that linear layers and attention arrive as, with the places of their factors.
+
+They are layers only where one factor is a weight.
+"""
 OWN_NAMESPACES = ("aten", "prim", "prims")
 UNCOUNTED = (
     "aten._fft_", "aten.grid_sampler", "aten._cdist", "aten._euclidean_dist", "aten._pdist", "aten._embedding_bag",

@@ -11,7 +11,7 @@ from torch import nn
 
 from reporter.model.image_sizes import ImageSize
 from reporter.worker.counts.layers import (
-    PASSING,
+    REST,
     Row,
     Shape,
     Visit,
@@ -26,10 +26,8 @@ from reporter.worker.counts.layers import (
 from reporter.worker.weights.auxiliary_heads import modules
 
 POOLING = (nn.MaxPool2d, nn.AvgPool2d)
-
-
-REST = "forward"
-"""The name of the part that has what no other part has."""
+PASSING = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Sigmoid, nn.Hardswish, nn.Hardsigmoid, nn.Dropout, nn.Identity)
+"""Activations and the like beside the convolution and the norm of a block."""
 
 
 @dataclass(frozen=True)

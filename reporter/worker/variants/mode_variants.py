@@ -17,7 +17,7 @@ from reporter.model.attempts import attempt
 from reporter.model.devices import ACCELERATORS, device_type
 from reporter.model.modes import CHANNELS_LAST, Mode
 from reporter.worker import precision
-from reporter.worker.copies import copied
+from reporter.worker.copies import convert, copied
 from reporter.worker.input_format import Form
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -47,14 +47,14 @@ def eager(network: nn.Module, form: Form) -> Variant:
 def converted(network: nn.Module, mode: Mode, form: Form) -> tuple[nn.Module, Form]:
     """A copy of the network in the precision and memory format of a mode, and the form of its images.
 
-    `amp` and `tf32` leave the weights as they are.
+    `amp` and `tf32` leave the weights as they are; complex weights stay complex64 in all modes.
     """
     dtype = DTYPES.get(mode.precision, form.dtype)
     layout = torch.channels_last if mode.memory_format == CHANNELS_LAST else form.memory_format
     with torch.inference_mode(False):
         made = copied(network)
         if dtype != form.dtype:
-            made = made.to(dtype=dtype)
+            convert(made, dtype)
         if mode.memory_format == CHANNELS_LAST:
             made = made.to(memory_format=torch.channels_last)
     return made, Form(dtype, layout)

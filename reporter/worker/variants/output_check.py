@@ -19,7 +19,7 @@ from reporter.host.machine import threads_of_job
 from reporter.model import ReporterError, UnsupportedError
 from reporter.model.attempts import attempt
 from reporter.worker import outputs
-from reporter.worker.copies import copied
+from reporter.worker.copies import convert, copied
 from reporter.worker.torch_state import threads
 from reporter.worker.variants.rounding import PRECISIONS, round_weights
 from reporter.worker.variants.varied_inputs import LEAST_VARIATION, variation
@@ -178,7 +178,8 @@ class Reference:
 
     def _copied(self, dtype: torch.dtype, work: Callable[[nn.Module], Result]) -> Result:
         with torch.inference_mode(False), torch.no_grad(), threads(threads_of_job()):
-            return work(copied(self.network).eval().to("cpu").to(dtype))  # in two steps: MPS does not have float64
+            copy = copied(self.network).eval().to("cpu")  # first, because MPS does not have float64
+            return work(convert(copy, dtype))
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:

@@ -34,7 +34,7 @@ class Rounded:
 
     image: Round
     weight: Round
-    """Rounds a parameter of two or more dimensions."""
+    """Rounds a parameter of two or more dimensions, and a buffer of them that is called a weight."""
     other: Round | None = None
     """Rounds other parameters and buffers; None where they keep their precision."""
     layers_only: bool = False
@@ -43,6 +43,14 @@ class Rounded:
     """Whether the sums in layers are rounded after each addition, too; other precisions are summed in fp32."""
     dtype: torch.dtype = torch.float32
     scores: int | None = None
+
+    @property
+    def dtypes(self) -> tuple[torch.dtype, ...]:
+        """The data types of the numbers that are rounded.
+
+        Complex ones only to fp32: modes of other precisions compute with them in complex64.
+        """
+        return (self.dtype, torch.complex128) if self.dtype is torch.float64 else (self.dtype,)
 
     def operators(self) -> Operators:
         """A context in which the outputs of operators are rounded."""
@@ -68,11 +76,19 @@ class Operators(TorchDispatchMode):
         if func.is_view or (self.rounding.layers_only and func.overloadpacket not in LAYERS):
             return output
         for tensor in tree_leaves(output):
-            if isinstance(tensor, Tensor) and tensor.dtype is self.rounding.dtype:
+            if isinstance(tensor, Tensor) and tensor.dtype in self.rounding.dtypes:
+                numbers = _real(tensor)
                 if self.rounding.sums:
-                    round_sums(tensor, summands(func.overloadpacket, args, tensor))
-                tensor.copy_(self.rounding.image(tensor))
+                    round_sums(numbers, summands(func.overloadpacket, args, tensor))
+                numbers.copy_(self.rounding.image(numbers))
         return output
+
+
+def _real(tensor: Tensor) -> Tensor:
+    """A tensor, or the real and imaginary parts of a complex one in the same memory."""
+    if not tensor.is_complex():
+        return tensor
+    return torch.view_as_real(tensor.conj() if tensor.is_conj() else tensor)
 
 
 def summands(operator: Any, args: tuple[Any, ...], output: Tensor) -> int:
@@ -120,11 +136,15 @@ def round_weights(network: nn.Module, rounding: Rounded) -> None:
         if isinstance(layer, _ConvTransposeNd)
     }
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
-        layer = tensor.dim() > 1 and "weight" in name.rpartition(".")[2]
+        is_weight = isinstance(tensor, nn.Parameter) or "weight" in name.rpartition(".")[2]
+        layer = is_weight and tensor.dim() > 1
         rounds = rounding.weight if layer else rounding.other
-        if not rounds or not tensor.is_floating_point():
+        if not rounds or tensor.dtype not in rounding.dtypes:
             continue
-        if groups := transposed.get(id(tensor)):
+        if tensor.is_complex():
+            numbers = _real(tensor.data)
+            numbers.copy_(rounds(numbers))
+        elif groups := transposed.get(id(tensor)):
             tensor.data = _by_output_channel(rounds, tensor.data, groups)
         else:
             tensor.data = rounds(tensor.data)
