@@ -15,8 +15,8 @@ from torch import nn
 
 from reporter.model import UnsupportedError
 from reporter.model.profiles import StageTime
-from reporter.worker.counts.layers import visits
-from reporter.worker.counts.stage_costs import REST, CostUnit, grouped, stage_row
+from reporter.worker.counts.layers import REST, visits
+from reporter.worker.counts.stage_costs import CostUnit, grouped, stage_row
 from reporter.worker.latency.alternation import Effort, alternated
 from reporter.worker.latency.timing import Call
 from reporter.worker.subject import Subject
