@@ -155,8 +155,12 @@ def test_stages_of_a_gpu_take_a_fixed_number_of_passes(bench: Bench, monkeypatch
     monkeypatch.setattr(operator_pass, "SHARE", 50.0)
     passes: list[int] = []
 
-    def alternated(call: Any, observed: Any, seconds: Any, effort: Any) -> Any:
-        return alternation.alternated(call, lambda count: passes.append(count) or observed(count), seconds, effort)  # type: ignore[func-returns-value]
+    def alternated(call: Any, observed: Any, *more: Any) -> Any:
+        def counted(count: int) -> Any:
+            passes.append(count)
+            return observed(count)
+
+        return alternation.alternated(call, counted, *more)
 
     monkeypatch.setattr(stage_times, "alternated", alternated)
     assert bench.readings("stages_cuda")["stages_coverage_cuda"].measured

@@ -83,7 +83,7 @@ def simulated_torch(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         "set_device_index": machine.set_device,
         "synchronize": lambda index=None: machine.synchronize(machine.current if index is None else index),
         "reset_peak_memory_stats": machine.reset_peaks,
-        "empty_cache": lambda: [machine.release(index) for index in range(len(machine.devices))],
+        "empty_cache": lambda: machine.release(machine.current),
         "max_memory_allocated": lambda index: machine.peaks(index).allocated,
         "max_memory_reserved": lambda index: machine.peaks(index).reserved,
     }
