@@ -40,7 +40,10 @@ LACKING = {"mps": (torch.float64, torch.complex128)}
 
 @dataclass
 class Accelerator:
-    """One device: `seconds` per operator and `per_byte` of its output, when it will be done, and its memory."""
+    """One device: `seconds` per operator and `per_byte` of its output, when it will be done, and its memory.
+
+    What is freed stays reserved until it is released.
+    """
 
     seconds: float
     per_byte: float = 0.0
@@ -48,6 +51,8 @@ class Accelerator:
     operators: int = 0
     allocated: int = 0
     peak: int = 0
+    reserved: int = 0
+    reserved_peak: int = 0
     opened: bool = False
 
 
@@ -118,18 +123,22 @@ class Machine:
         return SimulatedEvent(self)
 
     def reset_peaks(self, index: int) -> None:
-        self.devices[index].peak = self.devices[index].allocated
+        device = self.devices[index]
+        device.peak, device.reserved_peak = device.allocated, device.reserved
 
     def peaks(self, index: int) -> Peaks:
         self.open(index)
-        return Peaks(self.devices[index].peak, -(-self.devices[index].peak // BLOCK) * BLOCK)
+        return Peaks(self.devices[index].peak, self.devices[index].reserved_peak)
+
+    def release(self, index: int) -> None:
+        self.devices[index].reserved = in_blocks(self.devices[index].allocated)
 
     def free(self, index: int) -> int:
         self.open(index)
         return self.memory - self.reserved(index)
 
     def reserved(self, index: int) -> int:
-        return -(-self.devices[index].allocated // BLOCK) * BLOCK
+        return self.devices[index].reserved
 
     def identity(self, index: int) -> dict[str, Any]:
         return {"name": "simulated", "uuid": f"GPU-{index}"}
@@ -163,6 +172,8 @@ class Machine:
         self.homes[storage._cdata] = index
         device.allocated += size
         device.peak = max(device.peak, device.allocated)
+        device.reserved = max(device.reserved, in_blocks(device.allocated))
+        device.reserved_peak = max(device.reserved_peak, device.reserved)
         weakref.finalize(storage, self._free, storage._cdata, index, size)
 
     def queue(self, index: int) -> None:
@@ -247,6 +258,11 @@ class _Placing(TorchFunctionMode):
                 self.machine.require(value)
         with torch._C._DisableTorchDispatch():  # a copy whose memory belongs to no device
             return func(args[0].clone(), *args[1:], **kwargs)
+
+
+def in_blocks(size: int) -> int:
+    """The bytes that the allocator reserves for some."""
+    return -(-size // BLOCK) * BLOCK
 
 
 def is_cpu(name: torch.device | str) -> bool:

@@ -191,8 +191,11 @@ def test_the_identity_and_memory_of_mps(monkeypatch: pytest.MonkeyPatch) -> None
     assert (place.runtime.free(0), place.runtime.reserved(0)) == (15 << 30, 1 << 30)
     with pytest.raises(UnsupportedError, match="memory peaks on MPS"):
         TorchRuntime("mps").peaks(0)
+    released: list[bool] = []
     space = memory_forecast.space(place)  # a curve needs no peaks
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: released.append(True))
     space.restart_peak()
+    assert released
     assert (space.available(), space.peak()) == (15 << 30, 1 << 30)
 
 

@@ -22,7 +22,8 @@ from reporter.report.comparison import compare
 from reporter.report.language import language
 from reporter.report.why import rooflines
 from reporter.worker import precision
-from reporter.worker.profiling import ceiling_rates, stage_times
+from reporter.worker.latency import alternation
+from reporter.worker.profiling import ceiling_rates, operator_pass, stage_times
 from reporter.worker.profiling.ceiling_rates import Sizes, Workload, WorkloadGroup
 from reporter.worker.subject import Subject
 
@@ -145,6 +146,25 @@ def test_a_stage_lasts_until_the_gpu_is_done_with_it(bench: Bench, monkeypatch: 
     operators = [KERNELS * row["share"] for row in rows]
     assert operators == pytest.approx([round(each) for each in operators], abs=0.001)
     assert sum(operators) == pytest.approx(KERNELS)
+
+
+def test_stages_of_a_gpu_take_a_fixed_number_of_passes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that wait for it between stages take longer than the others however long they are repeated."""
+    for module in (stage_times, alternation):
+        monkeypatch.setattr(module, "perf_counter", bench.machine.look)
+    monkeypatch.setattr(operator_pass, "SHARE", 50.0)
+    passes: list[int] = []
+
+    def alternated(call: Any, observed: Any, *more: Any) -> Any:
+        def counted(count: int) -> Any:
+            passes.append(count)
+            return observed(count)
+
+        return alternation.alternated(call, counted, *more)
+
+    monkeypatch.setattr(stage_times, "alternated", alternated)
+    assert bench.readings("stages_cuda")["stages_coverage_cuda"].measured
+    assert len(passes) == alternation.UNSETTLED_BRIEF
 
 
 def test_a_record_with_times_of_a_gpu_alone_has_a_roofline() -> None:

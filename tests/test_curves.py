@@ -24,7 +24,7 @@ import torch
 from commands import call
 from networks import CONDITIONS, own, small, subject
 from simulated import Simulated, slot
-from simulated_device import Accelerator, Machine
+from simulated_device import BLOCK, Accelerator, Machine
 from torch import Tensor, nn
 
 from reporter.cli.progress import Lines
@@ -652,6 +652,20 @@ def test_the_batch_on_a_gpu_is_doubled_until_memory_ends() -> None:
     assert {point.device for point in points} == {"cuda"}
     assert machine.devices[0].peak <= machine.memory
     assert 4 * machine.devices[0].peak > machine.memory - memory_forecast.SCRATCH
+
+
+def test_memory_of_earlier_points_that_is_kept_for_reuse_is_no_memory_of_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a large batch, a small image has little; a large one after it fits, though not with the largest margin."""
+    monkeypatch.setattr(memory_forecast, "SCRATCH", 2 * BLOCK)
+    large = Forecast(subject(own()), Tight(1, 1.0)).predicted(1, square(512))
+    machine = Machine([Accelerator(0.0)], memory=4 * BLOCK + 2 * large)
+    asked = CurveJob(mode="eager", batches=(1, 256), sizes=("16", "512"))
+    with machine:
+        chosen = Subject(own(), machine.device("cuda:0"), CONDITIONS.model_copy(update={"seconds": 0.01}))
+        points = [point for _, point in CurveTiming(chosen, METRICS["best_throughput_cuda"], asked).run()]
+    assert [point.reason for point in points] == [None] * 4
 
 
 class Tight:

@@ -83,6 +83,7 @@ def simulated_torch(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         "set_device_index": machine.set_device,
         "synchronize": lambda index=None: machine.synchronize(machine.current if index is None else index),
         "reset_peak_memory_stats": machine.reset_peaks,
+        "empty_cache": lambda: machine.release(machine.current),
         "max_memory_allocated": lambda index: machine.peaks(index).allocated,
         "max_memory_reserved": lambda index: machine.peaks(index).reserved,
     }
@@ -346,6 +347,7 @@ FAULTS: dict[str, tuple[Any, str, str, str]] = {
     "counter of device 0": (Device, "peaks", "runtime.peaks(self.index)", "runtime.peaks(0)"),
     "peaks of device 0 reset": (Device, "peaks", "reset_peaks(self.index)", "reset_peaks(0)"),
     "peaks not reset": (Device, "peaks", "self.runtime.reset_peaks(self.index)", "pass"),
+    "cache not released": (Device, "peaks", "self.runtime.release(self.index)", "pass"),
     "built in inference mode": (Subject, "fresh", "inference_mode(False)", "inference_mode(True)"),
     "moved in inference mode": (Subject, "_made", "inference_mode(False)", "inference_mode(True)"),
     "trained after inference": (
@@ -365,6 +367,7 @@ FAULTS: dict[str, tuple[Any, str, str, str]] = {
     "torch: counter of device 0": (TorchRuntime, "peaks", "max_memory_allocated(index)", "max_memory_allocated(0)"),
     "torch: reserved by device 0": (TorchRuntime, "peaks", "max_memory_reserved(index)", "max_memory_reserved(0)"),
     "torch: peaks not reset": (TorchRuntime, "reset_peaks", "torch.accelerator.reset_peak_memory_stats(index)", "pass"),
+    "torch: cache not released": (TorchRuntime, "release", "torch.accelerator.empty_cache()", "pass"),
 }
 """A function of the product, and what is replaced in its source by what."""
 

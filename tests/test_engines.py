@@ -24,8 +24,8 @@ from commands import ROOT, call, run
 from test_plugins import install, path
 from torch import Tensor, nn
 
+from reporter.engines import _onnx_file, onnxruntime, openvino
 from reporter.engines import compile as inductor
-from reporter.engines import onnxruntime, openvino
 from reporter.engines._failures import step
 from reporter.engines._onnx_file import batches, digest_of
 from reporter.host import machine
@@ -355,6 +355,27 @@ def test_the_file_of_an_export_depends_on_all_of_the_state() -> None:
 def test_an_output_without_tensors_is_a_reason(name: str) -> None:
     with pytest.raises(UnsupportedError, match="the model returns object"):
         prepared(name, Opaque())
+
+
+def test_gpus_are_hidden_while_a_model_on_the_cpu_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch would start their driver; a model on another device needs them."""
+    seen: list[str] = []
+
+    def see(*_: object, **__: object) -> None:
+        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: see)
+    monkeypatch.setattr(torch.onnx, "export", see)
+    for model, visible in ((Tiny(), "-1"), (Tiny().to("meta"), "0")):
+        seen.clear()
+        inductor.prepare(model, IMAGES)
+        step, compiling = inductor.train(model)
+        with compiling:
+            step(IMAGES)
+        _onnx_file._export(model, IMAGES, tmp_path)
+        assert seen == [visible] * 4
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
 
 
 @pytest.mark.slow

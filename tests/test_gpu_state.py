@@ -170,6 +170,22 @@ def test_a_look_at_an_idle_device_does_not_count(monkeypatch: pytest.MonkeyPatch
     assert state["clock_mhz"] < 1755
 
 
+def test_the_first_call_of_a_process_is_no_part_of_the_wait() -> None:
+    """It loads libraries for longer than the wait may last, and the device is idle meanwhile."""
+    machine = machine_of(SimulatedGpu("GPU-0"), SimulatedGpu("GPU-1"))
+    made: list[torch.Tensor] = []
+    with machine:
+        images, place = torch.ones(2).to("cuda:1"), machine.device("cuda:1")
+
+        def call() -> None:
+            machine.now += 0 if made else 2 * LONGEST
+            made.append(images + 1)
+
+        (state,) = settled(place, call)[STATES]
+    assert (state["settled"], state["clock_mhz"]) == (True, 1755)
+    assert state["seconds"] < LONGEST
+
+
 def test_a_time_has_the_state_of_its_device_in_its_detail_and_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     bench, own = Bench(monkeypatch), os.getpid()
     shared = SimulatedGpu("GPU-1", bits=0x4, compute={own: 600 * MIB, own + 1: 1200 * MIB})

@@ -74,6 +74,7 @@ from reporter.worker.torch_state import threads
 from reporter.worker.variants import (
     mode_checks,
     mode_preparation,
+    mode_readings,
     mode_timing,
     mode_training,
     output_check,
@@ -270,7 +271,7 @@ def test_variants_take_turns_in_blocks(clock: Clock) -> None:
 def test_a_ratio_is_of_the_fast_calls_of_one_round() -> None:
     quantity = METRICS["throughput_cpu"].quantities[0]
     base = [0.4, 0.2, 0.4, 0.4, 0.9]
-    time, ratio = mode_timing.pair(quantity, base, [0.1, 0.1, 0.3], 8, 0.25)
+    time, ratio = mode_readings.pair(quantity, base, [0.1, 0.1, 0.3], 8, 0.25)
     assert time.samples == (80, 80, 8 / 0.3)
     assert ratio.samples == pytest.approx((4.0,)), "the lower quartiles are 0.4 and 0.1 s"
     assert ratio.detail == {"base": [base], "foreign_load": [0.25]}

@@ -295,6 +295,41 @@ def test_a_mode_whose_batch_does_not_fit_has_the_largest_that_does(monkeypatch: 
     assert found["channels_last", "train_step_cuda"].measured, found["channels_last", "train_step_cuda"].reason
 
 
+def trained(bench: Bench, *modes: str) -> dict[str, Reading]:
+    """The time of a training step of an image in modes on cuda:1."""
+    bench.monkeypatch.setattr(entry, "find", lambda name: ENTRY)
+    conditions = CONDITIONS.model_copy(update={"batch_size": 1, "image_size": SIZE // 2})
+    job = Job(
+        architecture="small", metrics=("train_step_cuda",), device="cuda:1", conditions=conditions, process="test",
+        modes=modes, round=1,
+    )  # fmt: skip
+    messages: list[dict[str, Any]] = []
+    with bench.machine:
+        entry.run(job, messages.append, named=bench.named)
+    found = [(each["mode"], Reading.model_validate(each["reading"])) for each in messages if "reading" in each]
+    times = [(mode, reading) for mode, reading in found if reading.quantity.key == "train_step_cuda"]
+    assert len(times) == len(modes), "each is measured once"
+    return dict(times)
+
+
+def test_a_mode_that_does_not_fit_beside_the_others_is_trained_with_eager_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    modes, peaks = ("channels_last", "tf32", "channels_last+tf32"), []
+    for some in (*((each,) for each in modes), modes):
+        free = Bench(monkeypatch)
+        trained(free, *some)
+        peaks.append(free.machine.devices[1].peak)
+    bench = Bench(monkeypatch)
+    *alone, together = peaks
+    bench.machine.memory = max(alone) + (16 << 10)
+    assert bench.machine.memory < together
+    found = trained(bench, *modes)
+    assert {mode: reading.reason for mode, reading in found.items()} == dict.fromkeys(modes)
+    bench.machine.memory = min(alone) // 2
+    assert {reading.status for reading in trained(bench, *modes).values()} == {"oom"}
+
+
 def test_without_a_batch_that_fits_the_reason_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(monkeypatch)
     bench.machine.memory = used(1) - 1

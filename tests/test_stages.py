@@ -293,14 +293,14 @@ def test_observed_calls_lie_between_others(
 
 
 @pytest.mark.parametrize(
-    ("longer", "passes"), [(0.02, [2, 2, 2, 1]), (0.04, [5, 5, 15, 2]), (0.06, [15, 15, 15, 2])], ids=str
+    ("longer", "passes"), [(0.02, [2, 2, 2, 1, 2]), (0.04, [5, 5, 15, 2, 5]), (0.06, [15, 15, 15, 2, 5])], ids=str
 )
 def test_passes_go_on_while_calls_disagree_and_there_is_time(
     longer: float, passes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Calls take 0.04 s, observed ones longer by a share; time is up at once, or after a while.
 
-    If they are far apart, time is no limit for a while. A brief effort ends earlier.
+    If they are far apart, time is no limit for a while. Brief efforts and those that wait for a device end earlier.
     """
     now = [0.0]
 
@@ -311,7 +311,8 @@ def test_passes_go_on_while_calls_disagree_and_there_is_time(
     monkeypatch.setattr(alternation, "perf_counter", lambda: now[0])
     monkeypatch.setattr(alternation, "cpu_timer", lambda _, count: [take(0.04) for _ in range(count)])
     found = []
-    for effort in (Effort(0.0), Effort(0.8), Effort(2.4), Effort(0.0, fewest=1, brief=True)):
+    brief, waits = Effort(0.0, fewest=1, brief=True), Effort(2.4, waits=True)
+    for effort in (Effort(0.0), Effort(0.8), Effort(2.4), brief, waits):
         made = alternated(lambda: None, lambda count: [take(0.04 * (1 + longer)) for _ in range(count)], float, effort)
         assert made.is_settled == (longer == 0.02)
         found.append(len(made.observed))

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from reporter.engines._environment import without_gpus
 from reporter.engines._failures import step
 from reporter.engines._outputs import flat
 from reporter.engines._profiled import Profiled
@@ -126,7 +127,7 @@ def _export(module: Any, example: Any, path: Path) -> None:
     import torch
 
     try:
-        with torch.no_grad():
+        with torch.no_grad(), without_gpus(module):
             torch.onnx.export(module, (example,), path, dynamo=True, verbose=False, input_names=[INPUT])
     except torch.onnx.OnnxExporterError as error:
         raise error.__cause__ or error from None  # its own message is advice on how to report bugs

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from reporter.engines._environment import variable
+from reporter.engines._environment import variable, without_gpus
 from reporter.engines._failures import step
 from reporter.host.captured import captured
 from reporter.model import Engine
@@ -36,7 +36,7 @@ def prepare(
     def call(images: Any) -> Any:
         return compiled(images)
 
-    with _compiling(cache, **{"freezing": True, PROFILED: True}):
+    with _compiling(model, cache, **{"freezing": True, PROFILED: True}):
         step("torch.compile", lambda: [call(example) for _ in range(2)])
     return call
 
@@ -45,12 +45,12 @@ def train(model: Any, *, cache: str | None = None) -> tuple[Any, AbstractContext
     """The compiled model, whose weights can be trained, and what surrounds the first step, which compiles it."""
     import torch
 
-    return torch.compile(model, dynamic=False), _compiling(cache)
+    return torch.compile(model, dynamic=False), _compiling(model, cache)
 
 
 @contextmanager
-def _compiling(cache: str | None, **options: Any) -> Iterator[None]:
-    """The settings with which Inductor compiles; `options` are further ones of its own."""
+def _compiling(model: Any, cache: str | None, **options: Any) -> Iterator[None]:
+    """The settings with which Inductor compiles a model; `options` are further ones of its own."""
     import torch
     import torch._dynamo.config
     import torch._inductor.config
@@ -58,7 +58,7 @@ def _compiling(cache: str | None, **options: Any) -> Iterator[None]:
     inductor = torch._inductor.config.patch({"cpp.cxx": (compiler(),), **options})
     dynamo = torch._dynamo.config.patch(recompile_limit=MOST_MODELS, fail_on_recompile_limit_hit=True)
     folder = cache and os.path.join(cache, f"{torch.get_num_threads()}-threads")  # the code contains their number
-    with captured("torch.compile"), variable(CACHE, folder), inductor, dynamo:
+    with captured("torch.compile"), variable(CACHE, folder), without_gpus(model), inductor, dynamo:
         yield
 
 

@@ -46,6 +46,9 @@ class Runtime(Protocol):
     def peaks(self, index: int) -> Peaks:
         """The peaks of a device since they were reset."""
 
+    def release(self, index: int) -> None:
+        """Give memory that torch's allocator keeps for reuse back to the driver."""
+
     def free(self, index: int) -> int:
         """Bytes of a device that its driver can still hand out."""
 
@@ -92,6 +95,14 @@ class TorchRuntime:
         self._refuse_mps()
         allocated = torch.accelerator.max_memory_allocated(index)
         return Peaks(allocated, torch.accelerator.max_memory_reserved(index))
+
+    def release(self, index: int) -> None:
+        import torch
+
+        if self.kind == "mps":
+            torch.mps.empty_cache()
+        else:
+            torch.accelerator.empty_cache()  # of all devices
 
     def free(self, index: int) -> int:
         import torch
@@ -154,9 +165,13 @@ class Device:
         return start.elapsed_time(end) / 1e3
 
     def peaks(self, work: Work) -> Peaks:
-        """The memory peaks of the device while some work runs on it, including what was allocated before."""
+        """The memory peaks of the device while some work runs on it, including what was allocated before.
+
+        What earlier work left for reuse is released first: it would count as reserved.
+        """
         assert self.runtime
         self.synchronize()
+        self.runtime.release(self.index)
         self.runtime.reset_peaks(self.index)
         work()
         self.synchronize()

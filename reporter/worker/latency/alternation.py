@@ -37,17 +37,20 @@ class Effort(NamedTuple):
     """How much alternated calls may take: `seconds`, but one pass at least, and `fewest` of short calls.
 
     Unless it is `brief`, the first of short calls in a row is not counted: the calls before it have emptied the caches.
+    With `waits`, observed calls wait for a device in between and take longer than the others in every pass: the passes
+    do not continue until they agree or time is up.
     """
 
     seconds: float
     fewest: int = 2
     brief: bool = False
+    waits: bool = False
 
     def passes(self, difference: float) -> int:
         """How many passes are taken, whatever the time, while the calls of both kinds differ by such a share."""
         if self.brief:
             return UNSETTLED_BRIEF
-        return MOST_PASSES if difference > APART else UNSETTLED
+        return MOST_PASSES if difference > APART and not self.waits else UNSETTLED
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def alternated(
     found = Alternation[Observed]((), (), [first] if not warming else cpu_timer(call, count))
     passes = 0
     while passes < fewest or not found.is_settled:
-        if passes >= effort.passes(found.difference) and perf_counter() > deadline:
+        if passes >= effort.passes(found.difference) and (effort.waits or perf_counter() > deadline):
             break
         calls = observed(warming + count)[warming:]
         others = cpu_timer(call, warming + count)[warming:]

@@ -15,6 +15,8 @@ INTERVAL = 0.1
 """Seconds of calls between two looks at the clock."""
 LOOKS = 3
 """So many looks in a row see the same clock once it is steady."""
+FIRST = 2
+"""Calls before those whose seconds count: the first ones in a process load libraries, while the device is idle."""
 ALIKE = 0.02
 """Clocks that differ by less than this share are the same."""
 
@@ -27,6 +29,7 @@ def settled(place: Device, call: Call) -> dict[str, Any]:
     if place.runtime is None or place.state() is None:
         return {}
     clocks: list[int] = []
+    waiting_timer(place, call, FIRST)
     spent = _loaded(place, call)  # an idle device has a clock of its own, which is the same in every look
     while (state := place.state()) and state.clock_mhz is not None:
         clocks.append(state.clock_mhz)

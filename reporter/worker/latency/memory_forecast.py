@@ -57,7 +57,8 @@ class HostSpace:
 class DeviceSpace:
     """Of an accelerator: what its driver has free, and what torch's allocator has reserved.
 
-    On MPS, where torch records no peaks, the peak is what is reserved after a call, including memory kept for reuse.
+    Memory kept for reuse is released where the peak is restarted, so that none of an earlier point counts. On MPS,
+    where torch records no peaks, the peak is what is reserved after a call, including memory kept for reuse.
     """
 
     place: Device
@@ -72,6 +73,7 @@ class DeviceSpace:
 
     def restart_peak(self) -> None:
         assert self.place.runtime
+        self.place.runtime.release(self.place.index)
         with suppress(UnsupportedError):
             self.place.runtime.reset_peaks(self.place.index)
 
@@ -94,6 +96,7 @@ class Forecast:
         self.subject, self.where = subject, where
         self._besides = SCRATCH + more
         self.margin = FIRST_MARGIN
+        where.restart_peak()  # so that what the preparation left for reuse is not in use
         self._base = where.used()
 
     def predicted(self, batch: int, size: ImageSize) -> int:

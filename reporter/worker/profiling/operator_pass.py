@@ -194,7 +194,8 @@ def read_stages_of_device(quantity: Quantity, found: Profiler, place: Device) ->
 
     with torch.inference_mode():
         call()
-        stages = stage_profile(call, found.network, found.groups, found.effort, wait=place.synchronize)
+        effort = found.effort._replace(waits=True)
+        stages = stage_profile(call, found.network, found.groups, effort, wait=place.synchronize)
     return _stages_reading(quantity, stages)
 
 

@@ -11,12 +11,24 @@ from reporter.host.job import Job, wanted
 from reporter.model import FOREIGN_LOAD, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.devices import device_type
 from reporter.model.modes import Mode, alternation, speedup
+from reporter.model.records import EAGER
 from reporter.registry.execution_modes import emulated, kind
 from reporter.stats.paired_ratios import fast_ratio
 from reporter.worker import precision
 from reporter.worker.device import Device
 from reporter.worker.subject import Subject
 from reporter.worker.variants.mode_variants import tf32
+
+Samples = dict[str, tuple[float, ...]]
+"""Seconds per call of eager and of the modes."""
+Measured = tuple[Samples, float | None, dict[str, Any]]
+"""The samples, the load of other programs, and the state of the accelerator."""
+
+
+def order(metric: Metric) -> tuple[bool, bool]:
+    """Single images first, with all threads, for which the modes are prepared."""
+    assert metric.inference
+    return metric.inference.batched, metric.inference.one_thread
 
 
 def pair(
@@ -41,6 +53,32 @@ def pair(
     ratio = fast_ratio(base, mode)
     kept = {"base": [list(base)], **detail}
     return time, Reading(quantity=speedup(quantity), samples=(ratio,), rounds=(1,), detail=kept)
+
+
+def pairs(
+    modes: Mapping[str, Mode],
+    quantity: Quantity,
+    measured: Measured,
+    reasons: Mapping[str, Verdict],
+    place: Device,
+    *,
+    batch: int = 1,
+    alone: Samples | None = None,
+) -> Iterator[tuple[str, Reading]]:
+    """The readings of a time in all modes; `modes` have the precisions that they compute in.
+
+    `reasons` are those of the modes without samples, and `alone` the samples of engines without eager in between.
+    """
+    samples, load, states = measured
+    for name, mode in modes.items():
+        if name not in samples:
+            missing = absent([quantity, speedup(quantity)], reasons[name].status, reasons[name].reason or "")
+            yield from ((name, reading) for reading in missing)
+        else:
+            for reading in pair(quantity, samples[EAGER], samples[name], batch, load, states=states):
+                yield name, noted(reading, mode, place)
+            if alone and name in alone:
+                yield name, alternated_over_alone(quantity, samples[name], alone[name])
 
 
 def alternated_over_alone(quantity: Quantity, alternated: Sequence[float], alone: Sequence[float]) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
@@ -16,7 +17,7 @@ from reporter.host.job import Job
 from reporter.model import Inference, Metric, Quantity, Reading, Verdict, absent
 from reporter.model.attempts import attempt
 from reporter.model.fields import MODES_SHARE
-from reporter.model.modes import ONCE, OUTPUT_ERROR, Mode, parse, speedup, unchecked
+from reporter.model.modes import ONCE, OUTPUT_ERROR, Mode, parse, unchecked
 from reporter.model.records import EAGER
 from reporter.registry.execution_modes import conditions_of, engines
 from reporter.worker.latency import clock_settling, timing
@@ -26,17 +27,13 @@ from reporter.worker.torch_state import threads
 from reporter.worker.variants.mode_checks import ModeChecks
 from reporter.worker.variants.mode_preparation import ModePreparation, cache_folder
 from reporter.worker.variants.mode_profiles import ModeProfiles
-from reporter.worker.variants.mode_readings import alternated_over_alone, lost, noted, of_device, pair, settings_of
+from reporter.worker.variants.mode_readings import Measured, Samples, lost, of_device, order, pairs, settings_of
 from reporter.worker.variants.mode_training import ModeTraining, computing, without_eager
 from reporter.worker.variants.mode_variants import Variant, eager
 
 Send = Callable[[dict[str, Any]], None]
 Found = Iterator[tuple[str, Reading]]
 Around = Callable[[], AbstractContextManager[Any]]
-Samples = dict[str, tuple[float, ...]]
-"""Seconds per call of eager and of the modes."""
-Measured = tuple[Samples, float | None, dict[str, Any]]
-"""The samples, the load of other programs, and the state of the accelerator."""
 
 
 class ModeTiming:
@@ -57,7 +54,7 @@ class ModeTiming:
     ) -> None:
         self.job, self.subject, self.running, self.rotation = job, subject, running, rotation
         self.preparation = ModePreparation(subject, cache, trained=bool(job.reference))
-        self.metrics = sorted((metric for metric in metrics if metric.inference), key=_order)
+        self.metrics = sorted((metric for metric in metrics if metric.inference), key=order)
         self.checks = ModeChecks(self.preparation, keeps=bool(self.metrics))
         self.training = [metric for metric in metrics if metric.training]
         self.has_curve = any(metric.curve for metric in metrics)
@@ -81,7 +78,7 @@ class ModeTiming:
         if self.job.round == 0:
             yield from self._profiled()
         for metric in () if self.job.only_checks else self.training:  # last: a mode that cannot train is lost then
-            yield from self._training_times(metric)
+            yield from self._training_times(metric, self._modes_of(metric))
 
     def _profiled(self) -> Found:
         """The operators and stages of each mode that can be prepared, in every setting."""
@@ -129,7 +126,8 @@ class ModeTiming:
             measured = self._sampled(calls, torch.inference_mode, timer)
             after = self._alone(calls, timer)
         alone = {name: (*before[name], *after[name]) for name in before.keys() & after.keys()}
-        yield from self._pairs(modes, metric.quantities[0], measured, batch, alone)
+        found = measured, self.lost, self.subject.place
+        yield from pairs(modes, metric.quantities[0], *found, batch=batch, alone=alone)
 
     def _modes_of(self, metric: Metric) -> dict[str, Mode]:
         """The modes in which a metric is measured."""
@@ -156,17 +154,31 @@ class ModeTiming:
                 found |= {name: tuple(samples)} if samples else {}
         return found
 
-    def _training_times(self, metric: Metric) -> Found:
-        """The times of a training step of all modes that can train, and their speedups."""
-        modes = self._modes_of(metric)
+    def _training_times(self, metric: Metric, modes: Mapping[str, Mode]) -> Found:
+        """The times of a training step of all modes that can train, and their speedups.
+
+        A mode that does not fit into memory beside the others is measured again beside eager alone.
+        """
+        left = [name for name in modes if name not in self.lost]
+        measured, trains = self._trained(modes)
+        lacking = [name for name in left if name in self.lost and self.lost[name].status == "oom"]
+        again = lacking if trains and len(left) > 1 and self.rotation is rotate else []
+        computed = {name: computing(mode) for name, mode in modes.items() if name not in again}
+        yield from pairs(computed, metric.quantities[0], measured, self.lost, self.subject.place)
+        for name in again:
+            self.lost = {each: verdict for each, verdict in self.lost.items() if each not in (EAGER, name)}
+            gc.collect()
+            yield from self._training_times(metric, {name: modes[name]})
+
+    def _trained(self, modes: Mapping[str, Mode]) -> tuple[Measured, bool]:
+        """What training steps took, and whether that of eager could be run; none of them stays in memory."""
         machine.keep_freed_memory()
         self.running(EAGER)
         training = self._attempt(EAGER, partial(ModeTraining, self.subject, self.preparation.cache))
         with threads(self.subject.threads):
             calls = {name: self._noting(name, step) for name, step in self._steps(training, modes).items()}
             samples, load, states = self._sampled(calls, nullcontext, timing.timer(self.subject.place))
-        about, computed = training.detail if training else {}, {name: computing(mode) for name, mode in modes.items()}
-        yield from self._pairs(computed, metric.quantities[0], (samples, load, states | about), 1, {})
+        return (samples, load, states | (training.detail if training else {})), bool(calls)
 
     def _steps(self, training: ModeTraining | None, modes: Mapping[str, Mode]) -> dict[str, Callable[[], object]]:
         """A training step of eager and of each mode that can train, if eager can; the mode is noted before it runs."""
@@ -182,20 +194,6 @@ class ModeTiming:
             reasons = {name: self.lost.get(name, self.lost[EAGER]) for name in modes}
             self.lost |= {name: without_eager(self.subject, each) for name, each in reasons.items()}
         return found if EAGER in found else {}
-
-    def _pairs(
-        self, modes: Mapping[str, Mode], quantity: Quantity, measured: Measured, batch: int, alone: Samples
-    ) -> Found:
-        """The readings of a time in all modes; `modes` have the precisions that they compute in."""
-        samples, load, states = measured
-        for name, mode in modes.items():
-            if name not in samples:
-                yield from ((name, reading) for reading in self._absent(name, [quantity, speedup(quantity)]))
-            else:
-                for reading in pair(quantity, samples[EAGER], samples[name], batch, load, states=states):
-                    yield name, noted(reading, mode, self.subject.place)
-                if name in alone:
-                    yield name, alternated_over_alone(quantity, samples[name], alone[name])
 
     def _sampled(self, calls: dict[str, Callable[[], object]], around: Around, timer: timing.Timer) -> Measured:
         """The samples of eager and of the modes that can be timed; one that fails is left out of a new rotation.
@@ -266,12 +264,6 @@ class ModeTiming:
 
     def _absent(self, name: str, quantities: Sequence[Quantity]) -> Iterator[Reading]:
         return absent(quantities, self.lost[name].status, self.lost[name].reason or "")
-
-
-def _order(metric: Metric) -> tuple[bool, bool]:
-    """Single images first, with all threads, for which the modes are prepared."""
-    assert metric.inference
-    return metric.inference.batched, metric.inference.one_thread
 
 
 def measure_modes(
