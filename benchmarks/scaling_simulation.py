@@ -28,8 +28,8 @@ REFERENCE = Path(__file__).parent.parent / "results" / "reference"
 CONDITIONS = Conditions(**PRESETS["standard"])
 TIMES = ("latency_cpu_1thread", "latency_cpu", "throughput_cpu", "train_step_cpu")
 TRAINED = ("finetune_seconds", "probe_seconds", "scratch_seconds")
-LOADED = {"render, s": 18.11, "render, MiB": 885.34, "compare, s": 4.64, "compare, MiB": 495.52, "machines": 3}
-"""Of load.py with 1,300 networks on 3 machines, as benchmarks/README.md has them."""
+LOADED = {"render, s": 24.02, "render, MiB": 911.84, "compare, s": 8.60}
+"""Of load.py with 1,300 networks in four execution modes on one machine, as benchmarks/README.md has them."""
 NODES = (1, 2, 4, 8, 16, 32)
 SAVES = 26
 """Readings of a network: its record is rewritten for each, and for each round of a time."""
@@ -182,9 +182,9 @@ def show_driver(asked: argparse.Namespace) -> None:
 def show_storage(asked: argparse.Namespace) -> None:
     files = record_files.paths(REFERENCE / "records")
     record = statistics.mean(path.stat().st_size for path in files)
-    line = (REFERENCE / "history.jsonl").stat().st_size / len(files)
+    line = statistics.mean(map(len, (REFERENCE / "history.jsonl").read_bytes().splitlines(keepends=True)))
     rows = asked.networks * asked.kinds
-    scale = rows / (1300 * LOADED["machines"])
+    scale = rows / 1300
     print("\n| SIMULATED size | one kind | all kinds |\n| --- | ---: | ---: |")
     for what, size, unit, digits in (
         ("records of the last night, MiB", record / 2**20, 1, 0),
@@ -193,8 +193,8 @@ def show_storage(asked: argparse.Namespace) -> None:
     ):
         each, every = (size * unit * number for number in (asked.networks, rows))
         print(f"| {what} | {each:.{digits}f} | {every:.{digits}f} |")
-    for what in ("render, s", "render, MiB", "compare, s", "compare, MiB"):
-        value = LOADED[what] * scale
+    for what, of_kind in LOADED.items():
+        value = of_kind * scale
         print(f"| {what} | {value / asked.kinds:.0f} | {value:.0f} |")
 
 

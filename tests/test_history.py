@@ -86,6 +86,8 @@ def test_only_so_many_bytes_are_read_and_no_half_run_is_told(tmp_path: Path) -> 
     size = len(json.dumps(night(1)[0])) + 1
     assert [day for _, day, _ in days(recent(path, ["quiet"], most_bytes=8 * size + 9))] == [7, 8]
     assert recent(path, ["quiet"], most_bytes=9) == []
+    assert [day for _, day, _ in days(recent(path, ["quiet"], most_bytes=8 * size + 9, needed=2))] == [7, 8]
+    assert [day for _, day, _ in days(recent(path, ["quiet"], most_bytes=8 * size + 9, needed=3))] == [*range(9)]
 
 
 def test_a_line_without_end_is_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

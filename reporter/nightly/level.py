@@ -15,6 +15,7 @@ from pathlib import Path
 from reporter.compare.folders import ResultsFolder
 from reporter.compare.levels import MOST_RUNS
 from reporter.compare.matching import is_time
+from reporter.compare.recent_level import LEVEL_RUNS
 from reporter.model import Record, ReporterError
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER
@@ -36,7 +37,7 @@ def past(path: Path, tonight: Sequence[Record], starts: Iterable[Start], last: N
     """The earlier runs of the machines of this one, oldest first, with the times that are part of a level."""
     keys = {key for each in tonight for key, reading in each.readings.items() if is_time(reading.quantity)}
     try:
-        runs = history.recent(path, {each.machine for each in tonight}, MOST_RUNS, keys)
+        runs = history.recent(path, {each.machine for each in tonight}, MOST_RUNS, keys, needed=LEVEL_RUNS)
     except ReporterError:
         return []
     return accepted(runs, starts, last)
