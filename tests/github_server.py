@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "secret"
+INTEGRATION = "Resource not accessible by integration"
 SHUTDOWN = 0.02
 """Seconds after which the server sees that it is to end."""
 
@@ -19,8 +20,8 @@ SHUTDOWN = 0.02
 class Api(ThreadingHTTPServer):
     """Comments and issues of one repository.
 
-    Refused are: calls without the token (401), what the token may not write (403), unknown paths (404), and a second
-    comment or open issue with a marker (422).
+    Refused are: calls without the token (401), what the token may not write (403), the account of a bot (403), unknown
+    paths (404), and a second comment or open issue of `user` with a marker (422).
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class Api(ThreadingHTTPServer):
         self.writable = frozenset({"pull-requests", "issues"})
         self.comments: dict[int, dict[str, Any]] = {}
         self.issues: dict[int, dict[str, Any]] = {}
+        self.user = {"login": "github-actions[bot]", "type": "Bot"}
         self.calls: list[tuple[str, str, int]] = []
 
     @property
@@ -42,9 +44,11 @@ class Api(ThreadingHTTPServer):
         parts = urlsplit(path)
         if token != f"Bearer {TOKEN}":
             return 401, {"message": "Bad credentials"}
+        if (method, path) == ("GET", "/user"):
+            return (403, {"message": INTEGRATION}) if self.user["type"] == "Bot" else (200, self.user)
         query, place = parse_qs(parts.query), parts.path.removeprefix("/repos/owner/nets/")
         if method != "GET" and not self._may_write(place):
-            return 403, {"message": "Resource not accessible by integration"}
+            return 403, {"message": INTEGRATION}
         return self._called(method, place, body, query)
 
     def _may_write(self, place: str) -> bool:
@@ -70,10 +74,11 @@ class Api(ThreadingHTTPServer):
             size, page = (int(query[name][0]) for name in ("per_page", "page"))
             return 200, visible[(page - 1) * size : page * size]
         marker = str(body["body"]).splitlines()[0]
-        if method != "POST" or any(each["body"].startswith(marker) for each in visible):
+        own = [each for each in visible if each.get("user") == self.user]
+        if method != "POST" or any(each["body"].startswith(marker) for each in own):
             return 422, {"message": "Validation Failed"}
         number = 100 + len(stored)
-        stored[number] = {"id": number, "number": number, **body}
+        stored[number] = {"id": number, "number": number, "user": self.user, **body}
         return 201, stored[number]
 
     def _one(

@@ -7,6 +7,7 @@ import shlex
 import sys
 from functools import cache
 from itertools import combinations, permutations
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -19,6 +20,7 @@ from texts import texts
 
 from reporter import facts
 from reporter.cli.main import command as program
+from reporter.host import files
 from reporter.metrics import structure as metric
 from reporter.model import Reading, Record
 from reporter.model.image_sizes import square
@@ -608,6 +610,17 @@ def test_names_that_differ_in_signs_only_have_anchors_and_files_of_their_own() -
     for some in permutations((*names, "net v", "net-v-1", "net-v-3")):
         assert len(set(anchors(some).values())) == len(some)
     assert anchors(["resnet18", "timm:resnet18", "a|b"])["timm:resnet18"] == "card-timm-resnet18"
+
+
+def test_long_names_have_files_that_can_be_written(tmp_path: Path) -> None:
+    """Names may have 1000 characters, those of files 255 bytes."""
+    names = ("n" * 1000, f"{'n' * 999}v", "n" * 150)
+    made = cards.cards(compare([samples.record((name, *samples.ROWS[9][1:])) for name in names]), ENGLISH)
+    files_of = [f"{table.name}{RUSSIAN.suffix}.csv" for card in made for table in card.tables]
+    for name in files_of:
+        files.write(tmp_path / name, "")
+    assert len({path.name for path in tmp_path.iterdir()}) == 3
+    assert f"card-{names[2]}" in {card.anchor for card in made}
 
 
 def test_a_page_holds_a_card_for_each_network_with_an_anchor_of_its_own() -> None:

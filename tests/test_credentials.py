@@ -26,6 +26,9 @@ WITHHELD = (
     "AZURE_CLIENT_SECRET", "AWS_SESSION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS",
     "SSH_AUTH_SOCK", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY",
     "GITHUB_ENV", "ACTIONS_RUNTIME_TOKEN", "PGPASSWORD", "OPENAI_API_KEY", "my_token", "DB_PASSWORD",
+    "CI_REPOSITORY_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX_URL", "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL", "UV_PUBLISH_USERNAME", "POETRY_PYPI_TOKEN_INTERNAL", "HATCH_INDEX_AUTH", "GIT_ASKPASS",
+    "npm_config_//registry.npmjs.org/:_authToken", "GITHUB_PAT", "CI_JOB_JWT", "GIT_CONFIG_VALUE_0",
 )  # fmt: skip
 INHERITED = (
     "PATH", "HOME", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "TORCH_HOME", "LD_LIBRARY_PATH", "ONEDNN_MAX_CPU_ISA",
@@ -47,6 +50,18 @@ def test_credentials_are_withheld_unless_kept(name: str) -> None:
     assert is_withheld(name)
     assert inherited({name: "x", "PATH": "/bin"}) == {"PATH": "/bin"}
     assert inherited({name: "x"}, keep=[name]) == {name: "x"}
+
+
+@pytest.mark.parametrize(
+    "url", ["https://user:t0k3n@pypi.example/simple", "https://t0k3n@pypi.example", "x://:t0k3n@y"]
+)
+def test_a_url_with_credentials_is_withheld(url: str) -> None:
+    """Whatever the name of the variable is; a proxy is needed for downloads of weights."""
+    variables = {"PIP_FIND_LINKS": f"./wheels {url}", "BROKER": url, "https_proxy": url}
+    assert inherited(variables) == {"https_proxy": url}
+    assert inherited(variables, keep=["BROKER"]) == {"BROKER": url, "https_proxy": url}
+    plain = {"PIP_FIND_LINKS": "https://pypi.example/simple/@a", "CONTACT": "ci@a.example", "PAGE": "http://a.example"}
+    assert inherited(plain) == plain
 
 
 @pytest.mark.parametrize("name", INHERITED)

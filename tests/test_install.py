@@ -19,6 +19,8 @@ from installed import Environment, environment, installed
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from reporter.report.drawing import vega
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 DECLARED = {
@@ -74,6 +76,12 @@ def local(word: str) -> tuple[str, set[str]]:
     """The path and the extras of a local requirement, `PATH[extra,…]`."""
     path, _, extras = word.rstrip("]").partition("[")
     return path, set(filter(None, extras.split(",")))
+
+
+def test_the_oldest_vl_convert_draws_charts() -> None:
+    """Version 1.9.0 is the first that has Vega-Lite 6.4; 1.8.0 has 6.1."""
+    needed = DECLARED["vl-convert-python"].specifier
+    assert (vega.VERSION, "1.8.0" in needed, "1.9.0" in needed) == ("6.4", False, True)
 
 
 @pytest.mark.parametrize("line", LINES, ids=" ".join)

@@ -480,13 +480,36 @@ def test_an_event_without_a_pull_request(event: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("listed", "edited"), [(None, True), ({"url": "https://a.example"}, False)])
 def test_an_issue_without_a_pull_request_is_edited(listed: object, edited: bool, api: Api) -> None:
     """Also if the server lists `"pull_request": null`; a pull request with the marker is left alone."""
-    api.issues[7] = {"id": 7, "number": 7, "title": "Old", "body": "a marker", "pull_request": listed}
+    old = {"title": "Old", "body": "a marker", "pull_request": listed}
+    api.issues[7] = {"id": 7, "number": 7, "user": api.user, **old}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("no_proxy", "127.0.0.1")
         text = "a marker, again" if edited else "another"
         GitHub(api.variables).issue("a marker", "New", lambda _: text, red=edited)
     assert (api.issues[7]["title"] == "New") == edited
     assert len(api.issues) == 1
+
+
+@pytest.mark.parametrize("personal", [False, True])
+def test_what_others_write_with_the_marker_is_left_alone(
+    personal: bool, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the token of a job, whose account is a bot that cannot be asked for, and with a personal token."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    if personal:
+        api.user = {"login": "maintainer", "type": "User"}
+    for number, user in enumerate(({"login": "stranger", "type": "User"}, {}, None)):
+        item = {"id": number, "number": number, "title": "Old", "body": "a marker", "state": "open", "user": user}
+        api.comments[number], api.issues[number] = dict(item), dict(item)
+    for text in ("a marker, first", "a marker, second"):
+        GitHub(api.variables).comment(7, "a marker", text)
+        again = {"": "a marker, first", "a marker, first": "a marker, second"}
+        GitHub(api.variables).issue("a marker", "New", again.__getitem__, red=True)
+    expected = ["a marker", "a marker", "a marker", "a marker, second"]
+    for items in (api.comments, api.issues):
+        assert [each["body"] for each in items.values()] == expected
+    GitHub(api.variables).issue("a marker", "New", str, red=False)
+    assert [each["state"] for each in api.issues.values()] == ["open", "open", "open", "closed"]
 
 
 def test_the_files_for_other_systems(nights: Nights, tmp_path: Path) -> None:

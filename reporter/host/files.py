@@ -40,6 +40,8 @@ KINDS = (
 TEMPORARY = re.compile(r"\..+\.(\d+)")
 SURROGATE = re.compile("[\ud800-\udfff]")
 """The name of a file that is being written, with the number of the process that writes it."""
+LONGEST_PART = 180
+"""Bytes of a name, such as an architecture's, that the name of a file contains."""
 LONGEST_SHOWN = 64
 """Bytes of a file name that the name of its temporary file contains; file systems allow 255 bytes, some of them 143."""
 
@@ -121,6 +123,13 @@ def _is_alive(process: int) -> bool:
     except OSError as error:
         return isinstance(error, PermissionError)
     return process != os.getpid()
+
+
+def shortened(part: str, name: str) -> str:
+    """The ASCII part of a file name that is made from a name, with a digest of the name for its end if it is long."""
+    if len(part) <= LONGEST_PART:
+        return part
+    return f"{part[:LONGEST_PART]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def dumps(value: Any) -> str:

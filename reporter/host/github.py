@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,14 @@ TIMEOUT = 30.0
 PAGE = 100
 MOST_PAGES = 20
 Call = Callable[[str, str, "dict[str, Any] | None"], Any]
+
+
+class RefusedError(ReporterError):
+    """A call that the service refuses, with the HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class GitHub:
@@ -35,7 +44,7 @@ class GitHub:
     def comment(self, number: int, marker: str, text: str) -> None:
         """Creates the comment with a marker on a pull request, or edits it in place."""
         path = f"issues/{number}/comments"
-        old = next((each for each in self._pages(path) if str(each.get("body")).startswith(marker)), None)
+        old = self._own(path, marker)
         if old is None:
             self._call("POST", path, {"body": text})
         elif old.get("body") != text:
@@ -54,8 +63,7 @@ class GitHub:
         `text` gives its new text, and is called with the text of the open issue, or an empty one. After a green run
         `left_open` is called with the same: the issue stays open with the text that it returns, if that is not empty.
         """
-        issues = (each for each in self._pages("issues?state=open") if not each.get("pull_request"))
-        old = next((each for each in issues if str(each.get("body")).startswith(marker)), None)
+        old = self._own("issues?state=open", marker)
         before = str(old.get("body")) if old else ""
         content = {"title": title, "body": text(before)} if red else {}
         if red and old is None:
@@ -66,6 +74,31 @@ class GitHub:
             self._call("PATCH", f"issues/{old['number']}", {"state": "closed", "state_reason": "completed"})
         elif not red and old is not None and left != before:
             self._call("PATCH", f"issues/{old['number']}", {"body": left})
+
+    def _own(self, path: str, marker: str) -> dict[str, Any] | None:
+        """The comment or issue with a marker that a bot or the account of the token has written, None if there is none.
+
+        In a public repository anyone may write one with this marker; a bot only if it is installed there.
+        """
+        items = (each for each in self._pages(path) if not each.get("pull_request"))
+        return next((each for each in items if str(each.get("body")).startswith(marker) and self._wrote(each)), None)
+
+    def _wrote(self, item: Mapping[str, Any]) -> bool:
+        author = item.get("user")
+        if not isinstance(author, dict):
+            return False
+        return author.get("type") == "Bot" or bool(self._login and author.get("login") == self._login)
+
+    @cached_property
+    def _login(self) -> str:
+        """The account of a personal token; empty for the token of a job, which may not ask: that is a bot's."""
+        try:
+            account = self._call("GET", "/user", None)
+        except RefusedError as refused:
+            if refused.status not in (403, 404):
+                raise
+            return ""
+        return str(account.get("login") or "") if isinstance(account, dict) else ""
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         joint = "&" if "?" in path else "?"
@@ -86,7 +119,7 @@ class GitHub:
             "User-Agent": "architecture-reporter",
         }
         data = None if body is None else json.dumps(body).encode()
-        url = f"{self._api}/repos/{self._repository}/{path}"
+        url = self._api + (path if path.startswith("/") else f"/repos/{self._repository}/{path}")
         try:
             asked = request.Request(url, data, headers, method=method)
             with request.build_opener().open(asked, timeout=TIMEOUT) as answer:  # urlopen keeps the first proxies
@@ -96,7 +129,7 @@ class GitHub:
             hint = (
                 "; give the job `pull-requests: write` and `issues: write`" if refused.code in (401, 403, 404) else ""
             )
-            raise ReporterError(f"GitHub refused {why}{hint}") from None
+            raise RefusedError(f"GitHub refused {why}{hint}", refused.code) from None
         except HTTPException as failed:  # the response is cut short or not HTTP, or the address has a space
             raise ReporterError(f"GitHub cannot be reached: {legible(repr(failed))[:200]}") from None
         except (OSError, ValueError) as failed:

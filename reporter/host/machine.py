@@ -9,6 +9,7 @@ import math
 import os
 import platform
 import re
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -237,11 +238,30 @@ def _busy(fields: Sequence[str]) -> int:
 
 
 def _processor() -> tuple[str, list[str]]:
-    named = _cpuinfo()
-    if not named:
-        return platform.processor() or platform.machine(), []
+    found = _cpuinfo()
+    if not found:
+        return _mac_processor() or platform.processor() or platform.machine(), []
     flags = _flags()
-    return named.get("model name", platform.machine()), [flag for flag in FEATURES if flag in flags]
+    return found.get("model name") or _arm_processor(found), [flag for flag in FEATURES if flag in flags]
+
+
+def _arm_processor(found: Mapping[str, str]) -> str:
+    """The numbers by which Linux identifies an Arm processor, which has no model name there; else the architecture."""
+    fields = ("implementer", "part", "variant")
+    listed = [f"{field} {found[f'CPU {field}']}" for field in fields if f"CPU {field}" in found]
+    return " ".join(("Arm", *listed)) if listed else platform.machine()
+
+
+def _mac_processor() -> str:
+    """The processor of a Mac, such as `Apple M3 Pro`, where platform.processor() is `arm` for all; empty elsewhere."""
+    if platform.system() != "Darwin":
+        return ""
+    command = ("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()
 
 
 def _flags() -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -16,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from reporter.host import collection, read_ahead
-from reporter.host.files import dumps, open_plain, write, writing
+from reporter.host.files import dumps, open_plain, shortened, write, writing
 from reporter.host.files import line as to_line
 from reporter.model import SCHEMA, Evidence, Record, ReporterError
 from reporter.model.fields import is_plain, legible, plain
@@ -34,7 +33,6 @@ ESCAPED_KERNELS = "%2Ekernels"
 MANY_FILES = 400
 """Two processes read so many records, because reading these takes longer than starting one."""
 LONGEST_COMPLAINT = 300
-LONGEST_FILE_NAME = 180
 LONGEST_VERSION = 40
 Stored = TypeVar("Stored", bound=Model)
 Found = TypeVar("Found")
@@ -54,9 +52,7 @@ def _file_name(name: str) -> str:
     """The name, percent-encoded, no path upwards, and with a digest for its end where it is too long for a file."""
     from urllib.parse import quote
 
-    quoted = quote(name, safe="")
-    if len(quoted) > LONGEST_FILE_NAME:
-        quoted = f"{quoted[:LONGEST_FILE_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    quoted = shortened(quote(name, safe=""), name)
     if quoted.endswith(KERNELS):
         quoted = quoted.removesuffix(KERNELS) + ESCAPED_KERNELS
     return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted

@@ -58,7 +58,7 @@ def in_markdown(differences: Differences, complaints: Sequence[str] = ()) -> str
     rests = (
         ["", "<details><summary>Basis of this comparison</summary>", "", *grounds, "", "</details>"] if grounds else []
     )
-    return "\n".join([*lines, *rests]).rstrip()
+    return printing.text([*lines, *rests]).rstrip()
 
 
 def headline(differences: Differences, complaints: Sequence[str] = ()) -> str:
