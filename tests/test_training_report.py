@@ -417,6 +417,30 @@ def test_the_caption_of_a_chart_has_the_seeds_of_its_fine_tuning_mode() -> None:
         assert seeds in figure.caption
 
 
+def test_texts_on_linear_probes_name_random_weights() -> None:
+    """The caption and the note below the summary table name them, and the key finding is of others."""
+    (chart,) = [each for each in bars.ENTRIES if each.name == "probe"]
+    assert chart.remark is not None
+    assert "loaded" not in chart.caption
+    note, finding = "Features of random weights, not of trained ones: {}.", "What the head alone does"
+    for weights, names in (("random", "all architectures"), ("IMAGENET1K_V1", "")):
+        comparison = with_mode(trained(weights, steps=100), "probe_top1", "vgg16")
+        remark = chart.remark(comparison, ENGLISH)
+        assert remark.endswith(note.format(names)) if names else "random" not in remark
+        assert (finding in " ".join(findings(comparison, ENGLISH))) == (not names)
+        only = compare([without(record, "finetune_top1") for record in comparison.records])
+        start = "random" if names else "ImageNet"
+        expected = f"All architectures that were trained started from {start} weights."
+        assert overview.weights_note(only, ENGLISH) == expected
+    random = with_mode(trained(), "probe_top1", "vgg16").records
+    comparison = compare([*random[:1], *with_mode(trained("IMAGENET1K_V1"), "probe_top1", "vgg16").records[1:]])
+    assert chart.remark(comparison, ENGLISH).endswith(note.format(random[0].architecture))
+
+
+def without(record: Record, key: str) -> Record:
+    return record.model_copy(update={"readings": {k: each for k, each in record.readings.items() if k != key}})
+
+
 def test_weights_that_could_not_be_downloaded_are_one_sentence() -> None:
     """With the networks, without files and errors, for the reasons of earlier versions, too; other reasons follow."""
     missing = "no IMAGENET1K_V1 weights: {file}.pth is not in torch hub's checkpoints and {error}"

@@ -174,7 +174,7 @@ def _probe(records: Sequence[Record], language: Language) -> str:
         return ""
     message = language._(
         "Linear probe: only the head is trained, at the learning rate {rate}; all else, batch-norm statistics too, "
-        "stays as it was loaded. Steps, batches and images are those of the training of all layers."
+        "keeps its initial values. Steps, batches and images are those of the training of all layers."
     )
     return message.format(rate=language.listing(sorted(rates)))
 
