@@ -130,6 +130,24 @@ def test_mixed_weights_have_one_neutral_name_and_no_ranks() -> None:
     assert "rank_finetune_top1" not in [each.key for each in table(comparison).columns]
 
 
+def test_the_note_on_missing_ranks_names_the_column() -> None:
+    """Those of training from scratch have ranks; shares that are too short to be ranked make no column mixed."""
+    first, second = (
+        with_mode(trained(weights), "scratch_top1", "vgg16").records for weights in ("random", "IMAGENET1K_V1")
+    )
+    records = [
+        record.model_copy(update={"readings": record.readings | {"scratch_top1": other.readings["scratch_top1"]}})
+        for record, other in zip([*first[:2], *second[2:]], first, strict=True)
+    ]
+    made = table(compare(records))
+    assert [each.key for each in made.columns if each.key.startswith("rank_")] == ["rank_scratch_top1"]
+    (note,) = (each for each in made.notes if each.startswith("No ranks"))
+    assert note.startswith("No ranks for Top-1 after training: the architectures differ in initial weights")
+    made = table(compare([*trained(images=99).records[:2], *trained("IMAGENET1K_V1").records[2:]]))
+    assert "rank_finetune_top1" in [each.key for each in made.columns]
+    assert not any(each.startswith("No ranks") for each in made.notes)
+
+
 def test_the_table_has_the_recipe_the_intervals_and_ranks_as_ranges() -> None:
     made = table(trained())
     assert column(made, "seeds") == dict.fromkeys(SHARES, "3–4") | {"vgg16": "3"}

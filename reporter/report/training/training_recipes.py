@@ -14,9 +14,9 @@ from reporter.report.training.held_out_accuracy import (
     FEWEST_STEPS,
     interval,
     is_at_chance,
-    is_one_ranking,
     resolves,
 )
+from reporter.report.training.training_ranks import rank_notes
 
 TOP1_KEYS = ("finetune_top1", "probe_top1", "scratch_top1")
 """The held-out accuracy of each fine-tuning mode."""
@@ -43,7 +43,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         *_sources(rows.records, language),
         *_skipped(rows.records, language),
         *_certainty(rows, language),
-        *_ranking(rows, language),
+        *rank_notes(rows, TOP1_KEYS),
         *_evaluation(rows.records, language),
         _probe(rows.records, language),
     )
@@ -106,15 +106,6 @@ def measured(record: Record, key: str) -> Reading | None:
     return reading if reading and reading.measured else None
 
 
-def _ranking(rows: Builder, language: Language) -> Iterator[str]:
-    """What ranks are, or why there are none."""
-    _ = language._
-    if any(column.key.startswith("rank_") for column in rows.columns):
-        yield _("Ranks: the first and last rank of all architectures that the run does not distinguish from the row's.")
-    if any(_is_mixed(rows, machine) for machine in rows.comparison.machines):
-        yield _("No ranks: the architectures differ in initial weights, data set, images, steps or batch.")
-
-
 def _evaluation(records: Sequence[Record], language: Language) -> Iterator[str]:
     """What was done before the evaluation, and whether a repetition gives the same accuracy."""
     _ = language._
@@ -122,13 +113,6 @@ def _evaluation(records: Sequence[Record], language: Language) -> Iterator[str]:
         yield _("Batch-norm statistics were estimated again before every evaluation, for every architecture alike.")
     if any(detail(record, "deterministic") is False for record in records):
         yield _("On a GPU, sums are not always computed in the same order: the same seed may give another accuracy.")
-
-
-def _is_mixed(rows: Builder, machine: str) -> bool:
-    """Whether shares of one machine and column are of several protocols."""
-    records = rows.comparison.of(machine)
-    columns = ([each for record in records if (each := record.readings.get(key))] for key in TOP1_KEYS)
-    return not all(map(is_one_ranking, columns))
 
 
 def _shared(rows: Builder, columns: Mapping[str, tuple[str, Sequence[str]]]) -> list[str]:
