@@ -358,6 +358,35 @@ def test_a_gpu_has_a_note_on_what_is_not_deterministic() -> None:
     assert "On a GPU" not in " ".join(table(trained(deterministic=True)).notes)
 
 
+def of_modes(**recipes: dict[str, Any]) -> Comparison:
+    """Networks with these fine-tuning modes alone, each with its recipe, and from ImageNet weights if it may."""
+    titles = {each.key: each.title for each in sum(finetune.QUANTITIES.values(), ())}
+    records = []
+    for record in trained().records:
+        reading = record.readings["finetune_top1"]
+        readings = {key: each for key, each in record.readings.items() if key != "finetune_top1"}
+        for key, recipe in recipes.items():
+            weights = "random" if key == "scratch_top1" else "IMAGENET1K_V1"
+            detail = reading.detail | {"weights": weights, "recipe": reading.detail["recipe"] | recipe}
+            quantity = reading.quantity.model_copy(update={"key": key, "title": titles[key]})
+            readings[key] = reading.model_copy(update={"quantity": quantity, "detail": detail})
+        records.append(record.model_copy(update={"readings": readings}))
+    return compare(records)
+
+
+def test_batch_norm_statistics_are_estimated_again_only_after_training_all_layers() -> None:
+    """Also where a linear probe comes before training from scratch."""
+    again, kept = {"batch_norm_recalibrated": True}, {"batch_norm_recalibrated": False}
+    for recipes, noted in (
+        ({"probe_top1": kept}, False),
+        ({"finetune_top1": again, "probe_top1": kept}, True),
+        ({"probe_top1": kept, "scratch_top1": again}, True),
+    ):
+        found = [each for each in table(of_modes(**recipes)).notes if each.startswith("Batch-norm statistics")]
+        assert len(found) == noted
+        assert all("of every training of all layers, for every architecture that has them" in each for each in found)
+
+
 def test_machines_and_damaged_details_do_not_disturb() -> None:
     """A number of images that is none leaves the interval of the samples."""
     broken = trained(images="many").records  # type: ignore[arg-type]

@@ -109,8 +109,11 @@ def measured(record: Record, key: str) -> Reading | None:
 def _evaluation(records: Sequence[Record], language: Language) -> Iterator[str]:
     """What was done before the evaluation, and whether a repetition gives the same accuracy."""
     _ = language._
-    if any(recipe(record, "batch_norm_recalibrated", language) for record in records):
-        yield _("Batch-norm statistics were estimated again before every evaluation, for every architecture alike.")
+    if any(recipe(record, "batch_norm_recalibrated", language, (key,)) for record in records for key in TOP1_KEYS):
+        yield _(
+            "Batch-norm statistics were estimated again before the evaluation of every training of all layers, for "
+            "every architecture that has them."
+        )
     if any(detail(record, "deterministic") is False for record in records):
         yield _("On a GPU, sums are not always computed in the same order: the same seed may give another accuracy.")
 
