@@ -387,6 +387,27 @@ def test_batch_norm_statistics_are_estimated_again_only_after_training_all_layer
         assert all("of every training of all layers, for every architecture that has them" in each for each in found)
 
 
+def test_the_recipe_is_that_of_each_fine_tuning_mode_where_they_differ() -> None:
+    """In a column for each, or once below the table if it is the same for all rows."""
+    rates = {"finetune_top1": 0.001, "probe_top1": 0.01, "scratch_top1": 0.003}
+    made = table(of_modes(**{key: {"learning_rate": rate, "steps": 10} for key, rate in rates.items()}))
+    titles = {each.title: each.key for each in made.columns if each.key.startswith(("learning_rate", "steps"))}
+    assert titles == {
+        "Learning rate: Top-1 after fine-tuning": "learning_rate",
+        "Learning rate: Top-1 of a linear probe": "learning_rate_probe_top1",
+        "Learning rate: Top-1 after training from scratch": "learning_rate_scratch_top1",
+        "Steps": "steps",
+    }
+    for key, rate in zip(("", "_probe_top1", "_scratch_top1"), rates.values(), strict=True):
+        assert set(column(made, f"learning_rate{key}").values()) == {str(rate)}
+    (note,) = (each for each in made.notes if each.startswith("The same for all: "))
+    assert "Started from (Top-1 after fine-tuning): IMAGENET1K_V1; " in note
+    assert "Started from (Top-1 after training from scratch): random weights; " in note
+    made = table(of_modes(scratch_top1={"learning_rate": 0.003}))
+    assert set(column(made, "learning_rate").values()) == {"0.003"}
+    assert any(each.startswith("The same for all: Started from: random weights; ") for each in made.notes)
+
+
 def test_machines_and_damaged_details_do_not_disturb() -> None:
     """A number of images that is none leaves the interval of the samples."""
     broken = trained(images="many").records  # type: ignore[arg-type]

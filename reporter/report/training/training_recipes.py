@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from reporter.model import Reading, Record
 from reporter.report.comparison import Comparison, number
@@ -18,6 +18,8 @@ from reporter.report.training.held_out_accuracy import (
 )
 from reporter.report.training.training_ranks import rank_notes
 
+Find = Callable[[Record, Sequence[str]], object]
+"""What finds a part of the recipe in a record: that of the first of some fine-tuning modes that was measured."""
 TOP1_KEYS = ("finetune_top1", "probe_top1", "scratch_top1")
 """The held-out accuracy of each fine-tuning mode."""
 NAMED = 6
@@ -52,47 +54,57 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
 def _add_columns(rows: Builder, language: Language) -> list[str]:
     """Adds the parts of the recipe that differ between rows; gives title and value of the others."""
     _ = language._
-    weights = [str(detail(record, "weights") or "") for record in rows.records]
-    starts = [_("random weights") if name == "random" else language.translate(name) for name in weights]
-    shared = _shared(
-        rows,
-        {
-            "weights": (_("Started from"), starts),
-            "dataset": (_("Data set"), [str(detail(record, "dataset") or "") for record in rows.records]),
-            "optimizer": (_("Optimizer"), [str(recipe(record, "optimizer", language)) for record in rows.records]),
-        },
-    )
-    for key, title in {"train_images": _("Training images"), "test_images": _("Held-out images")}.items():
-        rows.text(key, title, [detail(record, key) or "" for record in rows.records])
-    titles = {
-        "learning_rate": _("Learning rate"),
-        "steps": _("Steps"),
-        "batch_size": _("Batch"),
-        "image_size": _("Pixels"),
+
+    def part(key: str) -> Find:
+        return lambda record, keys: recipe(record, key, language, keys)
+
+    def stated(key: str) -> Find:
+        return lambda record, keys: detail(record, key, keys) or ""
+
+    def weights(record: Record, keys: Sequence[str]) -> str:
+        name = str(detail(record, "weights", keys) or "")
+        return _("random weights") if name == "random" else language.translate(name)
+
+    shared = [
+        *_add(rows, "weights", _("Started from"), weights, is_shared=True),
+        *_add(rows, "dataset", _("Data set"), stated("dataset"), is_shared=True),
+        *_add(rows, "optimizer", _("Optimizer"), part("optimizer"), is_shared=True),
+    ]
+    finds: dict[str, tuple[str, Find]] = {
+        "train_images": (_("Training images"), stated("train_images")),
+        "test_images": (_("Held-out images"), stated("test_images")),
+        "learning_rate": (_("Learning rate"), part("learning_rate")),
+        "steps": (_("Steps"), part("steps")),
+        "batch_size": (_("Batch"), part("batch_size")),
+        "image_size": (_("Pixels"), part("image_size")),
+        "seeds": (_("Seeds"), seeds),
+        "label_smoothing": (_("Label smoothing"), part("label_smoothing")),
+        "auxiliary_loss": (_("Weight of auxiliary loss"), part("auxiliary_loss")),
+        "auxiliary_dropped": (_("Auxiliary heads dropped"), part("auxiliary_dropped")),
     }
-    for key, title in titles.items():
-        rows.text(key, title, [recipe(record, key, language) for record in rows.records])
-    _add_seeds(rows, language)
-    titles = {
-        "label_smoothing": _("Label smoothing"),
-        "auxiliary_loss": _("Weight of auxiliary loss"),
-        "auxiliary_dropped": _("Auxiliary heads dropped"),
-    }
-    for key, title in titles.items():
-        rows.text(key, title, [recipe(record, key, language) for record in rows.records])
+    for key, (title, find) in finds.items():
+        _add(rows, key, title, find)
     return shared
 
 
-def _add_seeds(rows: Builder, language: Language) -> None:
-    """The seeds of each row; a column for each fine-tuning mode where a row has modes with different seeds."""
-    titles = {key: language._(rows.comparison.quantities[key].title) for key in _modes(rows.comparison)}
-    differ = any(len({seeds(record, (key,)) for key in titles} - {""}) > 1 for record in rows.records)
-    if not differ:
-        rows.text("seeds", language._("Seeds"), [seeds(record) for record in rows.records])
-        return
-    for place, (key, what) in enumerate(titles.items()):
-        title, found = language._("Seeds: {what}").format(what=what), [seeds(each, (key,)) for each in rows.records]
-        rows.text(f"seeds_{key}" if place else "seeds", title, found)
+def _add(rows: Builder, key: str, title: str, find: Find, *, is_shared: bool = False) -> list[str]:
+    """Adds a part of the recipe, with a column for each fine-tuning mode where the modes of a row differ in it.
+
+    With `is_shared`, a column whose rows are all the same is left out, and its title and value are returned.
+    """
+    modes = _modes(rows.comparison)
+    shared: list[str] = []
+    columns: list[tuple[str, str, Sequence[str]]] = [(key, "", TOP1_KEYS)]
+    if any(len({str(find(each, (mode,))) for mode in modes if measured(each, mode)}) > 1 for each in rows.records):
+        titles = {mode: rows.language._(rows.comparison.quantities[mode].title) for mode in modes}
+        columns = [(f"{key}_{mode}" if mode != modes[0] else key, titles[mode], (mode,)) for mode in modes]
+    for name, what, keys in columns:
+        values = [find(record, keys) for record in rows.records]
+        if is_shared and len(values) > 1 and len(set(map(str, values))) == 1:
+            shared += [f"{title} ({what}): {values[0]}" if what else f"{title}: {values[0]}"] if values[0] else []
+        else:
+            rows.text(name, f"{title}: {what}" if what else title, values)
+    return shared
 
 
 def _modes(comparison: Comparison) -> list[str]:
@@ -116,17 +128,6 @@ def _evaluation(records: Sequence[Record], language: Language) -> Iterator[str]:
         )
     if any(detail(record, "deterministic") is False for record in records):
         yield _("On a GPU, sums are not always computed in the same order: the same seed may give another accuracy.")
-
-
-def _shared(rows: Builder, columns: Mapping[str, tuple[str, Sequence[str]]]) -> list[str]:
-    """Adds columns whose rows differ; gives title and value of the others."""
-    shared = []
-    for key, (title, values) in columns.items():
-        if len(values) > 1 and len(set(values)) == 1:
-            shared += [f"{title}: {values[0]}"] if values[0] else []
-        else:
-            rows.text(key, title, values)
-    return shared
 
 
 def _untrained(records: Sequence[Record], language: Language) -> list[str]:
