@@ -13,6 +13,7 @@ from reporter.charts import bars, curves
 from reporter.compare.held_out import with_share_intervals
 from reporter.metrics import finetune
 from reporter.model import Record
+from reporter.model.fields import AS_SET
 from reporter.report.cards.provenance import origin
 from reporter.report.comparison import Comparison, compare
 from reporter.report.drawing.drawn_charts import draw
@@ -101,6 +102,13 @@ def test_titles_name_what_was_done(weights: str, name: str, other: str) -> None:
     for text in words:
         assert name in str(text), text
         assert other not in str(text), text
+
+
+@pytest.mark.parametrize(("weights", "all_random"), [("random", True), ("IMAGENET1K_V1", False), (AS_SET, False)])
+def test_the_note_on_intervals_has_the_initial_weights_that_seeds_draw(weights: str, all_random: bool) -> None:
+    (note,) = (each for each in table(trained(weights)).notes if each.startswith("Intervals (95 %)"))
+    assert ("at most the weights of a new head" in note) != all_random
+    assert ("images, the initial weights and the order" in note) == all_random
 
 
 @pytest.mark.parametrize(("weights", "neutral"), [("random", True), ("IMAGENET1K_V1", False)])

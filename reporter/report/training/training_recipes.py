@@ -14,6 +14,7 @@ from reporter.report.training.held_out_accuracy import (
     FEWEST_STEPS,
     interval,
     is_at_chance,
+    is_from_scratch,
     resolves,
 )
 from reporter.report.training.training_ranks import rank_notes
@@ -173,15 +174,7 @@ def _certainty(rows: Builder, language: Language) -> list[str]:
     found = [each for record in rows.records for key in TOP1_KEYS if (each := measured(record, key))]
     if not any(interval(each) for each in found):
         return []
-    several = any(len(each.samples) > 1 for each in found)
-    notes = [
-        _(
-            "Intervals (95 %) contain the choice of held-out images, the initial weights and the order of the "
-            "training images; how far seeds differ is pooled over all architectures."
-        )
-        if several
-        else _("One seed: intervals (95 %) contain the choice of held-out images only; another seed differs by more.")
-    ]
+    notes = [_contained(found, language)]
     notes += [note] if (note := chance_note(found, language)) else []
     if stopped := list(_stopped(rows, language)):
         message = _("Trained with one seed, because its accuracy is close to that of guessing: {names}.")
@@ -190,6 +183,24 @@ def _certainty(rows: Builder, language: Language) -> list[str]:
         message = _("Too short to rank (≈): fewer than {steps} steps or {images} held-out images.")
         notes.append(message.format(steps=FEWEST_STEPS, images=FEWEST_IMAGES))
     return notes
+
+
+def _contained(found: Sequence[Reading], language: Language) -> str:
+    """What the intervals contain; seeds draw the initial weights only where these are random."""
+    _ = language._
+    several = [each for each in found if len(each.samples) > 1]
+    if not several:
+        return _("One seed: intervals (95 %) contain the choice of held-out images only; another seed differs by more.")
+    if all(map(is_from_scratch, several)):
+        return _(
+            "Intervals (95 %) contain the choice of held-out images, the initial weights and the order of the "
+            "training images; how far seeds differ is pooled over all architectures."
+        )
+    return _(
+        "Intervals (95 %) contain the choice of held-out images, the order of the training images, and the initial "
+        "weights that are random; where training starts from other weights, these are at most the weights of a new "
+        "head. How far seeds differ is pooled over all architectures."
+    )
 
 
 def chance_note(readings: Sequence[Reading], language: Language) -> str:
