@@ -104,6 +104,18 @@ def test_titles_name_what_was_done(weights: str, name: str, other: str) -> None:
         assert other not in str(text), text
 
 
+def test_training_from_weights_of_a_module_instance_has_the_neutral_name() -> None:
+    """They may be untrained; so it is where others are fine-tuned."""
+    comparison = trained(AS_SET)
+    assert comparison.quantities["finetune_top1"].title == "Top-1 after training"
+    assert table(comparison).title == "Table: training"
+    card = origin(comparison.records[0], ENGLISH)
+    assert "Trained on digits, from weights as its code sets them." in card
+    others = trained("IMAGENET1K_V1").records[1:]
+    assert start([comparison.records[0], *others]) is None
+    assert start(others) == "pretrained"
+
+
 @pytest.mark.parametrize(("weights", "all_random"), [("random", True), ("IMAGENET1K_V1", False), (AS_SET, False)])
 def test_the_note_on_intervals_has_the_initial_weights_that_seeds_draw(weights: str, all_random: bool) -> None:
     (note,) = (each for each in table(trained(weights)).notes if each.startswith("Intervals (95 %)"))
