@@ -13,6 +13,7 @@ from reporter.charts import bars, curves
 from reporter.compare.held_out import with_share_intervals
 from reporter.metrics import finetune
 from reporter.model import Record
+from reporter.model.fields import AS_SET
 from reporter.report.cards.provenance import origin
 from reporter.report.comparison import Comparison, compare
 from reporter.report.drawing.drawn_charts import draw
@@ -103,6 +104,25 @@ def test_titles_name_what_was_done(weights: str, name: str, other: str) -> None:
         assert other not in str(text), text
 
 
+def test_training_from_weights_of_a_module_instance_has_the_neutral_name() -> None:
+    """They may be untrained; so it is where others are fine-tuned."""
+    comparison = trained(AS_SET)
+    assert comparison.quantities["finetune_top1"].title == "Top-1 after training"
+    assert table(comparison).title == "Table: training"
+    card = origin(comparison.records[0], ENGLISH)
+    assert "Trained on digits, from weights as its code sets them." in card
+    others = trained("IMAGENET1K_V1").records[1:]
+    assert start([comparison.records[0], *others]) is None
+    assert start(others) == "pretrained"
+
+
+@pytest.mark.parametrize(("weights", "all_random"), [("random", True), ("IMAGENET1K_V1", False), (AS_SET, False)])
+def test_the_note_on_intervals_has_the_initial_weights_that_seeds_draw(weights: str, all_random: bool) -> None:
+    (note,) = (each for each in table(trained(weights)).notes if each.startswith("Intervals (95 %)"))
+    assert ("at most the weights of a new head" in note) != all_random
+    assert ("images, the initial weights and the order" in note) == all_random
+
+
 @pytest.mark.parametrize(("weights", "neutral"), [("random", True), ("IMAGENET1K_V1", False)])
 def test_the_mode_scratch_is_training_from_scratch(weights: str, neutral: bool) -> None:
     """In records of earlier versions too, and no two columns have the same title."""
@@ -128,6 +148,24 @@ def test_mixed_weights_have_one_neutral_name_and_no_ranks() -> None:
     comparison = compare([*first[:2], *second[2:]])
     assert comparison.quantities["finetune_top1"].title == "Top-1 after training"
     assert "rank_finetune_top1" not in [each.key for each in table(comparison).columns]
+
+
+def test_the_note_on_missing_ranks_names_the_column() -> None:
+    """Those of training from scratch have ranks; shares that are too short to be ranked make no column mixed."""
+    first, second = (
+        with_mode(trained(weights), "scratch_top1", "vgg16").records for weights in ("random", "IMAGENET1K_V1")
+    )
+    records = [
+        record.model_copy(update={"readings": record.readings | {"scratch_top1": other.readings["scratch_top1"]}})
+        for record, other in zip([*first[:2], *second[2:]], first, strict=True)
+    ]
+    made = table(compare(records))
+    assert [each.key for each in made.columns if each.key.startswith("rank_")] == ["rank_scratch_top1"]
+    (note,) = (each for each in made.notes if each.startswith("No ranks"))
+    assert note.startswith("No ranks for Top-1 after training: the architectures differ in initial weights")
+    made = table(compare([*trained(images=99).records[:2], *trained("IMAGENET1K_V1").records[2:]]))
+    assert "rank_finetune_top1" in [each.key for each in made.columns]
+    assert not any(each.startswith("No ranks") for each in made.notes)
 
 
 def test_the_table_has_the_recipe_the_intervals_and_ranks_as_ranges() -> None:
@@ -340,6 +378,56 @@ def test_a_gpu_has_a_note_on_what_is_not_deterministic() -> None:
     assert "On a GPU" not in " ".join(table(trained(deterministic=True)).notes)
 
 
+def of_modes(**recipes: dict[str, Any]) -> Comparison:
+    """Networks with these fine-tuning modes alone, each with its recipe, and from ImageNet weights if it may."""
+    titles = {each.key: each.title for each in sum(finetune.QUANTITIES.values(), ())}
+    records = []
+    for record in trained().records:
+        reading = record.readings["finetune_top1"]
+        readings = {key: each for key, each in record.readings.items() if key != "finetune_top1"}
+        for key, recipe in recipes.items():
+            weights = "random" if key == "scratch_top1" else "IMAGENET1K_V1"
+            detail = reading.detail | {"weights": weights, "recipe": reading.detail["recipe"] | recipe}
+            quantity = reading.quantity.model_copy(update={"key": key, "title": titles[key]})
+            readings[key] = reading.model_copy(update={"quantity": quantity, "detail": detail})
+        records.append(record.model_copy(update={"readings": readings}))
+    return compare(records)
+
+
+def test_batch_norm_statistics_are_estimated_again_only_after_training_all_layers() -> None:
+    """Also where a linear probe comes before training from scratch."""
+    again, kept = {"batch_norm_recalibrated": True}, {"batch_norm_recalibrated": False}
+    for recipes, noted in (
+        ({"probe_top1": kept}, False),
+        ({"finetune_top1": again, "probe_top1": kept}, True),
+        ({"probe_top1": kept, "scratch_top1": again}, True),
+    ):
+        found = [each for each in table(of_modes(**recipes)).notes if each.startswith("Batch-norm statistics")]
+        assert len(found) == noted
+        assert all("of every training of all layers, for every architecture that has them" in each for each in found)
+
+
+def test_the_recipe_is_that_of_each_fine_tuning_mode_where_they_differ() -> None:
+    """In a column for each, or once below the table if it is the same for all rows."""
+    rates = {"finetune_top1": 0.001, "probe_top1": 0.01, "scratch_top1": 0.003}
+    made = table(of_modes(**{key: {"learning_rate": rate, "steps": 10} for key, rate in rates.items()}))
+    titles = {each.title: each.key for each in made.columns if each.key.startswith(("learning_rate", "steps"))}
+    assert titles == {
+        "Learning rate: Top-1 after fine-tuning": "learning_rate",
+        "Learning rate: Top-1 of a linear probe": "learning_rate_probe_top1",
+        "Learning rate: Top-1 after training from scratch": "learning_rate_scratch_top1",
+        "Steps": "steps",
+    }
+    for key, rate in zip(("", "_probe_top1", "_scratch_top1"), rates.values(), strict=True):
+        assert set(column(made, f"learning_rate{key}").values()) == {str(rate)}
+    (note,) = (each for each in made.notes if each.startswith("The same for all: "))
+    assert "Started from (Top-1 after fine-tuning): IMAGENET1K_V1; " in note
+    assert "Started from (Top-1 after training from scratch): random weights; " in note
+    made = table(of_modes(scratch_top1={"learning_rate": 0.003}))
+    assert set(column(made, "learning_rate").values()) == {"0.003"}
+    assert any(each.startswith("The same for all: Started from: random weights; ") for each in made.notes)
+
+
 def test_machines_and_damaged_details_do_not_disturb() -> None:
     """A number of images that is none leaves the interval of the samples."""
     broken = trained(images="many").records  # type: ignore[arg-type]
@@ -415,6 +503,30 @@ def test_the_caption_of_a_chart_has_the_seeds_of_its_fine_tuning_mode() -> None:
         chart = next(each for each in bars.ENTRIES if each.name == name)
         (figure,) = [picture.figure for picture in draw(comparison, ENGLISH, [chart])]
         assert seeds in figure.caption
+
+
+def test_texts_on_linear_probes_name_random_weights() -> None:
+    """The caption and the note below the summary table name them, and the key finding is of others."""
+    (chart,) = [each for each in bars.ENTRIES if each.name == "probe"]
+    assert chart.remark is not None
+    assert "loaded" not in chart.caption
+    note, finding = "Features of random weights, not of trained ones: {}.", "What the head alone does"
+    for weights, names in (("random", "all architectures"), ("IMAGENET1K_V1", "")):
+        comparison = with_mode(trained(weights, steps=100), "probe_top1", "vgg16")
+        remark = chart.remark(comparison, ENGLISH)
+        assert remark.endswith(note.format(names)) if names else "random" not in remark
+        assert (finding in " ".join(findings(comparison, ENGLISH))) == (not names)
+        only = compare([without(record, "finetune_top1") for record in comparison.records])
+        start = "random" if names else "ImageNet"
+        expected = f"All architectures that were trained started from {start} weights."
+        assert overview.weights_note(only, ENGLISH) == expected
+    random = with_mode(trained(), "probe_top1", "vgg16").records
+    comparison = compare([*random[:1], *with_mode(trained("IMAGENET1K_V1"), "probe_top1", "vgg16").records[1:]])
+    assert chart.remark(comparison, ENGLISH).endswith(note.format(random[0].architecture))
+
+
+def without(record: Record, key: str) -> Record:
+    return record.model_copy(update={"readings": {k: each for k, each in record.readings.items() if k != key}})
 
 
 def test_weights_that_could_not_be_downloaded_are_one_sentence() -> None:

@@ -15,9 +15,9 @@ from reporter.report.drawing.tooltips import about, pointed, reading
 from reporter.report.drawing.vega import INK, MUTED, PAPER, Spec, data, text, tinted
 from reporter.report.language import Language
 from reporter.report.throughput_batches import batches
-from reporter.report.training.held_out_accuracy import is_at_chance
+from reporter.report.training.held_out_accuracy import is_at_chance, is_from_scratch
 from reporter.report.training.training_protocol import protocol
-from reporter.report.training.training_recipes import TOP1_KEYS, chance_note, measured
+from reporter.report.training.training_recipes import TOP1_KEYS, chance_note, measured, name_rows
 
 WIDTH, STEP, NARROW = 860, 24, 120
 
@@ -114,6 +114,15 @@ def _remark(comparison: Comparison, language: Language, key: str) -> str:
     return f"{protocol(comparison, language, (key,))} {chance_note(found, language)}".strip()
 
 
+def _probe_remark(comparison: Comparison, language: Language) -> str:
+    """The protocol, and which networks were probed with random weights."""
+    found = {r.architecture: each for r in comparison.records if (each := measured(r, "probe_top1"))}
+    untrained = [name for name, each in found.items() if is_from_scratch(each)]
+    message = language._("Features of random weights, not of trained ones: {names}.")
+    note = message.format(names=name_rows(untrained, len(found), language)) if untrained else ""
+    return f"{_remark(comparison, language, 'probe_top1')} {note}".strip()
+
+
 def intervals(rows: list[Spec], shown: Mapping[str, str]) -> list[Spec]:
     """A line for the interval, a dot for the median, the number right of both."""
     colour = {"color": tinted(shown)}
@@ -179,12 +188,12 @@ ENTRIES = (
         name="probe",
         title="Accuracy of a linear probe",
         caption="Share of held-out images that were classified correctly after only the head was trained, at one "
-        "learning rate for all networks: the quality of the features that the loaded weights compute.",
+        "learning rate for all networks: the quality of the features that the initial weights compute.",
         draw=bars("probe_top1", per_machine=True),
         narrow=bars("probe_top1", per_machine=True, width=NARROW),
         per_machine=True,
         chapter="finetune",
         order=1,
-        remark=partial(_remark, key="probe_top1"),
+        remark=_probe_remark,
     ),
 )

@@ -19,7 +19,7 @@ from reporter.report.table import Builder, Cell, Column, Table, Tabulation, grou
 from reporter.report.throughput_batches import batches
 from reporter.report.training.held_out_accuracy import OWN
 from reporter.report.training.training_ranks import add_intervals
-from reporter.report.training.training_recipes import TOP1_KEYS
+from reporter.report.training.training_recipes import TOP1_KEYS, measured
 
 MOST = 5000
 """The one table that is sorted and searched for a network has room for many."""
@@ -212,13 +212,13 @@ def _costless(comparison: Comparison, language: Language) -> str:
 
 
 def weights_note(comparison: Comparison, language: Language) -> str:
-    """From which weights the training started; which rows are which where they differ."""
+    """From which weights the training of all layers started, or a linear probe; which rows are which if they differ."""
     _ = language._
-    readings = [(r.architecture, r.readings.get("finetune_top1")) for r in comparison.records]
+    readings = [(r.architecture, measured(r, "finetune_top1"), measured(r, "probe_top1")) for r in comparison.records]
     tuned = [
         (name, str(reading.detail.get("weights") or "random"))
-        for name, reading in readings
-        if reading and reading.measured
+        for name, full, probe in readings
+        if (reading := full or probe)
     ]
     scratch = list(dict.fromkeys(name for name, weights in tuned if weights == "random"))
     own = list(dict.fromkeys(name for name, weights in tuned if weights.startswith(OWN)))
@@ -235,12 +235,12 @@ def weights_note(comparison: Comparison, language: Language) -> str:
         phrases = [start.format(names=language.listing(names)) for start, names in starts.items() if names]
         several, one = _("Training started from {starts}: not one ranking."), _("Training started from {starts}.")
         return (several if len(phrases) > 1 else one).format(starts=language.listing(phrases))
-    every = {name for name, _weights in tuned} == {record.architecture for record in comparison.records}
+    every = {name for name, full, _probe in readings if full} == {name for name, _full, _probe in readings}
     return _published(scratch, ready, every, language)
 
 
 def _published(scratch: list[str], ready: list[str], every: bool, language: Language) -> str:
-    """Which networks started from random weights and which from published ones; `every`: all were trained."""
+    """Which networks started from random weights and which from published ones; `every`: all were trained whole."""
     _ = language._
     if not every and not ready:
         return _("All architectures that were trained started from random weights.") if scratch else ""

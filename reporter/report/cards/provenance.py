@@ -12,6 +12,7 @@ from reporter.model.settings import Settings
 from reporter.report import run_days
 from reporter.report.cards import row_selection
 from reporter.report.language import Language
+from reporter.report.training.held_out_accuracy import is_as_set, is_from_scratch
 
 PRESENTATION = {"edition", "title", "course", "author", "license"}
 ELSEWHERE = {"architectures", "lang", "fresh", "baseline", "fail_on", "budget", "against"} | PRESENTATION
@@ -85,7 +86,9 @@ def _weights(record: Record, language: Language) -> list[str]:
     if tuned and tuned.measured:
         weights = str(tuned.detail.get("weights") or "random")
         message = _("Fine-tuned on {dataset}, from {weights}.")
-        if weights == "random":
+        if is_from_scratch(tuned):
             message = _("Trained from scratch on {dataset}.")
+        elif is_as_set(tuned):
+            message = _("Trained on {dataset}, from {weights}.")
         parts.append(message.format(dataset=tuned.detail.get("dataset"), weights=language.translate(weights)))
     return parts

@@ -6,7 +6,7 @@ from reporter.model import Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.language import Language
-from reporter.report.training.held_out_accuracy import differ, is_enough
+from reporter.report.training.held_out_accuracy import differ, is_enough, is_from_scratch
 
 
 def brought(comparison: Comparison, language: Language) -> str | None:
@@ -30,10 +30,11 @@ def brought(comparison: Comparison, language: Language) -> str | None:
 
 
 def probed(comparison: Comparison, language: Language) -> str | None:
-    """How much of the fine-tuning the head alone does: the network with the best linear probe."""
+    """How much of the fine-tuning the head alone does: the network with the best linear probe of trained features."""
     records = comparison.of(comparison.machines[0])
     pairs = [(record, *_shares(record, "probe_top1", "finetune_top1")) for record in records]
     both = [(record, probe, full) for record, probe, full in pairs if probe is not None and full is not None]
+    both = [row for row in both if not is_from_scratch(row[0].readings["probe_top1"])]
     if not both:
         return None
     record, probe, full = max(both, key=lambda row: row[1])

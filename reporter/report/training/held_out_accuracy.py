@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from reporter.compare.held_out import images_of, shares
 from reporter.model import Reading, Record
-from reporter.model.fields import are_numbers
+from reporter.model.fields import AS_SET, are_numbers
 from reporter.stats.proportions import apart
 
 FEWEST_STEPS, FEWEST_IMAGES = 10, 100
@@ -68,6 +68,11 @@ def is_at_chance(reading: Reading) -> bool:
 def is_from_scratch(reading: Reading) -> bool:
     """Whether the training started from random weights."""
     return _weights(reading) == "random"
+
+
+def is_as_set(reading: Reading) -> bool:
+    """Whether the training started from the weights that the code of a module instance sets."""
+    return _weights(reading) == AS_SET
 
 
 def is_one_ranking(readings: Iterable[Reading]) -> bool:

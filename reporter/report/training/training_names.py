@@ -1,12 +1,15 @@
-"""Names of training in titles: fine-tuning starts from pretrained weights, training from scratch from random ones."""
+"""Names of training in titles: fine-tuning starts from pretrained weights, training from scratch from random ones.
+
+Weights that the code of a module instance sets may be either, so that training from them has the neutral name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Literal
 
-from reporter.model import Quantity, Record
-from reporter.report.training.held_out_accuracy import is_from_scratch
+from reporter.model import Quantity, Reading, Record
+from reporter.report.training.held_out_accuracy import is_as_set, is_from_scratch
 
 Start = Literal["scratch", "pretrained"]
 TOP1 = "finetune_top1"
@@ -33,12 +36,16 @@ TITLES: dict[Start, dict[str, str]] = {
 
 
 def start(records: Iterable[Record]) -> Start | None:
-    """From what weights all networks were trained; None where that differs, or none was trained."""
+    """From what weights all networks were trained; None where that differs or is unknown, or none was trained."""
     trained = (record.readings.get(TOP1) for record in records)
-    found: set[Start] = {
-        "scratch" if is_from_scratch(each) else "pretrained" for each in trained if each and each.measured
-    }
+    found = {_start(each) for each in trained if each and each.measured}
     return found.pop() if len(found) == 1 else None
+
+
+def _start(reading: Reading) -> Start | None:
+    if is_as_set(reading):
+        return None
+    return "scratch" if is_from_scratch(reading) else "pretrained"
 
 
 def specific(title: str, weights: Start | None) -> str:

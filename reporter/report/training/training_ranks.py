@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reporter.model import Record
+from collections.abc import Iterator, Sequence
+
+from reporter.model import Reading, Record
 from reporter.report import units
 from reporter.report.language import Language
 from reporter.report.rank_ranges import Rank
@@ -36,8 +38,7 @@ def add_ranks(rows: Builder, key: str) -> None:
 
 def ranks(rows: Builder, machine: str, key: str) -> dict[str, Rank]:
     """The rank of each architecture of a machine whose training is long enough to be ranked, the best first."""
-    records = [record for record in rows.comparison.of(machine) if record.value(key) is not None]
-    records = [record for record in records if resolves(record.readings[key])]
+    records = _resolved(rows, machine, key)
     if len(records) < 2 or not is_one_ranking(record.readings[key] for record in records):
         return {}
     shares = rows.comparison.shares(machine, key)
@@ -45,6 +46,36 @@ def ranks(rows: Builder, machine: str, key: str) -> dict[str, Rank]:
     alike = [[numbers[name] for name in shares.like(each) if name in numbers] for each in numbers]
     placed = shared_ranks([record.value(key) or 0 for record in records], alike, True)
     return {name: Rank(*rank) for name, rank in zip(numbers, placed, strict=True)}
+
+
+def rank_notes(rows: Builder, keys: Sequence[str]) -> Iterator[str]:
+    """What ranks are, and which of the shares `keys` have none because their trainings differ, on which machines."""
+    _ = rows.language._
+    if any(column.key.startswith("rank_") for column in rows.columns):
+        yield _("Ranks: the first and last rank of all architectures that the run does not distinguish from the row's.")
+    every = rows.comparison.machines
+    names: list[str] = []
+    for key in keys:
+        mixed = [machine for machine in every if not is_one_ranking(_readings(rows, machine, key))]
+        if mixed:
+            where = f" ({', '.join(mixed)})" if len(mixed) < len(every) else ""
+            names.append(_(rows.comparison.quantities[key].title) + where)
+    if names:
+        message = _(
+            "No ranks for {what}: the architectures differ in initial weights, data set, images, steps or batch."
+        )
+        yield message.format(what=rows.language.listing(names))
+
+
+def _readings(rows: Builder, machine: str, key: str) -> list[Reading]:
+    """The shares of a machine that are long enough to be ranked."""
+    return [record.readings[key] for record in _resolved(rows, machine, key)]
+
+
+def _resolved(rows: Builder, machine: str, key: str) -> list[Record]:
+    """The records of a machine whose training is long enough to be ranked."""
+    records = [record for record in rows.comparison.of(machine) if record.value(key) is not None]
+    return [record for record in records if resolves(record.readings[key])]
 
 
 def _interval(record: Record, key: str, language: Language) -> Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from reporter.model import Reading, Record
 from reporter.report.comparison import Comparison, number
@@ -14,10 +14,13 @@ from reporter.report.training.held_out_accuracy import (
     FEWEST_STEPS,
     interval,
     is_at_chance,
-    is_one_ranking,
+    is_from_scratch,
     resolves,
 )
+from reporter.report.training.training_ranks import rank_notes
 
+Find = Callable[[Record, Sequence[str]], object]
+"""What finds a part of the recipe in a record: that of the first of some fine-tuning modes that was measured."""
 TOP1_KEYS = ("finetune_top1", "probe_top1", "scratch_top1")
 """The held-out accuracy of each fine-tuning mode."""
 NAMED = 6
@@ -43,7 +46,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         *_sources(rows.records, language),
         *_skipped(rows.records, language),
         *_certainty(rows, language),
-        *_ranking(rows, language),
+        *rank_notes(rows, TOP1_KEYS),
         *_evaluation(rows.records, language),
         _probe(rows.records, language),
     )
@@ -52,47 +55,57 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
 def _add_columns(rows: Builder, language: Language) -> list[str]:
     """Adds the parts of the recipe that differ between rows; gives title and value of the others."""
     _ = language._
-    weights = [str(detail(record, "weights") or "") for record in rows.records]
-    starts = [_("random weights") if name == "random" else language.translate(name) for name in weights]
-    shared = _shared(
-        rows,
-        {
-            "weights": (_("Started from"), starts),
-            "dataset": (_("Data set"), [str(detail(record, "dataset") or "") for record in rows.records]),
-            "optimizer": (_("Optimizer"), [str(recipe(record, "optimizer", language)) for record in rows.records]),
-        },
-    )
-    for key, title in {"train_images": _("Training images"), "test_images": _("Held-out images")}.items():
-        rows.text(key, title, [detail(record, key) or "" for record in rows.records])
-    titles = {
-        "learning_rate": _("Learning rate"),
-        "steps": _("Steps"),
-        "batch_size": _("Batch"),
-        "image_size": _("Pixels"),
+
+    def part(key: str) -> Find:
+        return lambda record, keys: recipe(record, key, language, keys)
+
+    def stated(key: str) -> Find:
+        return lambda record, keys: detail(record, key, keys) or ""
+
+    def weights(record: Record, keys: Sequence[str]) -> str:
+        name = str(detail(record, "weights", keys) or "")
+        return _("random weights") if name == "random" else language.translate(name)
+
+    shared = [
+        *_add(rows, "weights", _("Started from"), weights, is_shared=True),
+        *_add(rows, "dataset", _("Data set"), stated("dataset"), is_shared=True),
+        *_add(rows, "optimizer", _("Optimizer"), part("optimizer"), is_shared=True),
+    ]
+    finds: dict[str, tuple[str, Find]] = {
+        "train_images": (_("Training images"), stated("train_images")),
+        "test_images": (_("Held-out images"), stated("test_images")),
+        "learning_rate": (_("Learning rate"), part("learning_rate")),
+        "steps": (_("Steps"), part("steps")),
+        "batch_size": (_("Batch"), part("batch_size")),
+        "image_size": (_("Pixels"), part("image_size")),
+        "seeds": (_("Seeds"), seeds),
+        "label_smoothing": (_("Label smoothing"), part("label_smoothing")),
+        "auxiliary_loss": (_("Weight of auxiliary loss"), part("auxiliary_loss")),
+        "auxiliary_dropped": (_("Auxiliary heads dropped"), part("auxiliary_dropped")),
     }
-    for key, title in titles.items():
-        rows.text(key, title, [recipe(record, key, language) for record in rows.records])
-    _add_seeds(rows, language)
-    titles = {
-        "label_smoothing": _("Label smoothing"),
-        "auxiliary_loss": _("Weight of auxiliary loss"),
-        "auxiliary_dropped": _("Auxiliary heads dropped"),
-    }
-    for key, title in titles.items():
-        rows.text(key, title, [recipe(record, key, language) for record in rows.records])
+    for key, (title, find) in finds.items():
+        _add(rows, key, title, find)
     return shared
 
 
-def _add_seeds(rows: Builder, language: Language) -> None:
-    """The seeds of each row; a column for each fine-tuning mode where a row has modes with different seeds."""
-    titles = {key: language._(rows.comparison.quantities[key].title) for key in _modes(rows.comparison)}
-    differ = any(len({seeds(record, (key,)) for key in titles} - {""}) > 1 for record in rows.records)
-    if not differ:
-        rows.text("seeds", language._("Seeds"), [seeds(record) for record in rows.records])
-        return
-    for place, (key, what) in enumerate(titles.items()):
-        title, found = language._("Seeds: {what}").format(what=what), [seeds(each, (key,)) for each in rows.records]
-        rows.text(f"seeds_{key}" if place else "seeds", title, found)
+def _add(rows: Builder, key: str, title: str, find: Find, *, is_shared: bool = False) -> list[str]:
+    """Adds a part of the recipe, with a column for each fine-tuning mode where the modes of a row differ in it.
+
+    With `is_shared`, a column whose rows are all the same is left out, and its title and value are returned.
+    """
+    modes = _modes(rows.comparison)
+    shared: list[str] = []
+    columns: list[tuple[str, str, Sequence[str]]] = [(key, "", TOP1_KEYS)]
+    if any(len({str(find(each, (mode,))) for mode in modes if measured(each, mode)}) > 1 for each in rows.records):
+        titles = {mode: rows.language._(rows.comparison.quantities[mode].title) for mode in modes}
+        columns = [(f"{key}_{mode}" if mode != modes[0] else key, titles[mode], (mode,)) for mode in modes]
+    for name, what, keys in columns:
+        values = [find(record, keys) for record in rows.records]
+        if is_shared and len(values) > 1 and len(set(map(str, values))) == 1:
+            shared += [f"{title} ({what}): {values[0]}" if what else f"{title}: {values[0]}"] if values[0] else []
+        else:
+            rows.text(name, f"{title}: {what}" if what else title, values)
+    return shared
 
 
 def _modes(comparison: Comparison) -> list[str]:
@@ -106,40 +119,16 @@ def measured(record: Record, key: str) -> Reading | None:
     return reading if reading and reading.measured else None
 
 
-def _ranking(rows: Builder, language: Language) -> Iterator[str]:
-    """What ranks are, or why there are none."""
-    _ = language._
-    if any(column.key.startswith("rank_") for column in rows.columns):
-        yield _("Ranks: the first and last rank of all architectures that the run does not distinguish from the row's.")
-    if any(_is_mixed(rows, machine) for machine in rows.comparison.machines):
-        yield _("No ranks: the architectures differ in initial weights, data set, images, steps or batch.")
-
-
 def _evaluation(records: Sequence[Record], language: Language) -> Iterator[str]:
     """What was done before the evaluation, and whether a repetition gives the same accuracy."""
     _ = language._
-    if any(recipe(record, "batch_norm_recalibrated", language) for record in records):
-        yield _("Batch-norm statistics were estimated again before every evaluation, for every architecture alike.")
+    if any(recipe(record, "batch_norm_recalibrated", language, (key,)) for record in records for key in TOP1_KEYS):
+        yield _(
+            "Batch-norm statistics were estimated again before the evaluation of every training of all layers, for "
+            "every architecture that has them."
+        )
     if any(detail(record, "deterministic") is False for record in records):
         yield _("On a GPU, sums are not always computed in the same order: the same seed may give another accuracy.")
-
-
-def _is_mixed(rows: Builder, machine: str) -> bool:
-    """Whether shares of one machine and column are of several protocols."""
-    records = rows.comparison.of(machine)
-    columns = ([each for record in records if (each := record.readings.get(key))] for key in TOP1_KEYS)
-    return not all(map(is_one_ranking, columns))
-
-
-def _shared(rows: Builder, columns: Mapping[str, tuple[str, Sequence[str]]]) -> list[str]:
-    """Adds columns whose rows differ; gives title and value of the others."""
-    shared = []
-    for key, (title, values) in columns.items():
-        if len(values) > 1 and len(set(values)) == 1:
-            shared += [f"{title}: {values[0]}"] if values[0] else []
-        else:
-            rows.text(key, title, values)
-    return shared
 
 
 def _untrained(records: Sequence[Record], language: Language) -> list[str]:
@@ -174,7 +163,7 @@ def _probe(records: Sequence[Record], language: Language) -> str:
         return ""
     message = language._(
         "Linear probe: only the head is trained, at the learning rate {rate}; all else, batch-norm statistics too, "
-        "stays as it was loaded. Steps, batches and images are those of the training of all layers."
+        "keeps its initial values. Steps, batches and images are those of the training of all layers."
     )
     return message.format(rate=language.listing(sorted(rates)))
 
@@ -185,15 +174,7 @@ def _certainty(rows: Builder, language: Language) -> list[str]:
     found = [each for record in rows.records for key in TOP1_KEYS if (each := measured(record, key))]
     if not any(interval(each) for each in found):
         return []
-    several = any(len(each.samples) > 1 for each in found)
-    notes = [
-        _(
-            "Intervals (95 %) contain the choice of held-out images, the initial weights and the order of the "
-            "training images; how far seeds differ is pooled over all architectures."
-        )
-        if several
-        else _("One seed: intervals (95 %) contain the choice of held-out images only; another seed differs by more.")
-    ]
+    notes = [_contained(found, language)]
     notes += [note] if (note := chance_note(found, language)) else []
     if stopped := list(_stopped(rows, language)):
         message = _("Trained with one seed, because its accuracy is close to that of guessing: {names}.")
@@ -202,6 +183,24 @@ def _certainty(rows: Builder, language: Language) -> list[str]:
         message = _("Too short to rank (≈): fewer than {steps} steps or {images} held-out images.")
         notes.append(message.format(steps=FEWEST_STEPS, images=FEWEST_IMAGES))
     return notes
+
+
+def _contained(found: Sequence[Reading], language: Language) -> str:
+    """What the intervals contain; seeds draw the initial weights only where these are random."""
+    _ = language._
+    several = [each for each in found if len(each.samples) > 1]
+    if not several:
+        return _("One seed: intervals (95 %) contain the choice of held-out images only; another seed differs by more.")
+    if all(map(is_from_scratch, several)):
+        return _(
+            "Intervals (95 %) contain the choice of held-out images, the initial weights and the order of the "
+            "training images; how far seeds differ is pooled over all architectures."
+        )
+    return _(
+        "Intervals (95 %) contain the choice of held-out images, the order of the training images, and the initial "
+        "weights that are random; where training starts from other weights, these are at most the weights of a new "
+        "head. How far seeds differ is pooled over all architectures."
+    )
 
 
 def chance_note(readings: Sequence[Reading], language: Language) -> str:
