@@ -11,8 +11,10 @@ import samples
 
 from reporter.compare import baseline_file
 from reporter.host import files
+from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import ReporterError
 from reporter.model.readings import MOST_SAMPLES, Reading
+from reporter.nightly import outlets
 from reporter.report import build
 from reporter.store import record_files
 
@@ -64,7 +66,12 @@ def test_a_path_that_is_no_file_is_refused_and_nothing_outside_is_touched(
     if path.is_dir():
         path.rename(outside.parent / "moved")
     plant(path, outside)
-    for act in (lambda: files.lock(results), lambda: build.write(results)):
+    for act in (
+        lambda: files.lock(results),
+        lambda: build.write(results),
+        lambda: outlets.read(results),
+        lambda: outlets.read(results, INTERRUPTED),
+    ):
         with pytest.raises(ReporterError, match="never followed or written to; remove it") as caught:
             act()
         assert str(path) in str(caught.value)

@@ -181,8 +181,10 @@ class PublishedRun:
 def read(folder: Path, code: int | None = None) -> PublishedRun:
     """The last run of a results folder, which had this exit code if it is known.
 
-    ReporterError if there are no results that can be read, unless the run did not finish: it has none of its own.
+    ReporterError if there are no results that can be read, unless the run did not finish: it has none of its own; and
+    if there is a symbolic link, a FIFO or a device among them.
     """
+    files.refuse_links(folder)
     try:
         return _read(folder, code)
     except ReporterError:
