@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from reporter.datasets import torchvision_sets as readers
 from reporter.metrics import finetune
-from reporter.registry.selection import dataset, datasets
+from reporter.model import ReporterError
+from reporter.registry.selection import check_images, dataset, datasets
 from reporter.worker.learning import images as _images
-from reporter.worker.learning.training_steps import class_count, load_images, load_parts
+from reporter.worker.learning.training_steps import class_count, load_images, load_part, load_parts
 
 SIZE = 24
 HERE = ("digits", "synthetic")
@@ -202,6 +203,32 @@ def test_one_answer_for_all_images_of_unequal_classes_is_chance(parts: tuple[str
     top1 = next(iter(finetune.measure(subject(own(build=build, learning_rate=0.0), **settings))))
     assert top1.value == top1.detail["chance"] == pytest.approx(0.9)
     assert top1.detail["seeds_left_out"] == 1
+
+
+def test_without_a_home_folder_images_need_a_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were put into a folder `~` of the current folder."""
+
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.chdir(tmp_path)
+    conditions, cpu = CONDITIONS.model_copy(update={"dataset": "cifar10"}), torch.device("cpu")
+    for act in (
+        lambda: check_images("cifar10", None),
+        lambda: check_images("cifar10", "~/images"),
+        lambda: load_part(conditions, cpu),
+    ):
+        with pytest.raises(ReporterError, match="no home folder to keep data sets in; set --data-root to a folder"):
+            act()
+    check_images("cifar10", str(tmp_path))
+    check_images("digits", None)
+    assert len(load_part(CONDITIONS.model_copy(update={"dataset": "synthetic"}), cpu)[1])
+    write_images(tmp_path / "images", 20)
+    chosen = conditions.model_copy(update={"dataset": f"imagefolder:{tmp_path / 'images'}", "image_size": SIZE})
+    assert len(load_part(chosen, cpu)[1])
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
 
 
 def test_the_number_of_classes_that_a_data_set_states() -> None:

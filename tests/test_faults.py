@@ -484,6 +484,33 @@ def test_an_interrupt_that_python_cannot_raise_prints_nothing(code: str) -> None
     assert (process.returncode, process.stderr) == (130, b"")
 
 
+SERVING = """
+import os, sys
+from multiprocessing import util
+from reporter.host import interrupts
+from reporter.run.executors import local
+
+local._serve(())
+print(util.get_temp_dir(), *os.listdir(util.get_temp_dir()), flush=True)
+interrupts.PATIENCE = 0.01
+if not os.fork():
+    interrupts.leave()
+os.wait()
+print(*os.listdir(util.get_temp_dir()), flush=True)
+getattr(interrupts, sys.argv[1])()
+"""
+
+
+@pytest.mark.parametrize("end", ["leave", "_end_at_last"])
+def test_an_interrupt_leaves_no_temporary_folder(end: str) -> None:
+    """That of the fork server's socket, which a process that is forked from the run leaves alone."""
+    done = subprocess.run([sys.executable, "-c", SERVING, end], check=False, capture_output=True, text=True, timeout=60)
+    (folder, *before), after = map(str.split, done.stdout.splitlines())
+    assert (before, done.returncode) == (after, 130), done.stderr
+    assert before
+    assert not Path(folder).exists()
+
+
 @pytest.mark.timing
 def test_ctrl_c_on_a_narrow_terminal(tmp_path: Path) -> None:
     """A terminal sends it to every process of the run, also to the fork server that loads torch.

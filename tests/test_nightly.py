@@ -53,6 +53,13 @@ def test_the_workflows_are_right_by_actionlint(tmp_path: Path) -> None:
     assert {line.partition(":")[0] for line in done.stdout.splitlines()} == {str(bad)}, done.stdout
 
 
+def test_the_nightly_workflow_may_open_its_issue() -> None:
+    """A job that lists permissions has no others: `contents` is for the checkout."""
+    workflow = yaml.load((ROOT / ".github" / "workflows" / "nightly.yml").read_text(), yaml.BaseLoader)
+    jobs = [job for job in workflow["jobs"].values() if any(step.get("uses") == "./" for step in job["steps"])]
+    assert [job["permissions"] for job in jobs] == [{"contents": "read", "issues": "write"}]
+
+
 def test_the_inputs_of_the_action_are_documented() -> None:
     """And each is used."""
     text = (ROOT / "action.yml").read_text()

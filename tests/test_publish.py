@@ -138,6 +138,22 @@ def test_a_comment_has_at_most_12_rows(nights: Nights) -> None:
     assert [row.split("`")[1] for row in rows] == ["alexnet", *(f"net{number}" for number in range(39, 28, -1))]
 
 
+FOREIGN = "~~a~~ $b$ <i> [h](j) *k* f`g` l_m|n &lt; https://c.example www.d.example GH-1 #2 @e"
+SHOWN = r"\~\~a\~\~ \$b\$ \<i\> \[h\](j) \*k\* f\`g\` l_m\|n \&lt; `https://c.example` `www.d.example` `GH-1` `#2` `@e`"
+
+
+def test_foreign_text_is_no_markup(nights: Nights) -> None:
+    """GitHub links what is not a code span."""
+    run = outlets.read(nights.out)
+    assert run.comparison
+    run = with_findings(run, [changed(run.comparison.findings[0], reason=FOREIGN)])
+    assert run.comparison
+    run = replace(run, comparison=run.comparison.model_copy(update={"headline": "https://c.example/a|b"}))
+    text = outlets.comment(run, "x", "")
+    assert f" {SHOWN} |\n" in text
+    assert "\n`https://c.example/a|b`\n" in text
+
+
 def test_an_accepted_slowdown_is_known_since_a_day(nights: Nights) -> None:
     run = outlets.read(nights.out)
     assert run.comparison

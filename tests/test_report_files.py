@@ -81,6 +81,32 @@ def test_the_table_for_a_slide_fits_the_page(comparison: Comparison, code: str, 
     assert "(1 page" in done.stdout
 
 
+def table_of(*texts: str) -> Table:
+    return Table("t", "T", (Column("a", "A"),), tuple((Cell(text),) for text in texts))
+
+
+@pytest.mark.parametrize("code", ["en", "ru"])
+def test_latex_compiles_with_all_letters(code: str, tmp_path: Path) -> None:
+    """Letters that its encoding lacks are question marks: pdflatex would report an error for each."""
+    if shutil.which("pdflatex") is None:
+        pytest.skip("no pdflatex on this machine")
+    if code == "ru" and not subprocess.run(["kpsewhich", "t2aenc.def"], capture_output=True, check=False).stdout:
+        pytest.skip("no Cyrillic fonts for LaTeX on this machine")
+    starts = (*range(0xA0, 0x2200, 64), *range(0xA640, 0xA800, 64), 0xFB00)
+    text = latex.to_tex(table_of(*("".join(map(chr, range(each, each + 64))) for each in starts)), language(code))
+    needs = text.splitlines()[0].removeprefix("% ").replace(",siunitx", "")
+    whole = rf"\documentclass{{article}}{needs}\begin{{document}}\scalebox{{0.1}}{{{text}}}\end{{document}}"
+    (tmp_path / "whole.tex").write_text(whole.replace("{amssymb", "{graphicx,amssymb"), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-no-shell-escape", "whole.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, [line for line in done.stdout.splitlines() if line.startswith("!")]
+
+
+def test_letters_that_an_encoding_of_latex_lacks() -> None:
+    for code, shown in {"en": "é ?? ð ? ?", "ru": "é ?? ? ж ?"}.items():
+        assert f"\n{shown} \\\\\n" in latex.to_tex(table_of("é ạẅ ð ж Ꙗ"), language(code))
+
+
 def test_latex_has_the_signs_of_verdicts_and_the_letters_of_claims() -> None:
     assert not [sign for sign in (*claim_sections.SYMBOLS.values(), "α", "ρ", "≥") if "?" in latex.tex(sign)]
 

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 import samples
+from nights import summarize
 
 from reporter.compare import baseline_file
 from reporter.host import files
+from reporter.host.exit_codes import INTERRUPTED
 from reporter.model import ReporterError
 from reporter.model.readings import MOST_SAMPLES, Reading
+from reporter.nightly import outlets, stored_documents
 from reporter.report import build
 from reporter.store import record_files
 
@@ -64,7 +67,12 @@ def test_a_path_that_is_no_file_is_refused_and_nothing_outside_is_touched(
     if path.is_dir():
         path.rename(outside.parent / "moved")
     plant(path, outside)
-    for act in (lambda: files.lock(results), lambda: build.write(results)):
+    for act in (
+        lambda: files.lock(results),
+        lambda: build.write(results),
+        lambda: outlets.read(results),
+        lambda: outlets.read(results, INTERRUPTED),
+    ):
         with pytest.raises(ReporterError, match="never followed or written to; remove it") as caught:
             act()
         assert str(path) in str(caught.value)
@@ -109,6 +117,15 @@ def test_a_comparison_beyond_the_limit_is_not_parsed(results: Path) -> None:
     (results / "comparison.json").write_bytes(b"[" * (record_files.LARGEST_FILE + 1))
     with pytest.raises(ReporterError, match="larger than 16 MiB"):
         baseline_file.load(results)
+
+
+@pytest.mark.parametrize("name", ["summary.json", "comparison.json"])
+def test_a_document_beyond_the_limit_is_not_published(name: str, results: Path) -> None:
+    summarize(results)
+    with (results / name).open("wb") as file:
+        file.truncate(stored_documents.LARGEST + 1)
+    with pytest.raises(ReporterError, match=f"{name}: larger than 256 MiB; repeat the run"):
+        outlets.read(results)
 
 
 def test_a_reading_has_a_bounded_number_of_samples() -> None:

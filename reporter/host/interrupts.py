@@ -17,6 +17,8 @@ from reporter.host.exit_codes import INTERRUPTED
 PATIENCE = 1.5
 """Seconds that an end in order may take. Files are whole at any moment, so that a sudden end harms nothing."""
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_TEMPORARY: dict[str, int] = {}
+"""Temporary folders, each with the number of the process that uses it."""
 
 
 class _Deferral:
@@ -46,6 +48,14 @@ def deferred() -> Iterator[None]:
             raise KeyboardInterrupt
 
 
+def remove_at_end(folder: str) -> None:
+    """Removes a temporary folder, which has files and sockets only, also if an interrupt ends this process.
+
+    The finalizers of multiprocessing, which do so otherwise, do not run then.
+    """
+    _TEMPORARY[folder] = os.getpid()
+
+
 def leave() -> NoReturn:
     """Ends the process after an interrupt, with its exit code.
 
@@ -55,7 +65,7 @@ def leave() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    os._exit(INTERRUPTED)
+    _end_process()
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
@@ -76,4 +86,15 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 def _end_at_last() -> None:
     time.sleep(PATIENCE)
+    _end_process()
+
+
+def _end_process() -> NoReturn:
+    """Ends the process. It imports nothing and takes no locks, which the main thread may hold for good."""
+    for folder, process in tuple(_TEMPORARY.items()):
+        if process == os.getpid():  # not a process that was forked from the one that uses it
+            with suppress(OSError):
+                for name in os.listdir(folder):
+                    os.unlink(os.path.join(folder, name))
+                os.rmdir(folder)
     os._exit(INTERRUPTED)

@@ -28,6 +28,7 @@ from reporter.nightly.outlet_advice import HOW_TO_FAIL
 from reporter.nightly.outlet_rows import OutletRow
 from reporter.nightly.run_folder import Folder, Started
 from reporter.nightly.screen import moment
+from reporter.report.output.markdown import escape
 from reporter.store import record_files
 from reporter.version import __version__
 
@@ -181,8 +182,10 @@ class PublishedRun:
 def read(folder: Path, code: int | None = None) -> PublishedRun:
     """The last run of a results folder, which had this exit code if it is known.
 
-    ReporterError if there are no results that can be read, unless the run did not finish: it has none of its own.
+    ReporterError if there are no results that can be read, unless the run did not finish: it has none of its own; and
+    if there is a symbolic link, a FIFO or a device among them.
     """
+    files.refuse_links(folder)
     try:
         return _read(folder, code)
     except ReporterError:
@@ -230,14 +233,14 @@ def comment(run: PublishedRun, name: str, link: str) -> str:
     word = "regression" if run.has_regression else passed if run.passes else "no verdict"
     ungated = run.ungated
     word += ", no verdict on some results" if ungated else ""
-    lines = [marker(name), f"### Architecture report: {word}", "", _cell(run.headline), ""]
+    lines = [marker(name), f"### Architecture report: {word}", "", _plain(run.headline), ""]
     if run.left_out:
         lines += [f"**Left out by `--fail-on {run.fail_on}`:** findings: {run.left_out}. {HOW_TO_FAIL}", ""]
     if ungated:
         lines += [f"**No verdict with `--fail-on {run.fail_on}`:** {ungated}. {HOW_TO_FAIL}", ""]
     if rows := run.rows:
         lines += ["| architecture | metric | result |", "| --- | --- | --- |"]
-        lines += [f"| `{_code(row.name)}` | {_cell(row.metric)} | {_result(row)} |" for row in rows[:MOST_ROWS]]
+        lines += map(_row, rows[:MOST_ROWS])
         if len(rows) > MOST_ROWS:
             lines += ["", f"and {len(rows) - MOST_ROWS} more in the report"]
         lines.append("")
@@ -268,15 +271,14 @@ def write(texts: Sequence[tuple[Path | None, str | bytes]]) -> None:
             files.write(path, content)
 
 
-def _result(row: OutletRow) -> str:
-    return _cell(f"{row.result} ({row.accepted})" if row.accepted else row.result)
+def _row(row: OutletRow) -> str:
+    result = f"{row.result} ({row.accepted})" if row.accepted else row.result
+    return f"| `{_code(row.name)}` | {_plain(row.metric, in_table=True)} | {_plain(result, in_table=True)} |"
 
 
-def _cell(text: str) -> str:
-    """Text of a table: no mark-up, mention or line break of a foreign name; the beginning of a long one."""
-    plain = inert(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
-    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace("@", "@\u200b").replace("#", "#\u200b")
-    return "".join(f"\\{letter}" if letter in "\\|`*_[]" else letter for letter in plain)
+def _plain(text: str, *, in_table: bool = False) -> str:
+    """Markdown that shows a text: no markup, link, mention or line break of a foreign name; only the start if long."""
+    return escape(inert(text if len(text) <= LONGEST else f"{text[:LONGEST]}…"), in_table=in_table)
 
 
 def _code(name: str) -> str:

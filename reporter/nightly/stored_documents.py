@@ -15,11 +15,15 @@ from reporter.model import ReporterError
 from reporter.model.fields import legible
 
 Part = TypeVar("Part", bound=Document)
+LARGEST = 2**28
+"""Bytes of a document; summary.json has about 31 kB for each architecture and machine."""
 
 
 def load(path: Path, kind: type[Part]) -> Part:
     """The content of a file; the keys of a later version are left out. ReporterError if it is no such document."""
     try:
+        if path.stat().st_size > LARGEST:
+            raise ReporterError(f"{path}: larger than {LARGEST >> 20} MiB; repeat the run")
         content = from_json(path.read_bytes(), allow_inf_nan=False)
         try:
             return kind.model_validate(content)

@@ -75,13 +75,20 @@ def dataset(name: str) -> Dataset:
     return datasets()[name]
 
 
+def data_folder(entry: Dataset, data_root: str | None) -> Path:
+    """The folder of --data-root; ReporterError if a data set has its folder there and there is no home folder."""
+    root = Path(os.path.expanduser(data_root or DATA_ROOT))  # Path.expanduser raises without a home
+    if root.parts[:1] == ("~",) and entry.folder and not Path(entry.folder).is_absolute():
+        raise ReporterError("there is no home folder to keep data sets in; set --data-root to a folder")
+    return root
+
+
 def images(name: str, data_root: str | None) -> Images:
     """The files of a data set, whether they are there or not."""
     chosen = dataset(name)
     if not chosen.folder:
         return Images()
-    root = os.path.expanduser(data_root or DATA_ROOT)
-    return Images(Path(root) / chosen.folder, fetched=not Path(chosen.folder).is_absolute())
+    return Images(data_folder(chosen, data_root) / chosen.folder, fetched=not Path(chosen.folder).is_absolute())
 
 
 def check_images(name: str, data_root: str | None) -> None:

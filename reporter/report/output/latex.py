@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -59,8 +58,22 @@ NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d+))?")
 LIGATURES = re.compile(r"([-',])(?=\1)|([?!])(?=\\textasciigrave)")
 """Signs that TeX's fonts make one of, where they follow each other."""
 BREAKS = re.compile(r"\s*[\r\n\t]\s*")
+LETTERS = re.compile(
+    "["
+    "\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0125\u0128-\u0137\u0139-\u013e\u0141-\u0148"
+    "\u014a-\u0165\u0168-\u017e\u01c4-\u01d4\u01e2\u01e3\u01e6-\u01eb\u01f0\u01f4\u01f5"
+    "\u0218-\u021b\u0232\u0233\u0237\u1e02\u1e03\u1e0d\u1e1e-\u1e21\u1e25\u1e30\u1e31"
+    "\u1e37\u1e43\u1e45\u1e47\u1e5b\u1e63\u1e6d\u1e8e-\u1e91\u1e9e\u1ef2\u1ef3"
+    "\ufb00-\ufb06"
+    "\u0400-\u045f\u0490-\u0493\u0496-\u049d\u04a0-\u04a5\u04aa\u04ab\u04ae-\u04b3"
+    "\u04b6-\u04bb\u04c0-\u04c2\u04d0-\u04df\u04e2-\u04e9\u04ec-\u04f5\u04f8\u04f9"
+    "]"
+)
+"""The Latin letters of the encoding T1 and the Cyrillic letters of T2A, from t1enc.dfu and t2aenc.dfu of LaTeX."""
 CYRILLIC = re.compile("[\u0400-\u04ff]")
 """Letters that only the fonts of a Russian table have."""
+LACKING = {"T1": CYRILLIC, "T2A": re.compile("[ÐÞðþŊŋ]")}
+"""Letters for which pdflatex reports an error in an encoding."""
 WRAPPED = r">{\raggedright\arraybackslash\hspace{0pt}}X"
 """A column that is as wide as the others leave it; the space lets TeX hyphenate a first word."""
 PROSE = 60
@@ -91,7 +104,7 @@ def to_tex(table: Table, language: Language) -> str:
     begin, end = _fitted(shape, table.notes) if table.wrapped else (rf"\begin{{tabular}}{{{shape}}}", r"\end{tabular}")
     lines = [begin, r"\toprule", head + r" \\", r"\midrule", *body]
     text = opening + "\n".join([*lines, r"\bottomrule", end, ""])
-    return text if encoding == "T2A" else CYRILLIC.sub("?", text)
+    return LACKING[encoding].sub("?", text)
 
 
 def _title(column: Column, stacked: bool) -> str:
@@ -173,7 +186,7 @@ _SIGNS = _Signs()
 
 
 def _is_supported(sign: str) -> bool:
-    """Latin and Cyrillic letters, and what stands on a keyboard."""
+    """Letters of T1 or T2A, and what stands on a keyboard."""
     if ord(sign) < 127:
         return ord(sign) >= 32
-    return unicodedata.name(sign, "").startswith(("LATIN", "CYRILLIC")) or sign in "«»“”‘’№§°±·"
+    return LETTERS.match(sign) is not None or sign in "«»“”‘’№§°±·"

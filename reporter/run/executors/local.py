@@ -218,8 +218,8 @@ def _serve(keep: Collection[str]) -> None:
 
     Its workers inherit its environment, which has no credentials except the variables to `keep`.
     """
-    _shorten_temporary_folder()
     with interrupts.deferred(), importing.Safely(), withheld(keep):
+        interrupts.remove_at_end(_temporary_folder())
         resource_tracker.ensure_running()  # first, because it lifts the mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         with confinement.named_as_parent():
@@ -227,20 +227,20 @@ def _serve(keep: Collection[str]) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _shorten_temporary_folder() -> None:
-    """Lets multiprocessing create its own temporary folder elsewhere if the path of the usual one is too long.
+def _temporary_folder() -> str:
+    """The temporary folder of multiprocessing, which it creates elsewhere if the path of the usual one is too long.
 
     ReporterError if there is no other. Nothing else changes its folder.
     """
     usual = tempfile.gettempdir()
     if len(os.fsencode(usual)) <= LONGEST_FOLDER:
-        return
+        return util.get_temp_dir()
     short = next((folder for folder in SHORT_FOLDERS if os.access(folder, os.W_OK | os.X_OK)), None)
     if short is None:
         raise ReporterError(f"the path {usual} is too long; set TMPDIR to a folder of at most {LONGEST_FOLDER} bytes")
     tempfile.tempdir = short
     try:
-        util.get_temp_dir()  # creates it on the first call
+        return util.get_temp_dir()  # creates it on the first call
     finally:
         tempfile.tempdir = usual
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +17,7 @@ from reporter.model import FinetuningMethod, UnsupportedError
 from reporter.model.image_sizes import square
 from reporter.model.reasons import DROPPED
 from reporter.model.settings import Conditions
-from reporter.registry.selection import DATA_ROOT, dataset
+from reporter.registry.selection import data_folder, dataset
 from reporter.worker import precision
 from reporter.worker.input_format import form
 from reporter.worker.learning.finetuning import Images, Recipe, batches, loss_of
@@ -74,14 +72,17 @@ def load_parts(conditions: Conditions, device: torch.device, side: int | None = 
 
 def load_part(conditions: Conditions, device: torch.device, side: int | None = None, train: bool = True) -> Images:
     """One part of the data set on the device, as images of `side` pixels, by default `image_size`."""
-    images, labels = dataset(conditions.dataset).load(_data_root(conditions), side or conditions.image_size, train)
+    data = dataset(conditions.dataset)
+    root = data_folder(data, conditions.data_root)
+    images, labels = data.load(root, side or conditions.image_size, train)
     return images.to(device), labels.to(device)
 
 
 def class_count(conditions: Conditions, *parts: Images) -> int:
     """The number of classes of the data set; the images that were loaded of its parts may lack some of them."""
     data = dataset(conditions.dataset)
-    known = data.count_classes(_data_root(conditions) / data.folder) if data.count_classes else data.classes or 0
+    folder = data_folder(data, conditions.data_root) / data.folder
+    known = data.count_classes(folder) if data.count_classes else data.classes or 0
     return max(known, 0, *(int(labels.max()) + 1 for _, labels in parts if len(labels)))
 
 
@@ -92,10 +93,6 @@ def guessing_share(classes: int, *parts: Images) -> float:
     """
     labels = torch.cat([labels for _, labels in parts]).cpu()
     return max(1 / max(1, classes), int(labels.bincount().max()) / len(labels))
-
-
-def _data_root(conditions: Conditions) -> Path:
-    return Path(os.path.expanduser(conditions.data_root or DATA_ROOT))  # Path.home() raises without a home
 
 
 def split_of_seed(parts: tuple[Images, Images], pooled: bool, count: int, seed: int) -> tuple[Images, Images]:
