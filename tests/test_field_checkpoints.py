@@ -218,6 +218,12 @@ def narrower(path: Path) -> None:
     torch.save(state, path)
 
 
+def quantized(path: Path) -> None:
+    state = small(4).state_dict()
+    scale = state["0.0.weight"].abs().max() / 127
+    torch.save({**state, "0.0.weight": (state["0.0.weight"] / scale).round().char(), "0.0.scale": scale}, path)
+
+
 def half_of_it(path: Path) -> None:
     torch.save({name: tensor for name, tensor in small(4).state_dict().items() if "0.1" not in name}, path)
 
@@ -245,6 +251,7 @@ WRONG = {
     torn_safetensors: "cannot be read as tensors: ",
     no_safetensors: "cannot be read as tensors: ",
     narrower: "does not fit: 1 of 8 tensors differs, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
+    quantized: "does not fit: 1 of 8 tensors differs, 0.0.weight first (float32 in the network, int8 in the file)",
     half_of_it: "does not fit: 4 of 8 tensors differ, 0.1.weight first (8 in the network, not in the file",
     narrower_beside: "does not fit: 1 of 8 tensors differs, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
     two_of_it: "several parts of the checkpoint fit, with the prefixes model., ema_model.module.; save one of them",
