@@ -340,6 +340,14 @@ def test_a_gpu_has_a_note_on_what_is_not_deterministic() -> None:
     assert "On a GPU" not in " ".join(table(trained(deterministic=True)).notes)
 
 
+@pytest.mark.parametrize("rescaled", [True, False, None])
+def test_images_that_are_not_rescaled_for_a_checkpoint_have_a_note(rescaled: bool | None) -> None:
+    """Of GoogLeNet and Inception v3; other networks never rescale images."""
+    about = {"file": "mine.pth"} | ({} if rescaled is None else {"transform_input": rescaled})
+    notes = " ".join(table(trained("own checkpoint mine.pth, SHA-256 0…", checkpoint=about)).notes)
+    assert ("Images are not rescaled as torchvision's ImageNet weights need them" in notes) == (rescaled is False)
+
+
 def test_machines_and_damaged_details_do_not_disturb() -> None:
     """A number of images that is none leaves the interval of the samples."""
     broken = trained(images="many").records  # type: ignore[arg-type]

@@ -41,6 +41,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         *reasons(found, len(rows.records), language),
         *_untrained(rows.records, language),
         *_sources(rows.records, language),
+        *_not_rescaled(rows.records, language),
         *_skipped(rows.records, language),
         *_certainty(rows, language),
         *_ranking(rows, language),
@@ -158,6 +159,17 @@ def _sources(records: Sequence[Record], language: Language) -> list[str]:
             message = language._("The checkpoint of {name}, in its owner's words: {source}")
             sentences.append(message.format(name=record.architecture, source=about["source"]))
     return list(dict.fromkeys(sentences))
+
+
+def _not_rescaled(records: Sequence[Record], language: Language) -> list[str]:
+    """Which checkpoints of GoogLeNet and Inception v3 are not those of torchvision, whose images are rescaled."""
+    found = {record.architecture: detail(record, "checkpoint") for record in records}
+    names = [name for name, about in found.items() if isinstance(about, dict) and about.get("transform_input") is False]
+    message = language._(
+        "Images are not rescaled as torchvision's ImageNet weights need them, because the checkpoint is not "
+        "torchvision's file: {names}."
+    )
+    return [message.format(names=language.listing(names))] if names else []
 
 
 def _skipped(records: Sequence[Record], language: Language) -> list[str]:
