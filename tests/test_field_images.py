@@ -365,9 +365,30 @@ def parts_in_classes(folder: Path) -> None:
         fill(folder / name, classes={"train": 60, "test": 190})
 
 
+def linked_part(folder: Path) -> None:
+    fill(folder / "train")
+    (folder / "val").symlink_to(folder / "train")
+
+
+def linked_class(folder: Path) -> None:
+    fill(folder / "train"), fill(folder / "val")
+    (folder / "val" / "light").rename(folder.parent / "gone")
+    (folder / "val" / "light").symlink_to(folder / "train" / "light")
+
+
+def linked_image(folder: Path) -> None:
+    fill(folder / "train"), fill(folder / "val")
+    (folder / "val" / "light" / "gone.png").symlink_to(folder / "nowhere.png")
+    (folder / "train" / "light" / "gone.png").symlink_to(folder / "nowhere.png")
+    (folder / "val" / "light" / "more.png").hardlink_to(folder / "train" / "light" / "003.png")
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (linked_part, "set: train/dark/000.png and val/dark/000.png are the same file; held-out images must not be"),
+        (linked_class, "set: train/light/000.png and val/light/000.png are the same file; held-out images must not be"),
+        (linked_image, "set: train/light/003.png and val/light/more.png are the same file; held-out images must not"),
         (shards, "images_001/, images_002/ and 10 more folders contain images, but no folder for each class; wanted: "),
         (folds, "set: fold1/ and fold2/ are named like pieces of a data set, not like classes; wanted: train/CLASS"),
         (pieces_in_part, "set/train: images/ contains images, but no folder for each class; wanted: train/CLASS"),
