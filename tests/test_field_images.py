@@ -195,7 +195,7 @@ def test_a_class_whose_only_image_in_the_sample_is_damaged_is_left_out(
     chosen = [index // 5 for index in _images.sample(10)]
     single = next(index for index in _images.sample(10) if chosen.count(index // 5) == 1)
     empty(pictures[single])
-    with pytest.warns(SkippedImages, match="1 image was left out, first train/"):
+    with pytest.warns(SkippedImages, match="1 image of the 3 that were opened was left out, first train/"):
         labels = load(tmp_path)[1]
     assert labels.tolist() == [1 - single // 5] * 2
     for path in pictures[single].parent.iterdir():
@@ -236,6 +236,41 @@ def test_what_was_left_out_is_part_of_the_row(tmp_path: Path) -> None:
     (line,) = top1.detail["images_skipped"]
     assert line.startswith("2 images were left out, first train/")
     assert top1.detail["train_images"] == 8
+
+
+def test_classes_without_a_training_image_in_the_sample_are_part_of_the_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 40 images two are loaded, and so are those of at most two classes; held-out images have no such note."""
+    classes = dict.fromkeys("abcde", 60)
+    fill(tmp_path / "train", 8, classes=classes), fill(tmp_path / "val", 2, classes=classes)
+    monkeypatch.setattr(_images, "LIMIT", 2)
+    chosen = {index // 8 for index in _images.sample(40)}
+    made = subject(own(), dataset=f"imagefolder:{tmp_path}", image_size=32, steps=1, seeds=1)
+    top1, *_ = finetune.measure(made)
+    line = f"{5 - len(chosen)} of 5 classes have no image among the 2 training images that were loaded"
+    assert top1.detail["image_notes"] == [line]
+    assert "images_skipped" not in top1.detail
+    monkeypatch.setattr(_images, "LIMIT", 40)
+    top1, *_ = finetune.measure(made)
+    assert "image_notes" not in top1.detail
+
+
+def test_images_in_a_folder_that_cannot_be_read_are_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an error, as where the folder of a class cannot be read: how many images it has is not known."""
+    fill(tmp_path / "dark", classes={"inner": 60}), fill(tmp_path)
+    scan = os.scandir
+
+    def denied(path: str) -> object:
+        if Path(path).name == "inner":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(PermissionError, match="dark/inner"):
+        load(tmp_path)
 
 
 def test_a_damaged_image_whose_name_is_not_utf_8_is_named_with_an_escape(tmp_path: Path) -> None:

@@ -171,14 +171,18 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> Iterable[Path]:
-    """All images below a folder, links followed, each real folder once."""
+    """All images below a folder, links followed, each real folder once; OSError where a folder cannot be read."""
     seen = set()
-    for place, inner, names in os.walk(folder, followlinks=True):
+    for place, inner, names in os.walk(folder, followlinks=True, onerror=_refuse):
         real = os.path.realpath(place)
         inner[:] = [] if real in seen else [name for name in inner if not _is_hidden(name)]
         if real not in seen:
             seen.add(real)
             yield from (path for name in names if _is_image(path := Path(place, name)))
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _is_image(path: Path) -> bool:

@@ -24,17 +24,26 @@ def load(root: Path, size: int, train: bool) -> tuple[Tensor, Tensor]:
     """The images of `root/train/CLASS/` or of `root/val/CLASS/`; a single `root/CLASS/` is split 80 to 20.
 
     The two parts may have other usual names, see _image_folders.py. An image that cannot be read is left out, with a
-    `SkippedImages` warning; ValueError where no image of a class can be read.
+    `SkippedImages` warning; ValueError where no image of a class can be read. An `ImageNote` has the number of classes
+    without a training image in the sample.
     """
-    from reporter.worker.learning.images import split
+    from reporter.worker.learning.images import ImageNote, split
 
     first, second = parts(root)
     if second is not None:
-        return _read(root, first if train else second, size, every=True)
-    _check_split(root, first)
-    chosen = split(first.labels, train)
-    files, labels = [first.files[index] for index in chosen], [first.labels[index] for index in chosen]
-    return _read(root, ImageSplit(files, labels, first.classes), size, every=train)
+        part = first if train else second
+    else:
+        _check_split(root, first)
+        chosen = split(first.labels, train)
+        files, labels = [first.files[index] for index in chosen], [first.labels[index] for index in chosen]
+        part = ImageSplit(files, labels, first.classes)
+    loaded = _read(root, part, size, every=train or second is not None)
+    classes, count = len(part.classes), len(loaded[1])
+    if train and (missing := classes - len(loaded[1].unique())):
+        verb = "has" if missing == 1 else "have"
+        text = f"{missing} of {classes} classes {verb} no image among the {count} training images that were loaded"
+        warnings.warn(ImageNote(text), stacklevel=2)
+    return loaded
 
 
 def _read(root: Path, part: ImageSplit, size: int, every: bool) -> tuple[Tensor, Tensor]:
@@ -46,7 +55,8 @@ def _read(root: Path, part: ImageSplit, size: int, every: bool) -> tuple[Tensor,
     images: list[Tensor] = []
     labels: list[int] = []
     broken: dict[int, str] = {}
-    for index in sample(len(part.files)):
+    chosen = sample(len(part.files))
+    for index in chosen:
         image, why = _open(part.files[index], size)
         if image is None:
             broken[index] = why
@@ -60,7 +70,8 @@ def _read(root: Path, part: ImageSplit, size: int, every: bool) -> tuple[Tensor,
         if every:
             _check_classes(root, part, labels, broken, size)
         first = part.files[index].relative_to(root)
-        warnings.warn(SkippedImages(len(broken), str(first), why), stacklevel=3)
+        opened = len(chosen) if len(chosen) < len(part.files) else None
+        warnings.warn(SkippedImages(len(broken), str(first), why, opened), stacklevel=3)
     return normalise(torch.stack(images)), torch.tensor(labels)
 
 

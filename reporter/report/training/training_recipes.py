@@ -42,7 +42,7 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         *_untrained(rows.records, language),
         *_sources(rows.records, language),
         *_not_rescaled(rows.records, language),
-        *_skipped(rows.records, language),
+        *_image_notes(rows.records, language),
         *_certainty(rows, language),
         *_ranking(rows, language),
         *_evaluation(rows.records, language),
@@ -172,11 +172,15 @@ def _not_rescaled(records: Sequence[Record], language: Language) -> list[str]:
     return [message.format(names=language.listing(names))] if names else []
 
 
-def _skipped(records: Sequence[Record], language: Language) -> list[str]:
-    """Which images of the data set could not be read and were left out, once for each part."""
-    found = [detail(record, "images_skipped") for record in records]
-    lines = dict.fromkeys(str(line) for each in found if isinstance(each, list) for line in each)
-    return [language._("Damaged images: {line}").format(line=language.translate(line)) for line in lines]
+def _image_notes(records: Sequence[Record], language: Language) -> list[str]:
+    """Which images of the data set could not be read and were left out, and other notes, once for each part."""
+    notes = []
+    fields = {"images_skipped": language._("Damaged images: {line}"), "image_notes": language._("Images: {line}")}
+    for key, message in fields.items():
+        found = [detail(record, key) for record in records]
+        lines = dict.fromkeys(str(line) for each in found if isinstance(each, list) for line in each)
+        notes += [message.format(line=language.translate(line)) for line in lines]
+    return notes
 
 
 def _probe(records: Sequence[Record], language: Language) -> str:

@@ -25,16 +25,29 @@ class Samples(Protocol):
     def __getitem__(self, index: int, /) -> tuple[Any, int]: ...
 
 
-class SkippedImages(UserWarning):
-    """Images of a data set that could not be read and were left out: how many, the first of them, and why."""
+class ImageNote(UserWarning):
+    """A note on the images of a data set, which the report prints."""
 
-    def __init__(self, count: int, first: str, why: str) -> None:
-        super().__init__(count, first, why)
-        self.count, self.first, self.why = count, first, why
+    field = "image_notes"
+    """Where it is in the detail of an accuracy."""
+
+
+class SkippedImages(ImageNote):
+    """Images of a data set that could not be read and were left out: how many, the first of them, and why.
+
+    `opened` is the size of the sample that they are part of, None where all images were opened.
+    """
+
+    field = "images_skipped"
+
+    def __init__(self, count: int, first: str, why: str, opened: int | None = None) -> None:
+        super().__init__(count, first, why, opened)
+        self.count, self.first, self.why, self.opened = count, first, why, opened
 
     def __str__(self) -> str:
-        images = "1 image was" if self.count == 1 else f"{self.count} images were"
-        return f"{images} left out, first {self.first}: {self.why}"
+        images, verb = ("1 image", "was") if self.count == 1 else (f"{self.count} images", "were")
+        sampled = f" of the {self.opened} that were opened" if self.opened else ""
+        return f"{images}{sampled} {verb} left out, first {self.first}: {self.why}"
 
 
 def preload(samples: Samples, size: int) -> tuple[Tensor, Tensor]:
