@@ -140,6 +140,31 @@ def test_every_mode_gives_the_same_levels(tmp_path: Path, mode: str, suffix: str
     torch.testing.assert_close(brightness(images), expected, atol=0.02, rtol=0)
 
 
+def shape(mode: str, hidden: int = 0) -> Image.Image:
+    """A square on transparent pixels; all have one color."""
+    image = Image.new("RGBA", (40, 30), (0, 0, 0, hidden))
+    image.paste((0, 0, 0, 255), (5, 5, 20, 20))
+    return image.quantize() if mode == "P" else image.convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("RGBA", ".png"), ("LA", ".png"), ("P", ".png"), ("RGBA", ".webp"), ("RGBA", ".tiff")]
+)
+def test_transparent_images_keep_their_pixels_and_have_a_note(tmp_path: Path, mode: str, suffix: str) -> None:
+    """A shape that is in the alpha channel alone is lost, as with torchvision's ImageFolder."""
+    fill(tmp_path / "train", 3), fill(tmp_path / "val", 2)
+    shape(mode).save(tmp_path / "train" / "dark" / f"shape{suffix}", lossless=True)
+    shape(mode, 255).save(tmp_path / "train" / "light" / f"opaque{suffix}", lossless=True)
+    with pytest.warns(_images.ImageNote) as caught:
+        images, _ = load(tmp_path)
+    line = f"1 of 8 images has transparent pixels, first train/dark/shape{suffix}; the alpha channel is ignored"
+    assert [str(note.message) for note in caught if isinstance(note.message, _images.ImageNote)] == [line]
+    assert sum(image.std((1, 2)).max() < 1e-3 for image in images) == 8
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(tmp_path, train=False)
+
+
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 

@@ -340,6 +340,21 @@ def test_a_gpu_has_a_note_on_what_is_not_deterministic() -> None:
     assert "On a GPU" not in " ".join(table(trained(deterministic=True)).notes)
 
 
+@pytest.mark.parametrize(
+    ("line", "russian"),
+    [
+        ("3 of 5 classes have no image among the 2000 training images that were loaded", "обучающих (2000): 3 из 5"),
+        ("1 of 8 images has transparent pixels, first a.png; the alpha channel is ignored", "1 из 8, a.png; альфа-ка"),
+    ],
+)
+def test_notes_on_images_are_part_of_the_table(line: str, russian: str) -> None:
+    comparison = trained(image_notes=[line])
+    assert f"Images: {line}" in table(comparison).notes
+    made = groups.group("finetune")(comparison, language("ru"))
+    assert made
+    assert any(note.startswith("Изображения: ") and russian in note for note in made.notes)
+
+
 @pytest.mark.parametrize("rescaled", [True, False, None])
 def test_images_that_are_not_rescaled_for_a_checkpoint_have_a_note(rescaled: bool | None) -> None:
     """Of GoogLeNet and Inception v3; other networks never rescale images."""

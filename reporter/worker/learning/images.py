@@ -88,11 +88,22 @@ def square(image: Any, size: int) -> Tensor:
     """A Pillow image as 3 x size x size between 0 and 1: the shorter side to size, then the middle."""
     from torchvision.transforms.v2 import functional
 
-    wide = image.mode in FLOATING or image.mode.startswith("I;16")
-    plain = _levels(image) if wide else image.convert("RGB")
+    plain = _levels(image) if _is_wide(image) else image.convert("RGB")
     small = functional.center_crop(functional.resize(plain, [size]), [size])
     tensor: Tensor = functional.to_dtype(functional.pil_to_tensor(small), scale=True)
     return tensor.expand(3, -1, -1)
+
+
+def is_transparent(image: Any) -> bool:
+    """Whether a Pillow image has transparent pixels; `square` keeps their colors, as torchvision's data sets do."""
+    if _is_wide(image) or not ("A" in image.getbands() or "transparency" in image.info):
+        return False
+    return bool(image.convert("RGBA").getchannel("A").getextrema()[0] < 255)
+
+
+def _is_wide(image: Any) -> bool:
+    """Whether a Pillow image has gray levels of more than 8 bits."""
+    return image.mode in FLOATING or image.mode.startswith("I;16")
 
 
 def _levels(image: Any) -> Any:
