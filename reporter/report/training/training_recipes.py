@@ -174,7 +174,7 @@ def _not_rescaled(records: Sequence[Record], language: Language) -> list[str]:
 
 def _image_notes(records: Sequence[Record], language: Language) -> list[str]:
     """Which images of the data set could not be read and were left out, and other notes, once for each part."""
-    notes = []
+    notes: list[str] = []
     fields = {"images_skipped": language._("Damaged images: {line}"), "image_notes": language._("Images: {line}")}
     for key, message in fields.items():
         found = [detail(record, key) for record in records]
