@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from reporter.model import FinetuningMethod
 from reporter.worker import references as own_networks
 from reporter.worker.learning.training_steps import learner
+from reporter.worker.weights import initial_weights
 from reporter.worker.weights.checkpoint_check import checkpoint_error
 
 FIELD = Path(__file__).parent / "data" / "field_cases"
@@ -218,6 +219,12 @@ def narrower(path: Path) -> None:
     torch.save(state, path)
 
 
+def quantized(path: Path) -> None:
+    state = small(4).state_dict()
+    scale = state["0.0.weight"].abs().max() / 127
+    torch.save({**state, "0.0.weight": (state["0.0.weight"] / scale).round().char(), "0.0.scale": scale}, path)
+
+
 def half_of_it(path: Path) -> None:
     torch.save({name: tensor for name, tensor in small(4).state_dict().items() if "0.1" not in name}, path)
 
@@ -245,6 +252,7 @@ WRONG = {
     torn_safetensors: "cannot be read as tensors: ",
     no_safetensors: "cannot be read as tensors: ",
     narrower: "does not fit: 1 of 8 tensors differs, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
+    quantized: "does not fit: 1 of 8 tensors differs, 0.0.weight first (float32 in the network, int8 in the file)",
     half_of_it: "does not fit: 4 of 8 tensors differ, 0.1.weight first (8 in the network, not in the file",
     narrower_beside: "does not fit: 1 of 8 tensors differs, 0.0.weight first (8 x 3 x 3 x 3 in the network, 5 x 3",
     two_of_it: "several parts of the checkpoint fit, with the prefixes model., ema_model.module.; save one of them",
@@ -309,3 +317,26 @@ def test_a_field_case_starts_from_a_prefixed_file(tmp_path: Path) -> None:
     network, about = started(tmp_path / "parallel.pth", entry)
     assert torch.equal(network.state_dict()["0.weight"], state["0.weight"])
     assert about["weights"].endswith("…, prefix module. removed")
+
+
+class Rescaling(nn.Sequential):
+    """A network with the attribute by which GoogLeNet and Inception v3 rescale images."""
+
+    def __init__(self, classes: int, transform_input: bool = False) -> None:
+        super().__init__(*small(classes))
+        self.transform_input = transform_input
+
+
+@pytest.mark.parametrize(("published", "built"), [(True, False), (False, False), (False, True)])
+def test_images_are_rescaled_for_the_published_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, published: bool, built: bool
+) -> None:
+    """As torchvision does where it loads them itself; of other files the report has a note."""
+    assert {"1378be20", "0cc3c7bd"} <= set(initial_weights._ported())
+    path = tmp_path / "mine.pth"
+    torch.save(small(4).state_dict(), path)
+    if published:
+        monkeypatch.setattr(initial_weights, "_ported", lambda: (sha256(path.read_bytes()).hexdigest()[:8],))
+    network, about = started(path, own(build=lambda classes: Rescaling(classes, built)))
+    assert network.transform_input == about["checkpoint"]["transform_input"] == (published or built)
+    assert "transform_input" not in started(path, own())[1]["checkpoint"]

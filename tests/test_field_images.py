@@ -140,6 +140,31 @@ def test_every_mode_gives_the_same_levels(tmp_path: Path, mode: str, suffix: str
     torch.testing.assert_close(brightness(images), expected, atol=0.02, rtol=0)
 
 
+def shape(mode: str, hidden: int = 0) -> Image.Image:
+    """A square on transparent pixels; all have one color."""
+    image = Image.new("RGBA", (40, 30), (0, 0, 0, hidden))
+    image.paste((0, 0, 0, 255), (5, 5, 20, 20))
+    return image.quantize() if mode == "P" else image.convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("RGBA", ".png"), ("LA", ".png"), ("P", ".png"), ("RGBA", ".webp"), ("RGBA", ".tiff")]
+)
+def test_transparent_images_keep_their_pixels_and_have_a_note(tmp_path: Path, mode: str, suffix: str) -> None:
+    """A shape that is in the alpha channel alone is lost, as with torchvision's ImageFolder."""
+    fill(tmp_path / "train", 3), fill(tmp_path / "val", 2)
+    shape(mode).save(tmp_path / "train" / "dark" / f"shape{suffix}", lossless=True)
+    shape(mode, 255).save(tmp_path / "train" / "light" / f"opaque{suffix}", lossless=True)
+    with pytest.warns(_images.ImageNote) as caught:
+        images, _ = load(tmp_path)
+    line = f"1 of 8 images has transparent pixels, first train/dark/shape{suffix}; the alpha channel is ignored"
+    assert [str(note.message) for note in caught if isinstance(note.message, _images.ImageNote)] == [line]
+    assert sum(image.std((1, 2)).max() < 1e-3 for image in images) == 8
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(tmp_path, train=False)
+
+
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
@@ -195,7 +220,7 @@ def test_a_class_whose_only_image_in_the_sample_is_damaged_is_left_out(
     chosen = [index // 5 for index in _images.sample(10)]
     single = next(index for index in _images.sample(10) if chosen.count(index // 5) == 1)
     empty(pictures[single])
-    with pytest.warns(SkippedImages, match="1 image was left out, first train/"):
+    with pytest.warns(SkippedImages, match="1 image of the 3 that were opened was left out, first train/"):
         labels = load(tmp_path)[1]
     assert labels.tolist() == [1 - single // 5] * 2
     for path in pictures[single].parent.iterdir():
@@ -236,6 +261,41 @@ def test_what_was_left_out_is_part_of_the_row(tmp_path: Path) -> None:
     (line,) = top1.detail["images_skipped"]
     assert line.startswith("2 images were left out, first train/")
     assert top1.detail["train_images"] == 8
+
+
+def test_classes_without_a_training_image_in_the_sample_are_part_of_the_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 40 images two are loaded, and so are those of at most two classes; held-out images have no such note."""
+    classes = dict.fromkeys("abcde", 60)
+    fill(tmp_path / "train", 8, classes=classes), fill(tmp_path / "val", 2, classes=classes)
+    monkeypatch.setattr(_images, "LIMIT", 2)
+    chosen = {index // 8 for index in _images.sample(40)}
+    made = subject(own(), dataset=f"imagefolder:{tmp_path}", image_size=32, steps=1, seeds=1)
+    top1, *_ = finetune.measure(made)
+    line = f"{5 - len(chosen)} of 5 classes have no image among the 2 training images that were loaded"
+    assert top1.detail["image_notes"] == [line]
+    assert "images_skipped" not in top1.detail
+    monkeypatch.setattr(_images, "LIMIT", 40)
+    top1, *_ = finetune.measure(made)
+    assert "image_notes" not in top1.detail
+
+
+def test_images_in_a_folder_that_cannot_be_read_are_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an error, as where the folder of a class cannot be read: how many images it has is not known."""
+    fill(tmp_path / "dark", classes={"inner": 60}), fill(tmp_path)
+    scan = os.scandir
+
+    def denied(path: str) -> object:
+        if Path(path).name == "inner":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(PermissionError, match="dark/inner"):
+        load(tmp_path)
 
 
 def test_a_damaged_image_whose_name_is_not_utf_8_is_named_with_an_escape(tmp_path: Path) -> None:
@@ -365,9 +425,30 @@ def parts_in_classes(folder: Path) -> None:
         fill(folder / name, classes={"train": 60, "test": 190})
 
 
+def linked_part(folder: Path) -> None:
+    fill(folder / "train")
+    (folder / "val").symlink_to(folder / "train")
+
+
+def linked_class(folder: Path) -> None:
+    fill(folder / "train"), fill(folder / "val")
+    (folder / "val" / "light").rename(folder.parent / "gone")
+    (folder / "val" / "light").symlink_to(folder / "train" / "light")
+
+
+def linked_image(folder: Path) -> None:
+    fill(folder / "train"), fill(folder / "val")
+    (folder / "val" / "light" / "gone.png").symlink_to(folder / "nowhere.png")
+    (folder / "train" / "light" / "gone.png").symlink_to(folder / "nowhere.png")
+    (folder / "val" / "light" / "more.png").hardlink_to(folder / "train" / "light" / "003.png")
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (linked_part, "set: train/dark/000.png and val/dark/000.png are the same file; held-out images must not be"),
+        (linked_class, "set: train/light/000.png and val/light/000.png are the same file; held-out images must not be"),
+        (linked_image, "set: train/light/003.png and val/light/more.png are the same file; held-out images must not"),
         (shards, "images_001/, images_002/ and 10 more folders contain images, but no folder for each class; wanted: "),
         (folds, "set: fold1/ and fold2/ are named like pieces of a data set, not like classes; wanted: train/CLASS"),
         (pieces_in_part, "set/train: images/ contains images, but no folder for each class; wanted: train/CLASS"),

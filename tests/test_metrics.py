@@ -173,6 +173,24 @@ def test_a_network_of_one_size_cannot_be_trained_at_another() -> None:
     assert failed.status == "failed", "it takes images of no size"
 
 
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_training_that_fails_at_a_size_that_the_network_takes_has_its_own_reason(steps: int) -> None:
+    """Digits are trained at 32 pixels; the reason was that the network does not take 80, and hid the failure."""
+
+    class Broken(nn.Module):
+        def __init__(self, classes: int) -> None:
+            super().__init__()
+            self.convolution, self.linear = nn.Conv2d(3, 8, 3), nn.Linear(8 * 30 * 30, classes)
+
+        def forward(self, images: Tensor) -> Tensor:
+            if self.training and len(images) == CONDITIONS.batch_size:
+                raise RuntimeError("a bug")
+            return self.linear(self.convolution(images).flatten(1))
+
+    for reading in measure(METRICS["finetune"], subject(own(Broken), steps=steps, seeds=1)):
+        assert (reading.status, reading.reason) == ("failed", "RuntimeError: a bug")
+
+
 def test_a_gpu_gets_its_own_processes(tmp_path: Path) -> None:
     """With a GPU the same metrics run there too, training on it; without one they are unsupported, and say why."""
     both = request(tmp_path, cpu="cpu", cuda="cuda:1")

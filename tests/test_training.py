@@ -229,6 +229,18 @@ def test_top1_by_hand() -> None:
     assert top1(nn.Flatten(), (images, torch.tensor([0, 1, 2, 0]))) == 0.75
 
 
+def test_scores_with_nan_have_no_accuracy() -> None:
+    """The loss of the last step is finite, its update is not; argmax took the first NaN for the largest score."""
+    torch.manual_seed(0)
+    network, recipe = small(4), Recipe(math.inf, 0.0, 0.0, steps=1, batch_size=4)
+    images = torch.randn(8, 3, 16, 16), torch.arange(8) % 4
+    with pytest.raises(ValueError, match=r"^class scores of held-out images are nan after the training$"):
+        fine_tune(network, images, images, recipe, 4)
+    half = nn.Flatten(), (torch.full((2, 4, 1, 1), math.nan, dtype=torch.float16), torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match=r"nan after the training; it trains in float16$"):
+        top1(*half)
+
+
 def test_a_small_network_learns_synthetic_images() -> None:
     """Ten classes: chance is 0.1."""
     torch.manual_seed(0)

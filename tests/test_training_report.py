@@ -428,6 +428,29 @@ def test_the_recipe_is_that_of_each_fine_tuning_mode_where_they_differ() -> None
     assert any(each.startswith("The same for all: Started from: random weights; ") for each in made.notes)
 
 
+@pytest.mark.parametrize(
+    ("line", "russian"),
+    [
+        ("3 of 5 classes have no image among the 2000 training images that were loaded", "обучающих (2000): 3 из 5"),
+        ("1 of 8 images has transparent pixels, first a.png; the alpha channel is ignored", "1 из 8, a.png; альфа-ка"),
+    ],
+)
+def test_notes_on_images_are_part_of_the_table(line: str, russian: str) -> None:
+    comparison = trained(image_notes=[line])
+    assert f"Images: {line}" in table(comparison).notes
+    made = groups.group("finetune")(comparison, language("ru"))
+    assert made
+    assert any(note.startswith("Изображения: ") and russian in note for note in made.notes)
+
+
+@pytest.mark.parametrize("rescaled", [True, False, None])
+def test_images_that_are_not_rescaled_for_a_checkpoint_have_a_note(rescaled: bool | None) -> None:
+    """Of GoogLeNet and Inception v3; other networks never rescale images."""
+    about = {"file": "mine.pth"} | ({} if rescaled is None else {"transform_input": rescaled})
+    notes = " ".join(table(trained("own checkpoint mine.pth, SHA-256 0…", checkpoint=about)).notes)
+    assert ("Images are not rescaled as torchvision's ImageNet weights need them" in notes) == (rescaled is False)
+
+
 def test_machines_and_damaged_details_do_not_disturb() -> None:
     """A number of images that is none leaves the interval of the samples."""
     broken = trained(images="many").records  # type: ignore[arg-type]

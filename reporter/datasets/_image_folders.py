@@ -51,13 +51,35 @@ def parts(root: Path) -> tuple[ImageSplit, ImageSplit | None]:
             f"{root}: {train.name}/ and {held_out.name}/ have different class folders; {unlike[0]!r} is in "
             f"{alone.name}/ alone"
         )
-    return _part(train), _part(held_out)
+    both = _part(train), _part(held_out)
+    _check_apart(root, *both)
+    return both
 
 
 def count_classes(root: Path) -> int:
     """The number of class folders: the same in both parts, see `parts`."""
     train = _named(root, _part_words(_folders(root)), TRAIN)
     return len(_folders(train or root))
+
+
+def _check_apart(root: Path, train: ImageSplit, held_out: ImageSplit) -> None:
+    """ValueError where a file is in both parts: a link to it, to a folder that contains it, or a hard link."""
+    seen = {identity: path for path in held_out.files if (identity := _identity(path))}
+    for path in train.files:
+        if (identity := _identity(path)) and (other := seen.get(identity)):
+            first, second = (each.relative_to(root) for each in (path, other))
+            raise ValueError(
+                f"{root}: {first} and {second} are the same file; held-out images must not be training images"
+            )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """The device and inode of a file; None where it is gone, as behind a broken link."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _check_classes(root: Path, folders: list[Path]) -> None:
@@ -149,14 +171,18 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> Iterable[Path]:
-    """All images below a folder, links followed, each real folder once."""
+    """All images below a folder, links followed, each real folder once; OSError where a folder cannot be read."""
     seen = set()
-    for place, inner, names in os.walk(folder, followlinks=True):
+    for place, inner, names in os.walk(folder, followlinks=True, onerror=_refuse):
         real = os.path.realpath(place)
         inner[:] = [] if real in seen else [name for name in inner if not _is_hidden(name)]
         if real not in seen:
             seen.add(real)
             yield from (path for name in names if _is_image(path := Path(place, name)))
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _is_image(path: Path) -> bool:

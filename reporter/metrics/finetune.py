@@ -105,19 +105,19 @@ AT_CHANCE = "not trained with more seeds, because the accuracy with the first is
 def measure(subject: Subject, mode: FinetuningMethod = "full") -> Iterator[Reading]:
     """Trains one network per seed on preloaded images; without steps, only the time of a step is measured."""
     from reporter.host import machine
-    from reporter.worker.learning.training_steps import noting_skipped
+    from reporter.worker.learning.training_steps import noting_images
 
     if not subject.conditions.steps and mode != "full":
         yield from absent(QUANTITIES[mode], "skipped", ONLY_TIMED)
         return
     machine.keep_freed_memory()
-    with noting_skipped() as skipped:
+    with noting_images() as notes:
         series = SeedRuns.prepared(subject, mode)
     if not subject.conditions.steps:
         yield from series.timed()
         return
     series.train()
-    yield from series.readings({"images_skipped": skipped} if skipped else {})
+    yield from series.readings(notes)
 
 
 @dataclass

@@ -168,8 +168,9 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
     readings, wrong = attempt(partial(_checked, metric, subject, taken))
     if readings is None:
         readings, verdict = [], wrong if verdict.status == "ok" else verdict
-    if verdict.status == "failed" and "image_size" in metric.depends and (reason := subject.one_size()):
-        verdict = Verdict("unsupported", reason)
+    if verdict.status == "failed" and "image_size" in metric.depends:
+        reason, _ = attempt(partial(_one_size, metric, subject))
+        verdict = Verdict("unsupported", reason) if reason else verdict
     if verdict.status == "failed" and metric.takes_input and subject.refused_size:
         verdict = Verdict("unsupported", subject.refused_size)
     if verdict.status != "ok":
@@ -179,6 +180,13 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
     settings = subject.conditions.of(metric, subject.place.name)
     # Texts as where a record is read: a name of a file that is not UTF-8 could not be written.
     return [reading.model_copy(update={"settings": settings, "detail": plain(reading.detail)}) for reading in readings]
+
+
+def _one_size(metric: Metric, subject: Subject) -> str | None:
+    """Why no image of the size that a metric trains on goes through the network; see `Subject.one_size`."""
+    from reporter.worker.learning.training_steps import training_side
+
+    return subject.one_size(training_side(subject) if metric.finetuning else None)
 
 
 def _fallbacks(job: Job, catalogue: Mapping[str, Metric], subject: Subject) -> Iterator[Reading]:

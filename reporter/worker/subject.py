@@ -143,9 +143,12 @@ class Subject:
         found, verdict = attempt(partial(work, "meta"))
         return (work("cpu"), verdict.reason) if found is None else (found, None)
 
-    def one_size(self) -> str | None:
-        """Why no image of the data set goes through the network, though those of its native size do; else None."""
-        size = self.conditions.image_size
+    def one_size(self, side: int | None = None) -> str | None:
+        """Why no image of the data set goes through the network, though those of its native size do; else None.
+
+        The images have a size of `side` pixels, by default `image_size`.
+        """
+        size = side or self.conditions.image_size
         return self.refusal(square(size), f"the {size} of the training images")
 
     @cached_property

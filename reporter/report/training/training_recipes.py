@@ -44,7 +44,8 @@ def add_recipes(rows: Builder, language: Language) -> Sequence[str]:
         *reasons(found, len(rows.records), language),
         *_untrained(rows.records, language),
         *_sources(rows.records, language),
-        *_skipped(rows.records, language),
+        *_not_rescaled(rows.records, language),
+        *_image_notes(rows.records, language),
         *_certainty(rows, language),
         *rank_notes(rows, TOP1_KEYS),
         *_evaluation(rows.records, language),
@@ -149,11 +150,26 @@ def _sources(records: Sequence[Record], language: Language) -> list[str]:
     return list(dict.fromkeys(sentences))
 
 
-def _skipped(records: Sequence[Record], language: Language) -> list[str]:
-    """Which images of the data set could not be read and were left out, once for each part."""
-    found = [detail(record, "images_skipped") for record in records]
-    lines = dict.fromkeys(str(line) for each in found if isinstance(each, list) for line in each)
-    return [language._("Damaged images: {line}").format(line=language.translate(line)) for line in lines]
+def _not_rescaled(records: Sequence[Record], language: Language) -> list[str]:
+    """Which checkpoints of GoogLeNet and Inception v3 are not those of torchvision, whose images are rescaled."""
+    found = {record.architecture: detail(record, "checkpoint") for record in records}
+    names = [name for name, about in found.items() if isinstance(about, dict) and about.get("transform_input") is False]
+    message = language._(
+        "Images are not rescaled as torchvision's ImageNet weights need them, because the checkpoint is not "
+        "torchvision's file: {names}."
+    )
+    return [message.format(names=language.listing(names))] if names else []
+
+
+def _image_notes(records: Sequence[Record], language: Language) -> list[str]:
+    """Which images of the data set could not be read and were left out, and other notes, once for each part."""
+    notes: list[str] = []
+    fields = {"images_skipped": language._("Damaged images: {line}"), "image_notes": language._("Images: {line}")}
+    for key, message in fields.items():
+        found = [detail(record, key) for record in records]
+        lines = dict.fromkeys(str(line) for each in found if isinstance(each, list) for line in each)
+        notes += [message.format(line=language.translate(line)) for line in lines]
+    return notes
 
 
 def _probe(records: Sequence[Record], language: Language) -> str:

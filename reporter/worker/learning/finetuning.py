@@ -202,7 +202,7 @@ def _loss(scores: Tensor, labels: Tensor, smoothing: float) -> Tensor:
 
 
 def _narrow(images: Tensor) -> str:
-    """Why a loss may not be finite: weights of less than single precision take no updates as small as AdamW's."""
+    """Why a number may not be finite: weights of less than single precision take no updates as small as AdamW's."""
     return f"; it trains in {str(images.dtype)[6:]}" if images.element_size() < 4 else ""
 
 
@@ -247,7 +247,7 @@ def recalibrate(network: nn.Module, train: Images, size: int, seed: int) -> bool
 
 @torch.no_grad()
 def top1(network: nn.Module, test: Images, batch: int = 32, classes: int | None = None) -> float:
-    """The share of test images whose largest score is their label.
+    """The share of test images whose largest score is their label; ValueError where a score is NaN.
 
     Not under inference mode: the network is trained further, and may cache a tensor here.
     """
@@ -255,5 +255,8 @@ def top1(network: nn.Module, test: Images, batch: int = 32, classes: int | None 
     right = 0
     for start in range(0, len(test[1]), batch):
         images, labels = (part[start : start + batch] for part in test)
-        right += int((scores(network(images), classes).argmax(1) == labels).sum())
+        found = scores(network(images), classes)
+        if found.isnan().any():  # argmax would give its place
+            raise ValueError(f"class scores of held-out images are nan after the training{_narrow(images)}")
+        right += int((found.argmax(1) == labels).sum())
     return right / len(test[1])

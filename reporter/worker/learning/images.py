@@ -25,16 +25,29 @@ class Samples(Protocol):
     def __getitem__(self, index: int, /) -> tuple[Any, int]: ...
 
 
-class SkippedImages(UserWarning):
-    """Images of a data set that could not be read and were left out: how many, the first of them, and why."""
+class ImageNote(UserWarning):
+    """A note on the images of a data set, which the report prints."""
 
-    def __init__(self, count: int, first: str, why: str) -> None:
-        super().__init__(count, first, why)
-        self.count, self.first, self.why = count, first, why
+    field = "image_notes"
+    """Where it is in the detail of an accuracy."""
+
+
+class SkippedImages(ImageNote):
+    """Images of a data set that could not be read and were left out: how many, the first of them, and why.
+
+    `opened` is the size of the sample that they are part of, None where all images were opened.
+    """
+
+    field = "images_skipped"
+
+    def __init__(self, count: int, first: str, why: str, opened: int | None = None) -> None:
+        super().__init__(count, first, why, opened)
+        self.count, self.first, self.why, self.opened = count, first, why, opened
 
     def __str__(self) -> str:
-        images = "1 image was" if self.count == 1 else f"{self.count} images were"
-        return f"{images} left out, first {self.first}: {self.why}"
+        images, verb = ("1 image", "was") if self.count == 1 else (f"{self.count} images", "were")
+        sampled = f" of the {self.opened} that were opened" if self.opened else ""
+        return f"{images}{sampled} {verb} left out, first {self.first}: {self.why}"
 
 
 def preload(samples: Samples, size: int) -> tuple[Tensor, Tensor]:
@@ -75,11 +88,22 @@ def square(image: Any, size: int) -> Tensor:
     """A Pillow image as 3 x size x size between 0 and 1: the shorter side to size, then the middle."""
     from torchvision.transforms.v2 import functional
 
-    wide = image.mode in FLOATING or image.mode.startswith("I;16")
-    plain = _levels(image) if wide else image.convert("RGB")
+    plain = _levels(image) if _is_wide(image) else image.convert("RGB")
     small = functional.center_crop(functional.resize(plain, [size]), [size])
     tensor: Tensor = functional.to_dtype(functional.pil_to_tensor(small), scale=True)
     return tensor.expand(3, -1, -1)
+
+
+def is_transparent(image: Any) -> bool:
+    """Whether a Pillow image has transparent pixels; `square` keeps their colors, as torchvision's data sets do."""
+    if _is_wide(image) or not ("A" in image.getbands() or "transparency" in image.info):
+        return False
+    return bool(image.convert("RGBA").getchannel("A").getextrema()[0] < 255)
+
+
+def _is_wide(image: Any) -> bool:
+    """Whether a Pillow image has gray levels of more than 8 bits."""
+    return image.mode in FLOATING or image.mode.startswith("I;16")
 
 
 def _levels(image: Any) -> Any:

@@ -21,7 +21,7 @@ from reporter.registry.selection import data_folder, dataset
 from reporter.worker import precision
 from reporter.worker.input_format import form
 from reporter.worker.learning.finetuning import Images, Recipe, batches, loss_of
-from reporter.worker.learning.images import SkippedImages
+from reporter.worker.learning.images import ImageNote
 from reporter.worker.learning.relative_gradients import WEIGHTED
 from reporter.worker.outputs import is_ambiguous
 from reporter.worker.references import instance
@@ -124,13 +124,15 @@ def training_side(subject: Subject) -> int:
 
 
 @contextmanager
-def noting_skipped() -> Iterator[list[str]]:
-    """Collects a line for each part of a data set with images that could not be read and were left out."""
-    lines: list[str] = []
+def noting_images() -> Iterator[dict[str, list[str]]]:
+    """Collects the notes on the images of a data set for the detail, by the field that each belongs to."""
+    lines: dict[str, list[str]] = {}
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", SkippedImages)
+        warnings.simplefilter("always", ImageNote)
         yield lines
-    lines += [str(note.message) for note in caught if isinstance(note.message, SkippedImages)]
+    for note in caught:
+        if isinstance(note.message, ImageNote):
+            lines.setdefault(note.message.field, []).append(str(note.message))
 
 
 def learner(

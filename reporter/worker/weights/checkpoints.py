@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from reporter.model import Architecture
 from reporter.model.attempts import attempt, one_line
 from reporter.worker.counts.building import built, on_meta
-from reporter.worker.weights.state_dicts import Fit, fit, parts, unwrapped
+from reporter.worker.weights.state_dicts import Fit, fit, holds, parts, unwrapped
 from reporter.worker.weights.unplaced_tensors import unplaced
 
 DIGITS = 12
@@ -129,9 +129,15 @@ def _loaded(path: Path) -> Any:
 def _difference(name: str, own: Mapping[str, Tensor], names: Mapping[str, Tensor]) -> str:
     """How a tensor of the network differs from that of the file."""
     shape = " x ".join(map(str, own[name].shape)) or "a number"
+    if name in names and own[name].shape == names[name].shape and not holds(own[name], names[name]):
+        return f"{_type(own[name])} in the network, {_type(names[name])} in the file"
     if name in names:
         return f"{shape} in the network, {' x '.join(map(str, names[name].shape)) or 'a number'} in the file"
     return f"{shape} in the network, not in the file, which begins with {next(iter(names), 'nothing')}"
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype)[6:]
 
 
 def _in_the_way(path: Path, error: Exception) -> str:

@@ -21,6 +21,9 @@ from reporter.worker.weights.checkpoints import head, load_but_head, own_weights
 if TYPE_CHECKING:
     from reporter.worker.subject import Subject
 
+HASH = re.compile(r"-([a-f0-9]{8,})\.")
+"""The beginning of a file's SHA-256 in its name, NAME-HASH.pth."""
+
 
 def load_weights(network: nn.Module, subject: Subject, classes: int) -> dict[str, Any]:
     """Gives a network the weights that it starts from; returns which, and why random ones."""
@@ -31,6 +34,7 @@ def load_weights(network: nn.Module, subject: Subject, classes: int) -> dict[str
         if removed:
             about["weights"] += f", prefix {removed} removed"
             about["checkpoint"] |= {"prefix_removed": removed}
+        about["checkpoint"] |= _set_rescaling(network, conditions.checkpoint)
         return {**about, "weights_reason": None}
     if conditions.weights != "pretrained" and instance(subject.architecture):
         return {"weights": AS_SET, "weights_reason": None}
@@ -38,6 +42,25 @@ def load_weights(network: nn.Module, subject: Subject, classes: int) -> dict[str
         return {"weights": "random", "weights_reason": "asked for"}
     weights, reason = _pretrain(network, subject, classes)
     return {"weights": weights, "weights_reason": reason}
+
+
+def _set_rescaling(network: Any, sha256: str) -> dict[str, Any]:
+    """Turns `transform_input` on for the published files of GoogLeNet and Inception v3; returns it for the record.
+
+    These weights were ported from TensorFlow, and the networks rescale images to the range that they were trained on.
+    """
+    if not isinstance(getattr(network, "transform_input", None), bool):
+        return {}
+    network.transform_input |= sha256.startswith(_ported())
+    return {"transform_input": network.transform_input}
+
+
+def _ported() -> tuple[str, ...]:
+    """How the SHA-256 of each file begins whose weights torchvision ported from TensorFlow, by its name."""
+    from torchvision.models import GoogLeNet_Weights, Inception_V3_Weights
+
+    names = (weights.url for weights in (*GoogLeNet_Weights, *Inception_V3_Weights))
+    return tuple(found[1] for name in names if (found := HASH.search(name)))
 
 
 def _pretrain(network: Any, subject: Subject, classes: int) -> tuple[str, str | None]:
@@ -84,6 +107,6 @@ def _cause(error: Exception) -> str:
 @cache
 def _is_genuine(path: Path) -> bool:
     """Whether a file's SHA-256 begins as its name says, NAME-HASH.pth; torch itself looks only when it downloads."""
-    found = re.search(r"-([a-f0-9]{8,})\.", path.name)
+    found = HASH.search(path.name)
     with path.open("rb") as file:
         return found is None or hashlib.file_digest(file, "sha256").hexdigest().startswith(found[1])

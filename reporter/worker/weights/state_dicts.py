@@ -73,13 +73,18 @@ def _fit(
     fitting = {
         targets[new]: state[old]
         for old, new in names.items()
-        if new in targets and own[targets[new]].shape == state[old].shape
+        if new in targets and own[targets[new]].shape == state[old].shape and holds(own[targets[new]], state[old])
     }
     removed = ""
     if fitting:
         old, new = next((old, new) for old, new in names.items() if new in targets)
         removed = old.removesuffix(new) if old.endswith(new) else _wrappers(old)
     return Fit(fitting, removed, {targets.get(new, new): state[old] for old, new in names.items()})
+
+
+def holds(own: Tensor, given: Tensor) -> bool:
+    """Whether a tensor of a network holds values of the type of another: integers are no weights until scaled."""
+    return given.is_floating_point() or not own.is_floating_point()
 
 
 def _renamings(
