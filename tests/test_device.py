@@ -28,6 +28,7 @@ from reporter.worker.device import Device, TorchRuntime
 from reporter.worker.latency import timing
 from reporter.worker.learning.finetuning import step_of
 from reporter.worker.learning.training_steps import exercise
+from reporter.worker.precision import WANTED
 from reporter.worker.subject import Subject
 
 pytestmark = pytest.mark.usefixtures("brief_collections")
@@ -323,7 +324,8 @@ def test_a_reading_names_its_device_and_its_precision(bench: Bench) -> None:
     (reading,) = bench.readings(f"latency_{bench.kind}").values()
     assert reading.settings["device"] == f"{bench.kind}:1"
     assert reading.detail["device"] == {"name": "simulated", "uuid": "GPU-1"}
-    assert set(reading.detail["precision"].values()) == {"ieee", False}
+    assert reading.detail["precision"] == WANTED
+    assert {value for name, value in WANTED.items() if "fp32_precision" in name} == {"ieee"}
 
 
 CHECKS = (Bench.check_queue, Bench.check_memory, Bench.check_times)

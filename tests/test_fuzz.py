@@ -424,13 +424,14 @@ def test_quantities_that_differ_in_one_field_stay_apart(tmp_path: Path, field: s
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "wrong"), [("run", "another", 5), ("started", "2026-11-03T04:05:06+00:00", ["x"])]
+    ("field", "value", "wrong"),
+    [("run", "another", 5), ("started", "2026-11-03T04:05:06+00:00", ["x"]), ("number", 7, "x")],
 )
 def test_origins_that_differ_in_one_field_stay_apart(tmp_path: Path, field: str, value: str, wrong: object) -> None:
     document = copy.deepcopy(originals()[0])
     path = record_files.record_path(tmp_path, document["machine"], document["architecture"])
     path.parent.mkdir(parents=True)
-    origins = [{"run": "a", "started": "b"} for _ in document["readings"]["latency_cpu"]["rounds"]]
+    origins = [{"run": "a", "started": "b", "number": None} for _ in document["readings"]["latency_cpu"]["rounds"]]
 
     def read_with(last: dict[str, Any]) -> Reading:
         document["readings"]["latency_cpu"]["origins"] = [*origins[:-1], last]

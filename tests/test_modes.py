@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import forked
 import pytest
@@ -704,12 +705,13 @@ def test_what_a_killed_run_prepared_is_not_used_by_the_next(tmp_path: Path) -> N
 
     def seconds(job: Job) -> float:
         if job.modes:
-            found.append(Path(job.cache, "model.onnx").exists())
-            left.mkdir(parents=True, exist_ok=True)
-            (left / "model.onnx").touch()
+            found.append(Path(job.cache, "model.onnx").exists() or left.exists())
+            Path(job.cache).mkdir(parents=True, exist_ok=True)
+            Path(job.cache, "model.onnx").touch()
         return 1.0
 
-    left = mode_plan.cache(SimpleNamespace(folder=tmp_path, about={"machine": "here"}), "small")  # type: ignore[arg-type]
+    killed = SimpleNamespace(folder=tmp_path, about={"machine": "here"}, run="killed")
+    left = mode_plan.cache(killed, "small")  # type: ignore[arg-type]
     left.mkdir(parents=True)
     (left / "model.onnx").touch()
     simulated_run(tmp_path, [CHANNELS_LAST], seconds=seconds)
@@ -1481,10 +1483,10 @@ def test_the_check_of_eager_may_fail_itself(tmp_path: Path, monkeypatch: pytest.
     """That is no reason to doubt the limit of the modes."""
     checked = ModePreparation.checked
 
-    def busy(preparation: ModePreparation, variant: Variant, mode: Mode, batch: int = 1) -> Reading:
+    def busy(preparation: ModePreparation, variant: Variant, mode: Mode, *more: Any) -> Reading:
         if mode.name == "eager":
             raise RuntimeError("the device is busy")
-        return checked(preparation, variant, mode, batch)
+        return checked(preparation, variant, mode, *more)
 
     monkeypatch.setattr(ModePreparation, "checked", busy)
     measured = subject(own(), seconds=0.01)

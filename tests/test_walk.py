@@ -220,7 +220,7 @@ def test_a_walk_prints_lines_while_it_is_prepared(tmp_path: Path, monkeypatch: p
         raise pinned.InstallationError(version_environments.FULL_DISK)
 
     monkeypatch.setattr(heartbeat, "INTERVAL", 0.01)
-    monkeypatch.setattr(preparation, "prepare_ab", lambda *_: None)
+    monkeypatch.setattr(preparation, "prepare_ab", lambda *_: SimpleNamespace(notices=()))
     monkeypatch.setattr(version_environments, "between", partial(slow, errors_so_far))
     done = call("ab", "--walk", "paced", "1.0..1.5")
     assert "note: still preparing the comparisons, after 0 s\n" in without_seconds(done.stderr)
