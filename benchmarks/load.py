@@ -240,15 +240,25 @@ def _line(each: Record) -> tuple[str, list[tuple[str, float]]]:
     return f'{json.dumps(about)[1:-1]}, "values": {{{same}', times
 
 
+WAITING = """
+import os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - start, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+"""Waits for a command in a small process: the peak memory of a new process begins with that of the one it is from."""
+
+
 def command(*arguments: object) -> tuple[float, float, int]:
     """Wall seconds, peak resident memory in MiB and exit code of `python -m reporter`."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "reporter", *map(str, arguments)], env=environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    _, status, usage = os.wait4(process.pid, 0)
+    whole = [sys.executable, "-m", "reporter", *map(str, arguments)]
+    done = subprocess.run([sys.executable, "-S", "-c", WAITING, *whole], env=environment, check=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # fmt: skip
+    seconds, resident, code = done.stdout.split()
     scale = 2**20 if sys.platform == "darwin" else 2**10
-    return time.perf_counter() - start, usage.ru_maxrss / scale, os.waitstatus_to_exitcode(status)
+    return float(seconds), int(resident) / scale, int(code)
 
 
 TIMED = """async (act) => {

@@ -770,6 +770,7 @@ def test_faulty_modes_fail_where_the_limit_is_first_that_of_one_image(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # a processor without bf16 instructions emulates them
 @pytest.mark.parametrize("name", LECTURE)
 def test_faults_are_detected_in_each_architecture_of_the_lecture(name: str) -> None:
     entry = find(name)

@@ -167,7 +167,7 @@ def test_a_node_that_dies_gives_its_work_to_another(ours: Ours, tmp_path: Path) 
 def test_an_interrupted_run_leaves_the_cluster_clean(ours: Ours, tmp_path: Path) -> None:
     """Exit code 130 at once, what was reported stays, no worker is left on a node, all CPUs of the cluster are free."""
     process = start("--out", tmp_path / "r", *QUICK, "--metrics", "size", *ours.there, root=ours.root)
-    first = [next(line for line in process.stderr if line.startswith("["))]
+    first = [next(line for line in process.stderr if records(tmp_path / "r"))]
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=20)
