@@ -83,7 +83,8 @@ def test_amounts(text: str, kind: Kind, value: float | None) -> None:
     ("arguments", "line"),
     [(["--max-latency-cpu", "50lb"], "'50lb' is no time; write 50ms"), (["--max-memory", "512M"], "write 512MiB"),
      (["--min-top1", "80"], "80 is more than 1; write 80% or 0.8"),
-     (["--max-output-error", "5"], "5 is more than 1; write 80% or 0.8"), (["--max-macs", "-1"], "-1 is no limit"),
+     (["--max-output-error", "5"], "5 is more than 1; write 5% or 0.05"),
+     (["--min-top1", "150%"], "150% is more than 1; write 80% or 0.8"), (["--max-macs", "-1"], "-1 is no limit"),
      (["--max-macs", "nan"], "nan is no limit"), (["--max-macs", "1e9999999"], "1e9999999 is no limit")],
 )  # fmt: skip
 def test_a_wrong_limit_is_one_line_with_examples(folder: Path, arguments: list[str], line: str) -> None:

@@ -44,5 +44,6 @@ class Amount(_ParamType):
         if not (math.isfinite(found) and found > 0):
             self.fail(f"{text} is no limit; give a number above 0", param, ctx)
         if found > self.most:
-            self.fail(f"{text} is more than {self.most:g}; write {EXAMPLES[self.kind]}", param, ctx)
+            meant = f"{found:g}% or {found / 100:g}" if found <= 100 and "%" not in text else EXAMPLES[self.kind]
+            self.fail(f"{text} is more than {self.most:g}; write {meant}", param, ctx)
         return found
