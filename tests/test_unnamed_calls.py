@@ -11,13 +11,14 @@ Called = tuple[str, str]
 COPY = ("aten::clone", "native")
 IN_ONEDNN, IN_GEMM = ("aten::mkldnn_convolution", "jit:avx512_core"), ("aten::_slow_conv2d_forward", "gemm")
 CONVOLUTION, NORM, RELU, PRODUCT = "aten::cudnn_convolution", "aten::native_batch_norm", "aten::relu", "aten::mm"
+PRODUCT_X = (PRODUCT, "gemm_x")
 BASE = [
     (CONVOLUTION, "conv_x"),
     (NORM, "bn"),
     (RELU, "relu"),
     (CONVOLUTION, "conv_y"),
     (NORM, "bn"),
-    (PRODUCT, "gemm_x"),
+    PRODUCT_X,
 ]
 SWITCH = (CONVOLUTION, "nchwToNhwc")
 
@@ -55,7 +56,13 @@ def exchanged(place: int, kernel: str, calls: list[Called] = BASE) -> list[Calle
             0,
             id="two others",
         ),
-        pytest.param([*BASE[:2], (PRODUCT, "gemm_x")], [], 3, id="another network"),
+        pytest.param(
+            [*BASE[:3], COPY, (CONVOLUTION, "conv_z"), PRODUCT_X],
+            [("conv_y", "conv_z", CONVOLUTION)],
+            2,
+            id="another that moved by one place",
+        ),
+        pytest.param([*BASE[:2], PRODUCT_X], [], 3, id="another network"),
     ],
 )
 def test_calls_without_layers_are_matched_by_their_order(
