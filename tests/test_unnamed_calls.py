@@ -172,3 +172,28 @@ def test_a_call_more_in_a_layer_is_no_changed_kernel() -> None:
     assert changed_calls(base, new) == ((), 1, 1)
     [swap], compared, unmatched = changed_calls(base, other)
     assert (swap.base, swap.new, swap.layers, compared, unmatched) == ("relu", "other", ("relu",), 1, 1)
+
+
+MUL, SIGMOID, ADD = ("aten::mul", "native"), ("aten::sigmoid", "native"), ("aten::add_", "native")
+IN_MKL = ("aten::addmm", "gemm")
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "swaps"),
+    [
+        pytest.param([MUL, SIGMOID], [SIGMOID, MUL], [], id="exchanged"),
+        pytest.param([MUL, SIGMOID, ADD], [ADD, SIGMOID, MUL], [], id="reversed"),
+        pytest.param(
+            [COPY, IN_MKL], [IN_MKL, ADD], [("native (aten::clone)", "native (aten::add_)")], id="around a product"
+        ),
+        pytest.param([MUL, IN_MKL], [("aten::addmm", "other"), MUL], [("gemm", "other")], id="exchanged and changed"),
+        pytest.param([IN_ONEDNN, MUL], [IN_GEMM, MUL], [(IN_ONEDNN[1], IN_GEMM[1])], id="another operator"),
+    ],
+)
+def test_the_calls_of_a_layer_in_another_order_are_matched_by_their_operator(
+    base: list[Called], new: list[Called], swaps: list[tuple[str, str]]
+) -> None:
+    sides = ([row.model_copy(update={"layer": "block"}) for row in direct(calls)] for calls in (base, new))
+    found, compared, unmatched = changed_calls(*sides)
+    assert [(swap.base, swap.new) for swap in found] == swaps
+    assert (compared, unmatched) == (len(base), 0)
