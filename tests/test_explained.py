@@ -13,6 +13,7 @@ import mode_samples
 import profile_samples as profiles
 import pytest
 import samples
+from pydantic import JsonValue
 
 from reporter.charts import operator_shares, pair_bars, roofline
 from reporter.compare.kernel_changes import no_ledgers
@@ -527,6 +528,34 @@ def test_seconds_of_operators_and_stages_are_shares_of_the_latency_that_the_repo
     tables = [mode_operators.make(compare([*some, *modes]), ENGLISH) for some in (eager, slow)]
     assert tables[0]
     assert tables[0] == tables[1]
+
+
+SSE41 = {"variables": {"ONEDNN_MAX_CPU_ISA": "SSE41"}}
+
+
+def retimed(record: Record, settings: dict[str, JsonValue] = SSE41) -> Record:
+    """A record whose latencies were measured again, under other conditions than its operators."""
+    found = dict(record.readings)
+    for key in (key for key in found if key.startswith("latency_")):
+        found[key] = found[key].model_copy(update={"settings": found[key].settings | settings})
+    return record.model_copy(update={"readings": found})
+
+
+def test_shares_are_not_of_a_latency_that_was_measured_under_other_conditions() -> None:
+    eager = [slowed(each) for each in records()]
+    for record in eager:
+        now = retimed(record)
+        for profile in (record_profiles.operators, record_profiles.stages, record_profiles.layers):
+            recorded, timed = (sum(row.seconds for row in profile(each, "cpu")) for each in (now, record))
+            assert recorded == pytest.approx(2 * timed)
+    comparison = compare([retimed(each) for each in eager])
+    assert operator_pairs.pairs(comparison) == ()
+    faster = {**profiles.SHARES, profiles.CONVOLUTION: ("brgconv:avx512_core", 0.7)}
+    modes = [profiles.profiled(mode_samples.mode(each, "channels_last", 0.5), shares=faster) for each in eager]
+    assert list(mode_kernels.explained(compare([*eager, *modes])))
+    assert not list(mode_kernels.explained(compare([*eager, *map(retimed, modes)])))
+    drawn = [str(operator_shares._times(each, "cpu", ENGLISH)) for each in (eager, comparison.records)]
+    assert ["vgg16" in each for each in drawn] == [True, False]
 
 
 def test_operators_gain_what_the_speedup_says() -> None:
