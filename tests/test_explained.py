@@ -442,6 +442,35 @@ def test_the_share_of_the_ceiling_follows_from_the_latency_that_the_report_print
         assert shares[record.architecture] == pytest.approx((record.value("macs") or 0) / latency / 60e9)
 
 
+def test_a_latency_is_below_the_ceilings_that_were_measured_under_its_conditions() -> None:
+    """Two runs of other architectures in one folder, the first with fewer threads."""
+    made = []
+    for record in records():
+        found = dict(record.readings)
+        if record.architecture == "resnet18":
+            for key in ("ceiling_macs_cpu", "ceiling_bandwidth_cpu", "latency_cpu"):
+                slower = tuple(each * (10 if key == "latency_cpu" else 0.1) for each in found[key].samples)
+                found[key] = found[key].model_copy(update={"samples": slower, "settings": {"threads": 1}})
+        if record.architecture == "vgg16":
+            found["latency_cpu"] = found["latency_cpu"].model_copy(update={"settings": SSE41})
+        made.append(record.model_copy(update={"readings": found}))
+    comparison, key = compare(made), "ceiling_share_cpu"
+    lines = list(rooflines.rooflines(comparison, ("cpu",)))
+    assert {line.conditions: {each.record.architecture for each in line.points} for line in lines} == {
+        "": {"googlenet", "resnet50"},
+        "--threads 1": {"resnet18"},
+    }
+    assert {line.conditions: line.peak for line in lines} == {"": pytest.approx(110e9), "--threads 1": 11e9}
+    titles = {roofline._title(line, comparison, ENGLISH) for line in lines}
+    assert titles == {"fp32, all CPU threads", "fp32, all CPU threads, --threads 1"}
+    table = ceiling_shares.make(comparison, ENGLISH)
+    assert table
+    at = [column.key for column in table.columns].index(key)
+    shares = {row[0].value: row[at].value for row in table.rows}
+    assert shares == {record.architecture: pytest.approx(record.value(key)) for record in records()}
+    assert [note for note in table.notes if "all CPU threads, --threads 1: 11" in note]
+
+
 def test_a_network_in_bfloat16_is_below_the_peak_of_bfloat16_and_one_in_float64_below_none() -> None:
     """Their modes are left out: eager is bfloat16 itself, and what a mode of float64 moves is not known."""
     key, made = "ceiling_share_cpu_1thread", []
