@@ -442,6 +442,25 @@ def test_the_share_of_the_ceiling_follows_from_the_latency_that_the_report_print
         assert shares[record.architecture] == pytest.approx((record.value("macs") or 0) / latency / 60e9)
 
 
+@pytest.mark.parametrize(
+    ("factor", "share", "is_fp32"),
+    [(1.0, "failed", True), (1.0, None, True), (0.5, "failed", False), (0.5, None, False), (None, "oom", False)],
+)
+def test_an_architecture_without_a_share_of_the_ceiling_has_a_point_if_its_weights_are_float32(
+    factor: float | None, share: Status | None, is_fp32: bool
+) -> None:
+    key = "ceiling_share_cpu"
+    record = records()[0]
+    readings = {name: each for name, each in record.readings.items() if name not in (key, "weights_bytes")}
+    if share:
+        readings[key] = Reading(quantity=record.readings[key].quantity, status=share, reason="out of memory")
+    if factor:
+        weights = record.readings["weights_bytes"]
+        readings["weights_bytes"] = weights.model_copy(update={"samples": (factor * weights.samples[0],)})
+    found = list(rooflines.rooflines(compare([record.model_copy(update={"readings": readings})]), ("cpu",)))
+    assert [line.precision for line in found] == ["fp32"] * is_fp32
+
+
 def test_a_latency_is_below_the_ceilings_that_were_measured_under_its_conditions() -> None:
     """Two runs of other architectures in one folder, the first with fewer threads."""
     made = []

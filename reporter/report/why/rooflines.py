@@ -17,6 +17,8 @@ FP32 = "fp32"
 INTENSITY = "arithmetic_intensity"
 GIGA = 1e9
 """Rates are shown in units of 1e9 per second."""
+BYTES = 4
+"""Of a parameter in fp32."""
 HALF = ("bf16", "fp16")
 """Precisions with half the bytes of fp32 for each number."""
 
@@ -140,14 +142,17 @@ def _computing_in(precision: str, comparison: Comparison, eager: Record, own: st
 
 
 def _own_precision(record: Record, setting: str) -> str:
-    """The precision of the peak that the share of an architecture is of: that of its weights, fp32 by default.
+    """The precision of the peak that the share of an architecture is of; fp32 in earlier records, which name none.
 
-    Empty if there is none in the data type that it computes in.
+    Without a share it is fp32 if the weights have so many bytes. Empty if it is another one or unknown.
     """
     share = record.readings.get(f"ceiling_share_{setting}")
-    if share is None:
-        return FP32
-    return "" if share.status == "unsupported" else str(share.detail.get("peak_precision", FP32))
+    if share is not None and share.measured:
+        return str(share.detail.get("peak_precision", FP32))
+    parameters, weights = record.value("parameters"), record.value("weights_bytes")
+    is_unsupported = share is not None and share.status == "unsupported"
+    is_fp32 = parameters and weights and BYTES <= weights / parameters < 2 * BYTES
+    return FP32 if is_fp32 and not is_unsupported else ""
 
 
 def _intensity(record: Record, setting: str) -> float:
