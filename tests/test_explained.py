@@ -141,6 +141,11 @@ def test_a_pair_that_is_reversed_with_all_threads_only_has_a_sentence() -> None:
     text = operator_pairs.sentence(pair, ENGLISH)
     assert text.startswith("resnet50 has ")
     assert " (all CPU threads): it spends 43" in text
+    drawn = pair_bars.draw(comparison, ENGLISH)
+    assert drawn
+    titles = [panel["title"]["text"] for panel in drawn["vconcat"]]
+    assert titles == [how(pair.key, ENGLISH) for pair in operator_pairs.shown(comparison)]
+    assert "all CPU threads" in titles
     table = pair_table.make(comparison, ENGLISH)
     assert table
     at = {column.key: place for place, column in enumerate(table.columns)}
