@@ -266,6 +266,18 @@ def test_the_caption_has_the_number_of_pairs_that_are_not_drawn(
     assert chart.remark(comparison, language(code)) == ""
 
 
+@pytest.mark.parametrize(("tried", "noted"), [(0, True), (20_000, False)])
+def test_the_table_has_a_note_if_not_all_pairs_were_examined(
+    tried: int, noted: bool, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert operator_pairs.pairs(comparison)
+    monkeypatch.setattr(operator_pairs, "TRIED", tried)
+    for code, words in (("en", "that differ most were examined"), ("ru", "проверены только пары")):
+        table = pair_table.make(comparison, language(code))
+        assert table
+        assert any(words in note for note in table.notes) == noted
+
+
 def test_the_sentences_of_very_many_pairs_read_no_ledgers(
     comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
