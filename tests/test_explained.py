@@ -13,6 +13,7 @@ import mode_samples
 import profile_samples as profiles
 import pytest
 import samples
+from pydantic import JsonValue
 
 from reporter.charts import operator_shares, pair_bars, roofline
 from reporter.compare.kernel_changes import no_ledgers
@@ -140,6 +141,11 @@ def test_a_pair_that_is_reversed_with_all_threads_only_has_a_sentence() -> None:
     text = operator_pairs.sentence(pair, ENGLISH)
     assert text.startswith("resnet50 has ")
     assert " (all CPU threads): it spends 43" in text
+    drawn = pair_bars.draw(comparison, ENGLISH)
+    assert drawn
+    titles = [panel["title"]["text"] for panel in drawn["vconcat"]]
+    assert titles == [how(pair.key, ENGLISH) for pair in operator_pairs.shown(comparison)]
+    assert "all CPU threads" in titles
     table = pair_table.make(comparison, ENGLISH)
     assert table
     at = {column.key: place for place, column in enumerate(table.columns)}
@@ -258,6 +264,18 @@ def test_the_caption_has_the_number_of_pairs_that_are_not_drawn(
     assert words in chart.remark(comparison, language(code))
     monkeypatch.setattr(operator_pairs, "pairs", lambda _: pairs[:1])
     assert chart.remark(comparison, language(code)) == ""
+
+
+@pytest.mark.parametrize(("tried", "noted"), [(0, True), (20_000, False)])
+def test_the_table_has_a_note_if_not_all_pairs_were_examined(
+    tried: int, noted: bool, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert operator_pairs.pairs(comparison)
+    monkeypatch.setattr(operator_pairs, "TRIED", tried)
+    for code, words in (("en", "that differ most were examined"), ("ru", "проверены только пары")):
+        table = pair_table.make(comparison, language(code))
+        assert table
+        assert any(words in note for note in table.notes) == noted
 
 
 def test_the_sentences_of_very_many_pairs_read_no_ledgers(
@@ -441,6 +459,54 @@ def test_the_share_of_the_ceiling_follows_from_the_latency_that_the_report_print
         assert shares[record.architecture] == pytest.approx((record.value("macs") or 0) / latency / 60e9)
 
 
+@pytest.mark.parametrize(
+    ("factor", "share", "is_fp32"),
+    [(1.0, "failed", True), (1.0, None, True), (0.5, "failed", False), (0.5, None, False), (None, "oom", False)],
+)
+def test_an_architecture_without_a_share_of_the_ceiling_has_a_point_if_its_weights_are_float32(
+    factor: float | None, share: Status | None, is_fp32: bool
+) -> None:
+    key = "ceiling_share_cpu"
+    record = records()[0]
+    readings = {name: each for name, each in record.readings.items() if name not in (key, "weights_bytes")}
+    if share:
+        readings[key] = Reading(quantity=record.readings[key].quantity, status=share, reason="out of memory")
+    if factor:
+        weights = record.readings["weights_bytes"]
+        readings["weights_bytes"] = weights.model_copy(update={"samples": (factor * weights.samples[0],)})
+    found = list(rooflines.rooflines(compare([record.model_copy(update={"readings": readings})]), ("cpu",)))
+    assert [line.precision for line in found] == ["fp32"] * is_fp32
+
+
+def test_a_latency_is_below_the_ceilings_that_were_measured_under_its_conditions() -> None:
+    """Two runs of other architectures in one folder, the first with fewer threads."""
+    made = []
+    for record in records():
+        found = dict(record.readings)
+        if record.architecture == "resnet18":
+            for key in ("ceiling_macs_cpu", "ceiling_bandwidth_cpu", "latency_cpu"):
+                slower = tuple(each * (10 if key == "latency_cpu" else 0.1) for each in found[key].samples)
+                found[key] = found[key].model_copy(update={"samples": slower, "settings": {"threads": 1}})
+        if record.architecture == "vgg16":
+            found["latency_cpu"] = found["latency_cpu"].model_copy(update={"settings": SSE41})
+        made.append(record.model_copy(update={"readings": found}))
+    comparison, key = compare(made), "ceiling_share_cpu"
+    lines = list(rooflines.rooflines(comparison, ("cpu",)))
+    assert {line.conditions: {each.record.architecture for each in line.points} for line in lines} == {
+        "": {"googlenet", "resnet50"},
+        "--threads 1": {"resnet18"},
+    }
+    assert {line.conditions: line.peak for line in lines} == {"": pytest.approx(110e9), "--threads 1": 11e9}
+    titles = {roofline._title(line, comparison, ENGLISH) for line in lines}
+    assert titles == {"fp32, all CPU threads", "fp32, all CPU threads, --threads 1"}
+    table = ceiling_shares.make(comparison, ENGLISH)
+    assert table
+    at = [column.key for column in table.columns].index(key)
+    shares = {row[0].value: row[at].value for row in table.rows}
+    assert shares == {record.architecture: pytest.approx(record.value(key)) for record in records()}
+    assert [note for note in table.notes if "all CPU threads, --threads 1: 11" in note]
+
+
 def test_a_network_in_bfloat16_is_below_the_peak_of_bfloat16_and_one_in_float64_below_none() -> None:
     """Their modes are left out: eager is bfloat16 itself, and what a mode of float64 moves is not known."""
     key, made = "ceiling_share_cpu_1thread", []
@@ -527,6 +593,41 @@ def test_seconds_of_operators_and_stages_are_shares_of_the_latency_that_the_repo
     tables = [mode_operators.make(compare([*some, *modes]), ENGLISH) for some in (eager, slow)]
     assert tables[0]
     assert tables[0] == tables[1]
+
+
+SSE41 = {"variables": {"ONEDNN_MAX_CPU_ISA": "SSE41"}}
+
+
+def retimed(record: Record, settings: dict[str, JsonValue] = SSE41) -> Record:
+    """A record whose latencies were measured again, under other conditions than its operators."""
+    found = dict(record.readings)
+    for key in (key for key in found if key.startswith("latency_")):
+        found[key] = found[key].model_copy(update={"settings": found[key].settings | settings})
+    return record.model_copy(update={"readings": found})
+
+
+def seconds_of(record: Record) -> list[float]:
+    """The seconds of all operators, stages and layers of a record."""
+    return [
+        sum(row.seconds for row in record_profiles.operators(record, "cpu")),
+        sum(row.seconds for row in record_profiles.stages(record, "cpu")),
+        sum(row.seconds for row in record_profiles.layers(record, "cpu")),
+    ]
+
+
+def test_shares_are_not_of_a_latency_that_was_measured_under_other_conditions() -> None:
+    eager = [slowed(each) for each in records()]
+    for record in eager:
+        recorded, timed = (seconds_of(each) for each in (retimed(record), record))
+        assert recorded == pytest.approx([2 * each for each in timed])
+    comparison = compare([retimed(each) for each in eager])
+    assert operator_pairs.pairs(comparison) == ()
+    faster = {**profiles.SHARES, profiles.CONVOLUTION: ("brgconv:avx512_core", 0.7)}
+    modes = [profiles.profiled(mode_samples.mode(each, "channels_last", 0.5), shares=faster) for each in eager]
+    assert list(mode_kernels.explained(compare([*eager, *modes])))
+    assert not list(mode_kernels.explained(compare([*eager, *map(retimed, modes)])))
+    drawn = [str(operator_shares._times(each, "cpu", ENGLISH)) for each in (eager, comparison.records)]
+    assert ["vgg16" in each for each in drawn] == [True, False]
 
 
 def test_operators_gain_what_the_speedup_says() -> None:

@@ -338,3 +338,25 @@ def test_readings_with_another_number_of_threads_are_dropped() -> None:
     one = CONDITIONS.model_copy(update={"threads": 1})
     dropped = {"latency_cpu", "speedup_latency_cpu", "alternation_latency_cpu"}
     assert readings.keys() - valid(made, one).readings.keys() == dropped
+
+
+@pytest.mark.parametrize("stored", [{}, {"threads": 2}], ids=["present", "of an earlier record"])
+def test_profiles_with_one_thread_and_counts_do_not_depend_on_the_threads(stored: dict[str, int]) -> None:
+    metrics = [METRICS[name] for name in ("operators", "stages", "ceilings", "kernels")]
+    quantities = [quantity for metric in metrics for quantity in metric.quantities]
+    readings = {
+        each.key: Reading(quantity=each, samples=(1.0,), settings={"device": "cpu", **stored}) for each in quantities
+    }
+    about = {"architecture": "small", "family": "T", "year": None, "paper": "", "variant": "", "input_size": 32}
+    made = Record(**about, machine="m", started="2026-01-01", readings=readings)
+    one = CONDITIONS.model_copy(update={"threads": 1})
+    dropped = {key for key in readings if key.endswith("_cpu")}
+    assert readings.keys() - valid(made, one).readings.keys() == dropped
+    for key, reading in readings.items():
+        assert ("threads" in reading.conditions) == (bool(stored) and key in dropped)
+
+
+def test_counts_are_stored_without_the_threads() -> None:
+    asked = subject(own(), threads=1)
+    found = {reading.quantity.key: reading.settings for reading in measure(METRICS["kernels"], asked)}
+    assert found == {"kernels_cpu_1thread": {"device": "cpu"}}

@@ -22,7 +22,7 @@ from samples import few
 from reporter.cli.commands.compare import compare_command
 from reporter.compare import baseline_file, folders, kernel_changes, kernel_digests
 from reporter.compare.changed_calls import changed_calls
-from reporter.compare.differences import Differences
+from reporter.compare.differences import Differences, KernelSwap
 from reporter.compare.folders import baseline, compare_results, read
 from reporter.documents.comparisons import ComparisonDocument
 from reporter.model import Record
@@ -30,6 +30,7 @@ from reporter.model.profiles import LayerKernel, digest
 from reporter.model.settings import Settings
 from reporter.nightly import kernel_ledgers
 from reporter.nightly.run_folder import Folder
+from reporter.report.between_runs import kernel_lines
 from reporter.report.between_runs.changes import in_markdown, in_words
 from reporter.report.language import language
 from reporter.run.preparation import choose_metrics
@@ -278,7 +279,7 @@ def test_a_baseline_without_kernels_gives_a_note(tmp_path: Path) -> None:
 def test_other_threads_are_other_settings_and_variables_are_named(tmp_path: Path) -> None:
     base = folder(tmp_path / "a")
     threads = folder(tmp_path / "b", changed=NAMES, settings={"threads": 1})
-    assert not kernels(compared(base, threads))
+    assert {each.setting for each in kernels(compared(base, threads))} == {"cpu_1thread"}
     capped = folder(tmp_path / "c", changed=NAMES, settings={"variables": {"ONEDNN_MAX_CPU_ISA": "SSE41"}})
     found = compared(base, capped)
     assert {change.architecture for change in found.changes} == set(NAMES)
@@ -482,6 +483,23 @@ def test_many_layers_with_the_same_names_share_a_line() -> None:
     assert (compared, other) == (17, 0)
     found = kernel_changes.KernelChange("cpu", swaps, compared, "slower")
     assert kernel_changes.in_words(found) == "layer0, layer1, layer2 and 14 more: a -> b; time: slower"
+
+
+@pytest.mark.parametrize(
+    ("layers", "words", "sentence"),
+    [
+        (["a", "b"], "a, b: x -> y", "x → y in 2 layers (a, b)"),
+        (["head"] * 3, "head (3 calls): x -> y", "x → y in 3 calls (head)"),
+        (["a", "b", "a"], "a, b (3 calls): x -> y", "x → y in 3 calls (a, b)"),
+        ([CONVOLUTION] * 20, f"{CONVOLUTION} (20 calls): x -> y", f"x → y in 20 calls ({CONVOLUTION})"),
+        ([CONVOLUTION, "aten::mm"], f"{CONVOLUTION}, aten::mm: x -> y", f"x → y in 2 calls ({CONVOLUTION}, aten::mm)"),
+        ([CONVOLUTION], f"{CONVOLUTION}: x -> y", f"x → y in {CONVOLUTION}"),
+    ],
+)
+def test_each_layer_is_named_once_with_the_number_of_calls(layers: list[str], words: str, sentence: str) -> None:
+    found = kernel_changes.KernelChange("cpu", (KernelSwap("x", "y", tuple(layers)),), len(layers), "slower")
+    assert kernel_changes.names_in_words(found) == words
+    assert kernel_lines.values([found], language("en")).split(";")[0] == sentence
 
 
 def test_a_layer_that_runs_twice_is_compared_call_by_call() -> None:

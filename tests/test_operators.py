@@ -18,8 +18,8 @@ from torchvision.models import get_model
 
 from reporter.compare.kernel_changes import changed_calls
 from reporter.metrics import stages
-from reporter.metrics.operators import COVERAGE, ON_GPU
-from reporter.model import UnsupportedError
+from reporter.metrics.operators import COVERAGE, KERNELS, ON_GPU
+from reporter.model import ReporterError, UnsupportedError
 from reporter.model.profiles import GEMM, NATIVE, LayerKernel, digest
 from reporter.report.units import is_doubtful
 from reporter.report.why import operator_names
@@ -128,6 +128,29 @@ def test_a_torch_without_kineto_has_no_operators(network: nn.Module, monkeypatch
     for name in ("rows", "observation"):
         with pytest.raises(UnsupportedError, match="without Kineto"):
             getattr(found, name)
+
+
+@pytest.mark.parametrize("lost", [ReporterError("what oneDNN printed was not captured"), OSError("no space left")])
+def test_a_ledger_whose_capture_is_lost_is_not_replaced_by_another(
+    lost: Exception, network: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> list[LayerKernel]:
+        raise lost
+
+    monkeypatch.setattr(operator_pass, "recorded", fail)
+    with pytest.raises(type(lost), match=str(lost)):
+        _ = operator_pass.Profiler(partial(network, IMAGES), network, Effort(0.01, 1)).rows
+
+
+def test_the_reason_why_layers_are_not_named_is_kept(network: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object) -> list[LayerKernel]:
+        raise RuntimeError("no dispatch to Python")
+
+    monkeypatch.setattr(operator_pass, "recorded", fail)
+    found = operator_pass.Profiler(partial(network, IMAGES), network, Effort(0.01, 1))
+    reading = operator_pass.read_kernels(KERNELS, "cpu_1thread", found)
+    assert reading.detail["layers_unnamed"] == "RuntimeError: no dispatch to Python"
+    assert {row.layer for row in found.rows} == {""}
 
 
 def test_views_in_several_parts_are_followed() -> None:

@@ -11,13 +11,14 @@ Called = tuple[str, str]
 COPY = ("aten::clone", "native")
 IN_ONEDNN, IN_GEMM = ("aten::mkldnn_convolution", "jit:avx512_core"), ("aten::_slow_conv2d_forward", "gemm")
 CONVOLUTION, NORM, RELU, PRODUCT = "aten::cudnn_convolution", "aten::native_batch_norm", "aten::relu", "aten::mm"
+PRODUCT_X = (PRODUCT, "gemm_x")
 BASE = [
     (CONVOLUTION, "conv_x"),
     (NORM, "bn"),
     (RELU, "relu"),
     (CONVOLUTION, "conv_y"),
     (NORM, "bn"),
-    (PRODUCT, "gemm_x"),
+    PRODUCT_X,
 ]
 SWITCH = (CONVOLUTION, "nchwToNhwc")
 
@@ -55,7 +56,13 @@ def exchanged(place: int, kernel: str, calls: list[Called] = BASE) -> list[Calle
             0,
             id="two others",
         ),
-        pytest.param([*BASE[:2], (PRODUCT, "gemm_x")], [], 3, id="another network"),
+        pytest.param(
+            [*BASE[:3], COPY, (CONVOLUTION, "conv_z"), PRODUCT_X],
+            [("conv_y", "conv_z", CONVOLUTION)],
+            2,
+            id="another that moved by one place",
+        ),
+        pytest.param([*BASE[:2], PRODUCT_X], [], 3, id="another network"),
     ],
 )
 def test_calls_without_layers_are_matched_by_their_order(
@@ -165,3 +172,28 @@ def test_a_call_more_in_a_layer_is_no_changed_kernel() -> None:
     assert changed_calls(base, new) == ((), 1, 1)
     [swap], compared, unmatched = changed_calls(base, other)
     assert (swap.base, swap.new, swap.layers, compared, unmatched) == ("relu", "other", ("relu",), 1, 1)
+
+
+MUL, SIGMOID, ADD = ("aten::mul", "native"), ("aten::sigmoid", "native"), ("aten::add_", "native")
+IN_MKL = ("aten::addmm", "gemm")
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "swaps"),
+    [
+        pytest.param([MUL, SIGMOID], [SIGMOID, MUL], [], id="exchanged"),
+        pytest.param([MUL, SIGMOID, ADD], [ADD, SIGMOID, MUL], [], id="reversed"),
+        pytest.param(
+            [COPY, IN_MKL], [IN_MKL, ADD], [("native (aten::clone)", "native (aten::add_)")], id="around a product"
+        ),
+        pytest.param([MUL, IN_MKL], [("aten::addmm", "other"), MUL], [("gemm", "other")], id="exchanged and changed"),
+        pytest.param([IN_ONEDNN, MUL], [IN_GEMM, MUL], [(IN_ONEDNN[1], IN_GEMM[1])], id="another operator"),
+    ],
+)
+def test_the_calls_of_a_layer_in_another_order_are_matched_by_their_operator(
+    base: list[Called], new: list[Called], swaps: list[tuple[str, str]]
+) -> None:
+    sides = ([row.model_copy(update={"layer": "block"}) for row in direct(calls)] for calls in (base, new))
+    found, compared, unmatched = changed_calls(*sides)
+    assert [(swap.base, swap.new) for swap in found] == swaps
+    assert (compared, unmatched) == (len(base), 0)

@@ -74,13 +74,12 @@ def _panel(
 
 
 def _times(records: Sequence[Record], setting: str, language: Language) -> list[Spec]:
-    """The latency behind each bar: shares of different times are beside each other. None where it was not measured."""
+    """The latency behind each bar: shares of different times are beside each other. None under other conditions."""
     key = f"latency_{setting}"
-    found = [(record.architecture, record.readings.get(key)) for record in records]
     rows = [
-        {"name": name, "start": 100, "text": units.stated(language, each)}
-        for name, each in found
-        if each and each.measured
+        {"name": record.architecture, "start": 100, "text": units.stated(language, record.readings[key])}
+        for record in records
+        if record_profiles.has_timed_operators(record, setting)
     ]
     return text(rows, "text", 13, align="left", dx=7)
 

@@ -11,6 +11,7 @@ from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import Spec, text
+from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.why import operator_pairs, record_profiles
 from reporter.report.why.operator_pairs import SlowerPair
@@ -42,7 +43,7 @@ def _panel(
     rest: bool,
     look: tuple[Language, bool],
 ) -> Spec:
-    """Two bars; the words on each are behind it, on a phone below it."""
+    """Two bars, with the threads of their times above; the words on each are behind it, on a phone below it."""
     language, narrow = look
     longest = max(sum(part.seconds for part in each.values()) for each in parts)
     records = (pair.few, pair.many)
@@ -58,6 +59,7 @@ def _panel(
     order = [record.architecture for record in records]
     axis = {"scale": {"domain": [0, 100], "nice": False}, "axis": None}
     return {
+        "title": {"text": how(pair.key, language), "anchor": "start"},
         "width": NARROW if narrow else WIDTH,
         "height": {"step": TALL if narrow else STEP},
         "encoding": {
@@ -97,8 +99,9 @@ ENTRIES = (
         "operator_pairs",
         "Fewer MACs, but slower: where the time goes",
         "Each pair of bars: above, the architecture with fewer MACs that takes longer; below, the one that it is "
-        "compared with. The length is the time by operator, with one CPU thread if it takes longer there, else with "
-        "all threads or on the GPU; numbers are percent of the time of the bar.",
+        "compared with. The length is the time by operator. Above each pair is where it was measured: with one CPU "
+        "thread or, if operators make no difference there, with all threads or on the GPU. Numbers are percent of the "
+        "time of the bar.",
         draw,
         narrow=partial(draw, narrow=True),
         chapter="why",

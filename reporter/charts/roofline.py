@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 560, 380
 
 
 def roofline(setting: str, width: int = WIDTH) -> Callable[[Comparison, Language], Spec | None]:
-    """Draws a panel for each machine and precision, two in a row."""
+    """Draws a panel for each machine, precision, and threads and variables of the latency, two in a row."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
         found = list(rooflines(comparison, (setting,)))
@@ -36,8 +36,8 @@ def roofline(setting: str, width: int = WIDTH) -> Callable[[Comparison, Language
 def _title(found: Roofline, comparison: Comparison, language: Language) -> str:
     key = f"latency_{found.setting}"
     where = how(key, language) if key in TIMES else found.setting
-    machine = f", {found.machine}" if len(comparison.machines) > 1 else ""
-    return f"{found.precision}, {where}{machine}"
+    machine = found.machine if len(comparison.machines) > 1 else ""
+    return ", ".join(filter(None, (found.precision, where, found.conditions, machine)))
 
 
 def _panel(found: Roofline, shades: Mapping[str, str], language: Language, width: int) -> Spec:
@@ -88,10 +88,10 @@ def _roof(found: Roofline, x: Axis, y: Axis, language: Language) -> Iterator[Spe
 
 
 CAPTION = (
-    "Both axes logarithmic. The line is the most that the machine can do, measured in the same run: the slope is the "
-    "memory bandwidth, the level the best rate over several convolutions and matrix products. The distance of an "
-    "architecture below the line is what its kernels leave unused; left of the corner the bound is memory, right of "
-    "it computation. MACs per byte follow from exact counts."
+    "Both axes logarithmic. The line is the most that the machine can do, measured with the threads and environment "
+    "variables of the latencies: the slope is the memory bandwidth, the level the best rate over several convolutions "
+    "and matrix products. The distance of an architecture below the line is what its kernels leave unused; left of "
+    "the corner the bound is memory, right of it computation. MACs per byte follow from exact counts."
 )
 SHOWN = {
     "cpu_1thread": ("roofline_1thread", "Roofline, one CPU thread"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 from math import prod
 
@@ -53,8 +53,28 @@ def _by_layer(calls: Sequence[LayerKernel]) -> dict[tuple[str, str], list[LayerK
 
 
 def _paired(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> list[Match]:
-    """The calls of a layer with the same shapes, by their number, unless one side has a call more: a copy before."""
-    return list(zip(base, new, strict=True)) if len(base) == len(new) else matched(base, new)
+    """The calls of a layer with the same shapes: those of the same operator, then the others by their number.
+
+    If one side has a call more, such as a copy, the others are not matched.
+    """
+    if [call.operator for call in base] == [call.operator for call in new]:
+        return list(zip(base, new, strict=True))
+    found = matched(base, new)
+    if len(base) != len(new):
+        return found
+    taken = [Counter(pair[side] for pair in found) for side in range(2)]
+    rest = ((Counter(calls) - taken[side]).elements() for side, calls in enumerate((base, new)))
+    return [*found, *_by_operator(*map(list, rest))]
+
+
+def _by_operator(base: list[LayerKernel], new: list[LayerKernel]) -> Iterator[Match]:
+    """Equally many calls, in any order: those of the same operator, then the others by their number."""
+    for call in tuple(base):
+        if other := next((each for each in new if each.operator == call.operator), None):
+            base.remove(call)
+            new.remove(other)
+            yield call, other
+    yield from zip(base, new, strict=True)
 
 
 def _left(calls: Iterable[LayerKernel], taken: Iterable[LayerKernel]) -> dict[Work, list[LayerKernel]]:

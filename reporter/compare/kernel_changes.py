@@ -26,12 +26,12 @@ from pydantic import JsonValue
 
 from reporter.compare import kernel_digests
 from reporter.compare.changed_calls import ChangedCalls, changed_calls
-from reporter.compare.differences import Change, Gap, KernelChange, Timing
+from reporter.compare.differences import Change, Gap, KernelChange, KernelSwap, Timing
 from reporter.compare.kernel_digests import ENGINE, CallDigests, of_calls
 from reporter.compare.kernel_effects import UNRESOLVED, KernelEffects
 from reporter.compare.matching import Pair, settings_in_words
 from reporter.compare.processors import native_on_one_side, other_precisions
-from reporter.documents.comparisons import KernelChangeRow
+from reporter.documents.comparisons import KernelChangeRow, KernelSwapRow
 from reporter.model import Quantity, Reading, ReporterError
 from reporter.model.names import first_of
 from reporter.model.profiles import KernelLedger
@@ -190,7 +190,14 @@ def _unread(pair: Pair, setting: str, opened: _Opened, readings: Sequence[Readin
 
 def names_in_words(found: KernelChange | KernelChangeRow) -> str:
     """The changed kernels with their layers and both names, in English."""
-    return "; ".join(f"{first_of(swap.layers, NAMED)}: {swap.base} -> {swap.new}" for swap in found.swaps)
+    return "; ".join(f"{_places(swap)}: {swap.base} -> {swap.new}" for swap in found.swaps)
+
+
+def _places(swap: KernelSwap | KernelSwapRow) -> str:
+    """The distinct layers, and the number of calls where it is another: `head (3 calls)`."""
+    names = tuple(dict.fromkeys(swap.layers))
+    calls = f" ({len(swap.layers)} calls)" if len(swap.layers) > len(names) else ""
+    return f"{first_of(names, NAMED)}{calls}"
 
 
 def in_words(found: KernelChange) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from reporter.model.profiles import LayerKernel
 
@@ -21,9 +21,10 @@ Places = tuple[int, int]
 def matched(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> list[Match]:
     """The calls that both sides have; a call that only one side has is matched with none.
 
-    Where the sides differ, calls of the same operator with the same shapes are matched if both sides have as many of
-    them in a row: an operator that launches one kernel more than before is no other kernel for those that follow. Of
-    the calls that are left, those with MACs are matched by their shapes: torch has several operators for a convolution.
+    Where the sides differ, calls of the same operator with the same shapes are matched if they have the same place in
+    equally long parts, or if both sides have as many of them in a row: an operator that launches one kernel more than
+    before is no other kernel for those that follow. Of the calls that are left, those with MACs are matched by their
+    shapes: torch has several operators for a convolution.
     """
     places = list(_by_order(base, new))
     places += _by_shapes(base, new, places)
@@ -35,10 +36,12 @@ def _by_order(base: Sequence[LayerKernel], new: Sequence[LayerKernel]) -> Iterat
     names = [[_implementation(call) for call in calls] for calls in (base, new)]
     for _, start, end, other, until in SequenceMatcher(a=names[0], b=names[1], autojunk=False).get_opcodes():
         sides = range(start, end), range(other, until)
+        aligned: list[Places] = []
         if len(sides[0]) == len(sides[1]):
-            yield from ((a, b) for a, b in zip(*sides, strict=True) if _place(base[a]) == _place(new[b]))
-        else:
-            yield from _in_rows(base, new, *sides)
+            aligned = [(a, b) for a, b in zip(*sides, strict=True) if _place(base[a]) == _place(new[b])]
+            yield from aligned
+        for a, b in pairwise([(start - 1, other - 1), *aligned, (end, until)]):
+            yield from _in_rows(base, new, range(a[0] + 1, b[0]), range(a[1] + 1, b[1]))
 
 
 def _in_rows(

@@ -77,11 +77,10 @@ def measure(subject: Subject) -> Iterator[Reading]:
 
 def measure_kernels(subject: Subject) -> Iterator[Reading]:
     """Records the kernels of one inference with one thread."""
-    from reporter.worker.profiling.operator_pass import ledger_detail, profilers, setting
+    from reporter.worker.profiling.operator_pass import profilers, read_kernels, setting
 
     with setting(subject, one_thread=True):
-        rows = profilers(subject).of("cpu_1thread").rows
-    yield exact(KERNELS, len(rows), **ledger_detail("cpu_1thread", rows))
+        yield read_kernels(KERNELS, "cpu_1thread", profilers(subject).of("cpu_1thread"))
 
 
 def measure_cuda(subject: Subject) -> Iterator[Reading]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, model_validator
 
-from reporter.model import coverages, device_states, run_medians
+from reporter.model import coverages, device_states, run_medians, thread_counts
 from reporter.model.fields import FRACTIONS, UNITS, Name, Sample, are_numbers, combination
 from reporter.model.origins import UNKNOWN, Origin, share
 from reporter.model.reasons import dropped_heads, why_noisy
@@ -174,11 +174,12 @@ class Reading(Model):
 
     @property
     def conditions(self) -> dict[str, JsonValue]:
-        """The settings that make it another reading: all but how much was sampled, which old records list with them."""
-        timed = bool(self.rounds) or self.quantity.group == "latency"
-        if not timed or self.settings.keys().isdisjoint(EFFORT):
-            return self.settings
-        return {key: value for key, value in self.settings.items() if key not in EFFORT}
+        """The settings that make it another reading; earlier records also list effort and unused threads."""
+        effort = EFFORT if self.rounds or self.quantity.group == "latency" else ()
+        settings = thread_counts.conditions_of(self.quantity.key, self.settings)
+        if settings.keys().isdisjoint(effort):
+            return settings
+        return {name: value for name, value in settings.items() if name not in effort}
 
     def by_run(self) -> list[tuple[str, str, list[Sequence[float]]]]:
         """The samples of each round, by run: (run, start of its first round, rounds), the oldest run first.

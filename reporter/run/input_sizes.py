@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reporter.host.machine import usable_threads
-from reporter.model import Architecture, Metric, Reading, Record, ReporterError
+from reporter.model import Architecture, Metric, Reading, Record, ReporterError, thread_counts
 from reporter.model.image_sizes import OF_ONE_SIZE, image_size
 from reporter.model.modes import ALTERNATION, ONCE
 from reporter.model.plurals import counted
@@ -62,7 +62,8 @@ def valid(record: Record, conditions: Conditions) -> Record:
             wanted = conditions.of(metric, str(reading.settings.get("device", "")))
         else:
             return True
-        return all(reading.settings.get(name) == wanted.get(name) for name in ("input_size", "threads"))
+        wanted = thread_counts.conditions_of(key, wanted)
+        return all(reading.conditions.get(name) == wanted.get(name) for name in ("input_size", "threads"))
 
     kept = {key: reading for key, reading in record.readings.items() if is_valid(key, reading)}
     curves = _valid_curves(record, conditions)

@@ -22,6 +22,7 @@ from reporter.model import (
     ReporterError,
     Status,
     absent,
+    thread_counts,
 )
 from reporter.model.device_readings import of_device, was_tried, with_device
 from reporter.model.devices import WITHOUT, accelerator_in, device_type, is_accelerator
@@ -223,7 +224,8 @@ class Ledger:
             return 0
         reading = self._of(mode).readings.get(key)
         device, asked = self.devices.get(metric.device, "cpu"), self.request
-        now = asked.conditions_of(self.record.architecture).of(metric, device) | conditions_of(mode, asked.engines)
+        own = asked.conditions_of(self.record.architecture).of(metric, device)
+        now = thread_counts.conditions_of(key, own) | conditions_of(mode, asked.engines)
         if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, now):
             return 0
         if reading.status == "skipped" and not reading.settings:  # a budget left it out: it was never tried

@@ -15,7 +15,16 @@ from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, mark, reading_cell
 from reporter.report.why.record_profiles import SETTINGS
-from reporter.report.why.rooflines import GIGA, INTENSITY, Point, Roofline, ceiling, rooflines, without_peak
+from reporter.report.why.rooflines import (
+    GIGA,
+    INTENSITY,
+    Point,
+    Roofline,
+    ceiling,
+    conditions_of_ceilings,
+    rooflines,
+    without_peak,
+)
 
 PREFIX = "ceiling_share_"
 Placed = Mapping[int, tuple[Roofline, Point]]
@@ -55,7 +64,10 @@ def _placed(comparison: Comparison, setting: str) -> Placed:
 
 
 def _share(record: Record, setting: str, placed: Placed, language: Language) -> Cell:
-    """The share of the ceiling, marked if the latency is doubtful; that of the record if it has no latency."""
+    """The share of the ceiling, marked if the latency is doubtful.
+
+    That of the record if it has no latency, or if no ceiling was measured under the conditions of the latency.
+    """
     reading = record.readings.get(f"{PREFIX}{setting}")
     if reading is None or reading.value is None:
         return reading_cell(reading, units.PERCENT, language, False)
@@ -87,12 +99,13 @@ def _notes(comparison: Comparison, language: Language) -> Sequence[str]:
     notes = [share]
     message = _("Measured on {machine}, {how}: {peak} G MACs per second, {bandwidth} GB/s.")
     for machine in comparison.machines:
-        for setting in SETTINGS:
+        records = comparison.of(machine)
+        for setting, under in ((each, under) for each in SETTINGS for under in conditions_of_ceilings(records, each)):
             keys = (f"ceiling_macs_{setting}", f"ceiling_bandwidth_{setting}")
-            values = [ceiling(comparison.of(machine), key) for key in keys]
+            values = [ceiling(records, key, under) for key in keys]
             if all(values):
                 peak, bandwidth = (units.text(language, value / GIGA) for value in values)
-                where = how(f"latency_{setting}", language)
+                where = ", ".join(filter(None, (how(f"latency_{setting}", language), under)))
                 notes.append(message.format(machine=machine, how=where, peak=peak, bandwidth=bandwidth))
     return [*notes, *_modes(comparison, language)]
 

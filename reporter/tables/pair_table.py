@@ -12,7 +12,7 @@ from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
 from reporter.report.why import operator_names, operator_pairs
-from reporter.report.why.operator_pairs import MOST, Reason, SlowerPair
+from reporter.report.why.operator_pairs import MOST, TRIED, Reason, SlowerPair
 from reporter.tables.mode_operators import threads
 
 SHOWN = 10
@@ -49,8 +49,12 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         "whose time is."
     )
     cut = _("The {count} pairs that differ most.").format(count=language.number(MOST)) if len(pairs) == MOST else ""
+    message = _(
+        "Of the pairs whose order by MACs and by time differs, only the {count} that differ most were examined."
+    )
+    tried = message.format(count=language.number(TRIED)) if operator_pairs.are_too_many(comparison) else ""
     table = rows.table(
-        "operator_pairs", _("Fewer MACs, but slower: the operators that make the difference"), (note, cut)
+        "operator_pairs", _("Fewer MACs, but slower: the operators that make the difference"), (note, cut, tried)
     )
     return replace(table, most=SHOWN)
 

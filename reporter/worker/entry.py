@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,7 +20,7 @@ from reporter.host import accelerators, concurrent_jobs, questions
 from reporter.host.confinement import confine, limit_memory
 from reporter.host.job import Job, wanted
 from reporter.host.questions import TASKS, MeasureClaims, TimmModel, TorchvisionModel
-from reporter.model import Claim, Metric, Number, Reading, Verdict, absent
+from reporter.model import Claim, Metric, Number, Reading, Verdict, absent, thread_counts
 from reporter.model.attempts import attempt
 from reporter.model.fields import plain
 from reporter.registry.catalog import collect
@@ -112,7 +112,7 @@ def run(
             if subject:
                 once = job.is_once(quantity)
                 own = subject.conditions.of_mode() if once else subject.conditions.of(metric, subject.place.name)
-                settings = own | conditions_of(mode)
+                settings = thread_counts.conditions_of(quantity.key, own) | conditions_of(mode)
             for reading in absent([quantity], verdict.status, verdict.reason or ""):
                 kept = reading.model_copy(update={"settings": settings})
                 send({"reading": kept.model_dump(mode="json"), "mode": mode})
@@ -177,9 +177,7 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
         known = {reading.quantity.key for reading in readings}
         missing = [quantity for quantity in metric.quantities if quantity.key not in known]
         readings += absent(missing, verdict.status, verdict.reason or "")
-    settings = subject.conditions.of(metric, subject.place.name)
-    # Texts as where a record is read: a name of a file that is not UTF-8 could not be written.
-    return [reading.model_copy(update={"settings": settings, "detail": plain(reading.detail)}) for reading in readings]
+    return _with_conditions(readings, metric, subject)
 
 
 def _one_size(metric: Metric, subject: Subject) -> str | None:
@@ -198,9 +196,20 @@ def _fallbacks(job: Job, catalogue: Mapping[str, Metric], subject: Subject) -> I
 
 def _fallback(metric: Metric, subject: Subject) -> list[Reading]:
     """The readings that a metric yields without running the model, each with the conditions it depends on."""
-    settings = subject.conditions.of(metric, subject.place.name)
-    readings = metric.fallback(subject) if metric.fallback else ()
-    return [reading.model_copy(update={"settings": settings, "detail": plain(reading.detail)}) for reading in readings]
+    return _with_conditions(metric.fallback(subject) if metric.fallback else (), metric, subject)
+
+
+def _with_conditions(readings: Iterable[Reading], metric: Metric, subject: Subject) -> list[Reading]:
+    """The readings of a metric with the conditions that each depends on.
+
+    Texts are as where a record is read: a name of a file that is not UTF-8 could not be written.
+    """
+    own = subject.conditions.of(metric, subject.place.name)
+    settings = [thread_counts.conditions_of(reading.quantity.key, own) for reading in readings]
+    return [
+        reading.model_copy(update={"settings": each, "detail": plain(reading.detail)})
+        for reading, each in zip(readings, settings, strict=True)
+    ]
 
 
 def _take(metric: Metric, subject: Subject, taken: list[Reading]) -> None:

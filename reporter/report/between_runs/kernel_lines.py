@@ -11,6 +11,9 @@ from reporter.report import units
 from reporter.report.between_runs.grouping import FindingLine, and_more
 from reporter.report.language import Language
 
+OPERATOR = "::"
+"""In the name of an operator of torch, by which a call without a layer is named; in no name of a layer."""
+
 
 def lines(changes: Iterable[Change], language: Language, place: Callable[[Change], str]) -> Iterator[FindingLine]:
     """A line for each architecture and mode whose kernels changed; settings with the same changes share it."""
@@ -34,8 +37,14 @@ def _swap(swap: KernelSwap | KernelSwapRow, language: Language) -> str:
     names = f"{swap.base} → {swap.new}"
     if len(swap.layers) == 1:
         return language._("{names} in {layer}").format(names=names, layer=swap.layers[0])
-    message = language._("{names} in {count} layers ({layers})")
-    return message.format(names=names, count=len(swap.layers), layers=language.several(swap.layers, NAMED))
+    places = tuple(dict.fromkeys(swap.layers))
+    are_layers = len(places) == len(swap.layers) and not any(OPERATOR in place for place in places)
+    layers, calls = (
+        language._("{names} in {count} layers ({layers})"),
+        language._("{names} in {count} calls ({layers})"),
+    )
+    message = layers if are_layers else calls
+    return message.format(names=names, count=len(swap.layers), layers=language.several(places, NAMED))
 
 
 def _time(found: KernelChange | KernelChangeRow, language: Language) -> str:

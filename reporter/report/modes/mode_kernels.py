@@ -78,12 +78,16 @@ def explained(comparison: Comparison) -> Iterator[Explained]:
 
 
 def _stated(comparison: Comparison, eager: Record) -> Iterator[_Stated]:
-    """The gains and losses of the modes of an architecture, in each setting in which operators are known."""
+    """The gains and losses of the modes of an architecture, in each setting in which operators are known.
+
+    Operators that were profiled under other conditions than the latency are left out.
+    """
     for record in comparison.modes_of(eager):
         directions: set[bool] = set()
         for setting in SETTINGS:
             gain = mode_ranking.gain(comparison, record, f"latency_{setting}")
-            if gain and gain.stated and all(record_profiles.has_operators(each, setting) for each in (eager, record)):
+            are_timed = all(record_profiles.has_timed_operators(each, setting) for each in (eager, record))
+            if gain and gain.stated and are_timed:
                 yield _Stated(eager, record, setting, gain, gain.faster in directions)
                 directions.add(gain.faster)
 

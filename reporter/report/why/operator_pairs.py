@@ -10,7 +10,7 @@ import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reporter.compare.kernel_changes import Ledgers, no_ledgers
 from reporter.compare.kernel_digests import COVERAGE, belongs, has_digest
@@ -23,6 +23,10 @@ from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.why import operator_names, record_profiles
 from reporter.report.why.record_profiles import SETTINGS, Part
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LEAST_POINTS = 0.05
 """An operator makes a difference if its share of the time is larger by so much."""
@@ -132,10 +136,9 @@ def _parts(record: Record, setting: str) -> Parts:
 
 
 def _measured(comparison: Comparison, setting: str) -> list[Record]:
-    """The architectures of the newest machine that have MACs, a time and operators in a setting."""
+    """The architectures of the newest machine that have MACs, and a time and operators under the same conditions."""
     records = [record for record in comparison.of(comparison.machines[0]) if record.value("macs")]
-    timed = [each for each in records if each.value(f"latency_{setting}")]
-    return [each for each in timed if record_profiles.has_operators(each, setting)]
+    return [each for each in records if record_profiles.has_timed_operators(each, setting)]
 
 
 def shown(comparison: Comparison) -> tuple[SlowerPair, ...]:
@@ -152,15 +155,29 @@ def _candidates(records: Sequence[Record], key: str) -> Iterator[tuple[Record, R
 
     if len(records) < 2:
         return
-    macs, times = np.log([_macs(r) for r in records]), np.log([r.value(key) or 1.0 for r in records])
-    fewer, longer = -np.subtract.outer(macs, macs), np.subtract.outer(times, times)
-    sizes = np.where((fewer > 0) & (longer > 0), fewer + longer, 0.0).ravel()
+    sizes = _sizes(records, key)
     places = np.flatnonzero(sizes)
     if len(places) > TRIED:
         places = places[np.argpartition(-sizes[places], TRIED)[:TRIED]]
     for place in places[np.argsort(-sizes[places], kind="stable")]:
         row, column = divmod(int(place), len(records))
         yield records[row], records[column]
+
+
+def _sizes(records: Sequence[Record], key: str) -> NDArray[np.float64]:
+    """How far the order by MACs and that by time disagree, for each two architectures; 0 where they agree."""
+    import numpy as np
+
+    macs, times = np.log([_macs(r) for r in records]), np.log([r.value(key) or 1.0 for r in records])
+    fewer, longer = -np.subtract.outer(macs, macs), np.subtract.outer(times, times)
+    return np.where((fewer > 0) & (longer > 0), fewer + longer, 0.0).ravel()
+
+
+def are_too_many(comparison: Comparison) -> bool:
+    """Whether the two orders disagree for more pairs than were tried in a setting."""
+    measured = ((_measured(comparison, setting), f"latency_{setting}") for setting in SETTINGS)
+    many = (found for found in measured if math.comb(len(found[0]), 2) > TRIED)
+    return any((_sizes(records, key) > 0).sum() > TRIED for records, key in many)
 
 
 def _macs(record: Record) -> float:

@@ -1,8 +1,8 @@
 """Where the time of a record goes: its operators by what they compute, and its stages and ceilings.
 
 Operators, stages and layers are profiled at another time than latencies, when the machine may be in another state. So
-their seconds are shares of the latency of the record, which reports print; a record without it has the seconds that
-were recorded.
+their seconds are shares of the latency of the record, which reports print. A record without a latency that was taken
+under the same conditions has the seconds that were recorded.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from reporter.model import Record
+from reporter.compare.kernel_digests import ENGINE
+from reporter.model import Reading, Record
 from reporter.model.profiles import LayerKernel, LayerTime, OperatorTime, StageTime, implementation
 from reporter.report.why import operator_names
 
 SETTINGS = ("cpu_1thread", "cpu", "cuda")
+COMMON = ("variables", ENGINE, "input_size", "threads")
+"""The conditions of a latency and of a coverage that may differ in a record, whose readings are of several runs."""
 OPERATORS, STAGES = TypeAdapter(list[OperatorTime]), TypeAdapter(list[StageTime])
 LAYERS = TypeAdapter(list[LayerTime])
 Row = TypeVar("Row", OperatorTime, StageTime, LayerTime)
@@ -35,9 +38,9 @@ class Part(NamedTuple):
 def operators(record: Record, setting: str, latency: float | None = None) -> Sequence[OperatorTime]:
     """The operators of a record in a setting, those with the most seconds first; empty where they were not measured.
 
-    Their seconds sum to `latency`, by default to that of the record.
+    Their seconds sum to `latency`, by default to that of the record under the same conditions.
     """
-    return _timed(recorded_operators(record, setting), latency or record.value(f"latency_{setting}"))
+    return _timed(recorded_operators(record, setting), latency or _latency(record, "operators", setting))
 
 
 def recorded_operators(record: Record, setting: str) -> list[OperatorTime]:
@@ -50,6 +53,22 @@ def has_operators(record: Record, setting: str) -> bool:
     return _has(record, "operators", setting)
 
 
+def has_timed_operators(record: Record, setting: str) -> bool:
+    """Whether a record has operators in a setting, and a latency that was taken under the same conditions."""
+    return has_operators(record, setting) and _latency(record, "operators", setting) is not None
+
+
+def _latency(record: Record, name: str, setting: str) -> float | None:
+    """The latency of a record, if it was taken under the conditions of a coverage; None without either."""
+    latency, coverage = (record.readings.get(f"{key}_{setting}") for key in ("latency", f"{name}_coverage"))
+    return latency.value if latency and coverage and _are_alike(latency, coverage) else None
+
+
+def _are_alike(latency: Reading, coverage: Reading) -> bool:
+    one, other = latency.conditions, coverage.conditions
+    return all(one.get(name) == other.get(name) for name in COMMON)
+
+
 def _has(record: Record, name: str, setting: str) -> bool:
     reading = record.readings.get(f"{name}_coverage_{setting}")
     return reading is not None and reading.measured and bool(reading.detail.get(name))
@@ -57,7 +76,7 @@ def _has(record: Record, name: str, setting: str) -> bool:
 
 def stages(record: Record, setting: str) -> Sequence[StageTime]:
     """The stages of a record in a setting, in the order in which they run; empty where they were not measured."""
-    return _timed(recorded_stages(record, setting), record.value(f"latency_{setting}"))
+    return _timed(recorded_stages(record, setting), _latency(record, "stages", setting))
 
 
 def recorded_stages(record: Record, setting: str) -> list[StageTime]:
@@ -67,7 +86,7 @@ def recorded_stages(record: Record, setting: str) -> list[StageTime]:
 
 def layers(record: Record, setting: str) -> Sequence[LayerTime]:
     """The layers of a record that take most in a setting, most seconds first; empty where they were not measured."""
-    return _timed(_rows(record, "layers", setting, LAYERS, of="operators"), record.value(f"latency_{setting}"))
+    return _timed(_rows(record, "layers", setting, LAYERS, of="operators"), _latency(record, "operators", setting))
 
 
 def _timed(rows: list[Row], latency: float | None) -> list[Row]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
-from reporter.model import Record
+from reporter.model import Reading, Record
 from reporter.model.modes import PRECISIONS
 from reporter.report.comparison import Comparison
 from reporter.report.output_verdicts import output_of
@@ -16,6 +17,8 @@ FP32 = "fp32"
 INTENSITY = "arithmetic_intensity"
 GIGA = 1e9
 """Rates are shown in units of 1e9 per second."""
+BYTES = 4
+"""Of a parameter in fp32."""
 HALF = ("bf16", "fp16")
 """Precisions with half the bytes of fp32 for each number."""
 
@@ -31,7 +34,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Roofline:
-    """The ceilings of a machine in a setting and precision, and the architectures below them."""
+    """The ceilings of a machine in a setting and precision, and the architectures below them.
+
+    All were measured with the same threads and variables, `conditions` (see `conditions`).
+    """
 
     machine: str
     setting: str
@@ -39,6 +45,7 @@ class Roofline:
     peak: float
     bandwidth: float
     points: tuple[Point, ...]
+    conditions: str = ""
 
     @property
     def ridge(self) -> float:
@@ -55,17 +62,17 @@ class Roofline:
 
 
 def rooflines(comparison: Comparison, settings: Sequence[str] = SETTINGS) -> Iterator[Roofline]:
-    """The rooflines of all machines that have ceilings, fp32 first."""
+    """The rooflines of all machines that have ceilings, fp32 first, for each of the conditions of the latencies."""
     for machine in comparison.machines:
         records = comparison.of(machine)
-        for setting in settings:
-            bandwidth = ceiling(records, f"ceiling_bandwidth_{setting}")
-            for precision in (FP32, *PRECISIONS):
-                part = "" if precision == FP32 else f"{precision}_"
-                peak = ceiling(records, f"ceiling_macs_{part}{setting}")
-                points = tuple(_points(comparison, records, setting, precision)) if peak and bandwidth else ()
-                if peak and bandwidth and points:
-                    yield Roofline(machine, setting, precision, peak, bandwidth, points)
+        for setting, precision in product(settings, (FP32, *PRECISIONS)):
+            part = "" if precision == FP32 else f"{precision}_"
+            for under in conditions_of_ceilings(records, setting):
+                bandwidth = ceiling(records, f"ceiling_bandwidth_{setting}", under)
+                peak = ceiling(records, f"ceiling_macs_{part}{setting}", under)
+                points = tuple(_points(comparison, records, setting, precision, under)) if peak and bandwidth else ()
+                if points:
+                    yield Roofline(machine, setting, precision, peak, bandwidth, points, under)
 
 
 def without_peak(comparison: Comparison) -> dict[str, list[str]]:
@@ -73,24 +80,49 @@ def without_peak(comparison: Comparison) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for record in comparison.modes:
         timed = [setting for setting in SETTINGS if record.value(f"latency_{setting}")]
+        under = [(setting, conditions(record.readings[f"latency_{setting}"])) for setting in timed]
+        records = comparison.of(record.machine)
         for precision in {*record.mode.split("+")} & {*PRECISIONS}:
-            keys = [f"ceiling_macs_{precision}_{setting}" for setting in timed]
-            if keys and not any(ceiling(comparison.of(record.machine), key) for key in keys):
+            peaks = [ceiling(records, f"ceiling_macs_{precision}_{setting}", each) for setting, each in under]
+            if peaks and not any(peaks):
                 found.setdefault(record.machine, set()).add(precision)
     return {machine: sorted(found[machine]) for machine in comparison.machines if machine in found}
 
 
-def ceiling(records: Sequence[Record], key: str) -> float:
-    """The highest rate in any of the records, 0 if there is none."""
-    return max((record.value(key) or 0.0 for record in records), default=0.0)
+def conditions(reading: Reading) -> str:
+    """The variables and threads of a reading, as on a command line; empty where none are set."""
+    variables, threads = (reading.conditions.get(name) for name in ("variables", "threads"))
+    named = sorted(variables.items()) if isinstance(variables, dict) else []
+    return ", ".join([*(f"{name}={value}" for name, value in named), *([f"--threads {threads}"] if threads else [])])
 
 
-def _points(comparison: Comparison, records: Sequence[Record], setting: str, precision: str) -> Iterator[Point]:
-    """One for each architecture that has MACs, an intensity and a latency: in a precision in its fastest mode."""
+def conditions_of_ceilings(records: Sequence[Record], setting: str) -> list[str]:
+    """The conditions under which ceilings were measured in a setting, each once."""
+    found = (record.readings.get(f"ceiling_bandwidth_{setting}") for record in records)
+    return list(dict.fromkeys(conditions(reading) for reading in found if reading and reading.measured))
+
+
+def ceiling(records: Sequence[Record], key: str, under: str) -> float:
+    """The highest rate in any of the records under these conditions, 0 if there is none."""
+    found = (record.readings.get(key) for record in records)
+    return max((each.value or 0.0 for each in found if each and conditions(each) == under), default=0.0)
+
+
+def _points(
+    comparison: Comparison, records: Sequence[Record], setting: str, precision: str, under: str
+) -> Iterator[Point]:
+    """One for each architecture that has MACs, an intensity and a latency under these conditions.
+
+    In another precision than its own, it is that of the fastest mode.
+    """
     key = f"latency_{setting}"
     for eager in records:
         own = _own_precision(eager, setting)
-        timed = [record for record in _computing_in(precision, comparison, eager, own) if record.value(key)]
+        timed = [
+            record
+            for record in _computing_in(precision, comparison, eager, own)
+            if record.value(key) and conditions(record.readings[key]) == under
+        ]
         macs, intensity = eager.value("macs"), _intensity(eager, setting)
         if timed and macs and intensity:
             fastest = min(timed, key=lambda record: record.value(key) or 0.0)
@@ -110,14 +142,17 @@ def _computing_in(precision: str, comparison: Comparison, eager: Record, own: st
 
 
 def _own_precision(record: Record, setting: str) -> str:
-    """The precision of the peak that the share of an architecture is of: that of its weights, fp32 by default.
+    """The precision of the peak that the share of an architecture is of; fp32 in earlier records, which name none.
 
-    Empty if there is none in the data type that it computes in.
+    Without a share it is fp32 if the weights have so many bytes. Empty if it is another one or unknown.
     """
     share = record.readings.get(f"ceiling_share_{setting}")
-    if share is None:
-        return FP32
-    return "" if share.status == "unsupported" else str(share.detail.get("peak_precision", FP32))
+    if share is not None and share.measured:
+        return str(share.detail.get("peak_precision", FP32))
+    parameters, weights = record.value("parameters"), record.value("weights_bytes")
+    is_unsupported = share is not None and share.status == "unsupported"
+    is_fp32 = parameters and weights and BYTES <= weights / parameters < 2 * BYTES
+    return FP32 if is_fp32 and not is_unsupported else ""
 
 
 def _intensity(record: Record, setting: str) -> float:

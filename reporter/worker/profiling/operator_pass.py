@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
 from torch import nn
 
 from reporter.host import machine
-from reporter.model import Quantity, Reading, UnsupportedError
+from reporter.model import Quantity, Reading, ReporterError, UnsupportedError, exact
 from reporter.model.attempts import attempt
 from reporter.model.profiles import LayerKernel, LayerTime, OperatorTime, digest, library_digest
 from reporter.worker.counts.stage_costs import CostUnit
@@ -40,19 +40,40 @@ class Profiler:
 
     def __init__(self, call: Call, network: nn.Module | None, effort: Effort, groups: Groups = ()) -> None:
         self.call, self.network, self.effort, self.groups = call, network, effort, groups
+        self.unnamed: str | None = None
+        """Why the rows of the ledger do not name the layers of the network."""
 
     @cached_property
     def rows(self) -> list[LayerKernel]:
         """The rows of the ledger; UnsupportedError if there are none, or if torch cannot list them.
 
-        Layers are not named if the network cannot run while each operator is dispatched to Python.
+        Layers are not named if the network cannot run while each operator is dispatched to Python. OSError or
+        ReporterError if what oneDNN prints is lost.
         """
         require_kineto()
         with torch.inference_mode():
-            found = attempt(partial(recorded, self.network, self.call))[0] if self.network is not None else None
-            found = found or recorded_without_layers(self.call)
+            found = self._with_layers() or recorded_without_layers(self.call)
         if not found:
             raise UnsupportedError("torch.profiler lists no operators of the call")
+        return found
+
+    def _with_layers(self) -> list[LayerKernel] | None:
+        """The rows with the names of layers; None without a network that can run so."""
+        if self.network is None:
+            return None
+        lost: list[OSError | ReporterError] = []
+
+        def record() -> list[LayerKernel]:
+            try:
+                return recorded(self.network, self.call)
+            except (OSError, ReporterError) as error:
+                lost.append(error)
+                raise
+
+        found, verdict = attempt(record)
+        if lost:
+            raise lost[0]
+        self.unnamed = verdict.reason
         return found
 
     @cached_property
@@ -130,7 +151,17 @@ def read(quantity: Quantity, name: str, found: Profiler, layers: bool = True) ->
     operators = profiled(found.observation, rows)
     reading = _reading(quantity, name, operators, rows)
     costliest = {"layers": [_stored(row) for row in operators.layers]} if layers else {}
-    return reading.model_copy(update={"detail": reading.detail | costliest})
+    return reading.model_copy(update={"detail": reading.detail | costliest | _unnamed(found)})
+
+
+def read_kernels(quantity: Quantity, name: str, found: Profiler) -> Reading:
+    """The number of calls of the ledger of a setting, with its rows in the detail."""
+    return exact(quantity, len(found.rows), **ledger_detail(name, found.rows), **_unnamed(found))
+
+
+def _unnamed(found: Profiler) -> dict[str, Any]:
+    """Why layers are not named, for the detail; empty where they are."""
+    return {"layers_unnamed": found.unnamed} if found.unnamed else {}
 
 
 def read_engine(

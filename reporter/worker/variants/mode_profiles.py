@@ -78,7 +78,7 @@ class ModeProfiles:
     ) -> list[Reading]:
         if hasattr(variant.run, "operators") and quantities:
             raise UnsupportedError("an engine lists its operators only while it times them; use --metrics operators")
-        return [exact(each, len(found.rows), **operator_pass.ledger_detail(setting, found.rows)) for each in quantities]
+        return [operator_pass.read_kernels(each, setting, found) for each in quantities]
 
     def _operators(
         self, quantities: Sequence[Quantity], setting: str, variant: Variant, found: operator_pass.Profiler

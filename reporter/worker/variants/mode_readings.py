@@ -8,7 +8,7 @@ from typing import Any
 
 from reporter.host import gpus, machine
 from reporter.host.job import Job, wanted
-from reporter.model import FOREIGN_LOAD, Metric, Quantity, Reading, Verdict, absent
+from reporter.model import FOREIGN_LOAD, Metric, Quantity, Reading, Verdict, absent, thread_counts
 from reporter.model.devices import device_type
 from reporter.model.modes import Mode, alternation, speedup
 from reporter.model.records import EAGER
@@ -100,7 +100,7 @@ def lost(job: Job, metrics: Mapping[str, Metric], verdict: Verdict) -> Iterator[
 def settings_of(metrics: Iterable[Metric], subject: Subject) -> dict[str, dict[str, Any]]:
     """What the times of metrics, their speedups and their alternations depend on, by the key of the quantity."""
     return {
-        quantity.key: subject.conditions.of(metric, subject.place.name)
+        quantity.key: thread_counts.conditions_of(quantity.key, subject.conditions.of(metric, subject.place.name))
         for metric in metrics
         for each in metric.quantities
         for quantity in (each, speedup(each), alternation(each))
