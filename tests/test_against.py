@@ -290,6 +290,7 @@ def test_acceptances_that_cannot_be_read_are_refused_before_anything_is_measured
     assert [path.name for path in tmp_path.iterdir()] == ["accepted.json"]
 
 
+@pytest.mark.usefixtures("blank_charts")
 def test_a_comparison_is_not_shown_beside_the_results_of_a_later_run(tmp_path: Path) -> None:
     """As after a run that was interrupted: its records are stored, and the comparison is of the run before."""
     record = next(each for each in samples.few() if each.mode == EAGER)
@@ -315,6 +316,7 @@ def test_a_comparison_is_not_shown_beside_the_results_of_a_later_run(tmp_path: P
     assert reference_file.load(tmp_path)
 
 
+@pytest.mark.usefixtures("blank_charts")
 def test_changes_are_not_shown_beside_the_results_of_a_later_run(tmp_path: Path) -> None:
     """As after a run with --baseline and another one that was interrupted; a file without the time is used."""
     record = next(each for each in samples.few() if each.mode == EAGER)

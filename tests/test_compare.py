@@ -7,7 +7,7 @@ import math
 import re
 import resource
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -338,6 +338,29 @@ def test_a_lost_round_is_left_out_of_all_networks() -> None:
     assert found.timings[0].ratio == pytest.approx(1, rel=0.01)
 
 
+def test_a_round_that_a_later_run_makes_up_for_is_compared_with_no_other_round() -> None:
+    """The others have rounds 0 to 8 of one run; one network has its round 4 of a later run, as its last one."""
+    base, new = simulated(1, Case(9, 8, 0.001)), simulated(2, Case(9, 8, 0.001))
+    new = [_numbered(_drifting(each, [1 + number for number in range(9)]), range(9)) for each in new]
+    kept = [number for number in range(9) if number != 4]
+    reading = _shortened(new[0], keep=[*kept, 4]).readings[LATENCY.key]
+    later = Origin(run="later", started="2026-11-28T10:00:00+00:00", number=4)
+    new[0] = _with(new[0], samples=reading.samples, rounds=reading.rounds, origins=(*_origins(kept), later))
+    found = compare(base, new)
+    assert len(found.timings) == len(NETWORKS)
+    assert [each.low for each in found.timings] == pytest.approx([1] * len(NETWORKS), rel=0.02)
+
+
+def test_networks_of_several_runs_are_compared_round_by_round() -> None:
+    """Without common rounds, as if they were measured interleaved: there are no others."""
+    base, new = simulated(1, Case(9, 8, 0.001)), simulated(2, Case(9, 8, 0.001), {SLOWED: 1.3})
+    new[0] = _with(new[0], origins=[Origin(run="other", started="", number=number) for number in range(9)])
+    new[1:] = [_numbered(each, range(9)) for each in new[1:]]
+    found = compare(base, new)
+    assert len(found.timings) == len(NETWORKS)
+    assert verdicts(found)[SLOWED] == "regressed"
+
+
 def test_a_network_with_few_of_the_rounds_is_left_out() -> None:
     base, new = simulated(1, Case(9, 8, 0.01)), simulated(2, Case(9, 8, 0.01))
     new[0] = _shortened(new[0], keep=range(3))
@@ -354,6 +377,19 @@ def _shortened(made: Record, keep: Sequence[int], lost: Sequence[int] = ()) -> R
     losses = [{"number": n, "status": "failed", "reason": "x", "origin": {"run": "", "started": ""}} for n in lost]
     samples = tuple(sample for part in parts for sample in part)
     about = reading.model_dump() | {"samples": samples, "rounds": (8,) * len(parts), "lost": losses}
+    return made.model_copy(update={"readings": {LATENCY.key: Reading.model_validate(about)}})
+
+
+def _origins(numbers: Iterable[int]) -> list[Origin]:
+    return [Origin(run="one", started="2026-11-25T10:00:00+00:00", number=number) for number in numbers]
+
+
+def _numbered(made: Record, numbers: Iterable[int]) -> Record:
+    return _with(made, origins=_origins(numbers))
+
+
+def _with(made: Record, **fields: object) -> Record:
+    about = made.readings[LATENCY.key].model_dump() | fields
     return made.model_copy(update={"readings": {LATENCY.key: Reading.model_validate(about)}})
 
 

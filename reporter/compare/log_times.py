@@ -15,6 +15,7 @@ from statistics import median
 import numpy as np
 
 from reporter.model import Reading
+from reporter.model.origins import UNKNOWN
 from reporter.model.records import EAGER
 from reporter.stats.noise import Log, Noise, between_runs, of_changes
 from reporter.stats.samples import FEWEST_ROUNDS, split
@@ -28,14 +29,12 @@ HISTORY_RUNS = 5
 class Run:
     """Networks x rounds of log medians, and the geometric mean of each round that they are relative to.
 
-    `readings` has the networks, `numbers` the rounds; `sign` is -1 for throughput, which is turned into time.
+    `logs` has the logarithms of all samples of each round of each network.
     """
 
     medians: Log
     reference: Log
-    readings: Sequence[Reading]
-    numbers: Sequence[int]
-    sign: float
+    logs: Sequence[Sequence[Sequence[float]]]
 
     @property
     def rounds(self) -> int:
@@ -43,9 +42,8 @@ class Run:
 
     def samples(self, index: int) -> Log:
         """The logarithms of all samples of a network, relative to the same means; only rank tests need them."""
-        logs = _logs(self.readings[index], self.numbers, self.sign)
-        levels = self.reference.tolist()
-        return np.array([log - level for part, level in zip(logs, levels, strict=True) for log in part])
+        rounds = zip(self.logs[index], self.reference.tolist(), strict=True)
+        return np.array([log - level for part, level in rounds for log in part])
 
 
 def log_or_nan(value: float | None) -> float:
@@ -63,33 +61,50 @@ def parts(reading: Reading) -> list[Sequence[float]]:
     return [part for part in split(reading.samples, reading.rounds) if part]
 
 
-def by_number(reading: Reading) -> dict[int, Sequence[float]]:
-    """The samples of each round that has any, by its number; a lost round has none."""
-    return dict(zip(numbers_of(reading), parts(reading), strict=True))
+def round_keys(reading: Reading) -> list[tuple[str, int]]:
+    """The run and the number of each round that has samples, in the order of the samples.
 
-
-def numbers_of(reading: Reading) -> list[int]:
-    """The numbers of the rounds that have samples."""
+    Rounds that have the same key in several readings were measured interleaved. Where the numbers are not stored, as in
+    older records, the rounds of a run are counted without those that were lost.
+    """
     sizes = reading.rounds or (len(reading.samples),)
-    if not reading.lost:
-        return [number for number, size in enumerate(sizes) if size]
+    origins = reading.origins or (UNKNOWN,) * len(sizes)
+    lost = {(each.origin.run, each.number) for each in reading.lost}
+    counters = {run: (each for each in count() if (run, each) not in lost) for run in {each.run for each in origins}}
+    keys = [(each.run, next(counters[each.run]) if each.number is None else each.number) for each in origins]
+    return [key for key, size in zip(keys, sizes, strict=True) if size]
+
+
+def common_rounds(readings: Sequence[Reading]) -> list[list[Sequence[float]]]:
+    """The samples of the rounds that all readings have in common, those of one round at the same place for each.
+
+    Where too few were measured interleaved, as by architectures of several runs, the first round of each reading is
+    compared with the first one of the others, and so on.
+    """
+    found = [dict(zip(round_keys(reading), parts(reading), strict=True)) for reading in readings]
+    common = set.intersection(*map(set, found))
+    if len(common) >= min(FEWEST_ROUNDS, *map(len, found)):
+        return [[rounds[key] for key in sorted(common)] for rounds in found]
+    numbered = [dict(zip(_positions(reading), parts(reading), strict=True)) for reading in readings]
+    shared = set.intersection(*map(set, numbered))
+    return [[rounds[number] for number in sorted(shared)] for rounds in numbered]
+
+
+def _positions(reading: Reading) -> list[int]:
+    """The places of the rounds that have samples among all rounds, those that were lost included."""
+    sizes = reading.rounds or (len(reading.samples),)
     lost = {each.number for each in reading.lost}
     numbers = (number for number in count() if number not in lost)
     return [number for number, size in zip(numbers, sizes, strict=False) if size]
 
 
-def run(readings: Sequence[Reading], relative: bool, numbers: Sequence[int]) -> Run:
-    """One side's times in the rounds with these numbers, which all readings have; throughput is turned into time."""
+def run(readings: Sequence[Reading], relative: bool) -> Run:
+    """One side's times in the rounds that all readings have in common; throughput is turned into time."""
     sign = -1.0 if readings[0].quantity.unit == "1/s" else 1.0
-    medians = np.array([[median(part) for part in _logs(reading, numbers, sign)] for reading in readings])
+    logs = [[[sign * math.log(sample) for sample in part] for part in rounds] for rounds in common_rounds(readings)]
+    medians = np.array([[median(part) for part in rounds] for rounds in logs])
     reference = medians.mean(axis=0) if relative else np.zeros(medians.shape[1])
-    return Run(medians - reference, reference, readings, numbers, sign)
-
-
-def _logs(reading: Reading, numbers: Sequence[int], sign: float) -> list[list[float]]:
-    """The logarithms of the samples of the rounds with these numbers, times `sign`."""
-    rounds = by_number(reading)
-    return [[sign * math.log(sample) for sample in rounds[number]] for number in numbers]
+    return Run(medians - reference, reference, logs)
 
 
 def noise(base: Run, new: Run, changes: Log, past: Log | None) -> Noise | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reporter.compare.log_times import round_keys
 from reporter.model import Reading, Record
 from reporter.model.records import with_readings
 from reporter.stats.intervals import BEYOND, Ratio, Rounds, Spreads
@@ -96,23 +96,14 @@ def table(readings: Sequence[Reading], newest: bool = False) -> Rounds:
     columns: dict[tuple[str, int], int] = {}
     cells = []
     for row, reading in enumerate(readings):
+        keys = round_keys(reading)
         for run, logs in reading.levels[-1:] if newest and reading.moved is not None else reading.levels:
-            rounds = zip(_rounds(reading, run), logs, strict=False)
-            cells += [(row, columns.setdefault((run, number), len(columns)), log) for number, log in rounds]
+            rounds = zip((key for key in keys if key[0] == run), logs, strict=True)
+            cells += [(row, columns.setdefault(key, len(columns)), log) for key, log in rounds]
     found = np.full((len(readings), len(columns)), np.nan)
     rows, places, values = zip(*cells, strict=True)
     found[list(rows), list(places)] = values
     return Rounds(found, _numbers([run for run, _ in columns]))
-
-
-def _rounds(reading: Reading, run: str) -> Iterable[int]:
-    """The numbers of the rounds with samples that a reading has of a run; older records do not have them."""
-    origins = zip(reading.origins, reading.rounds, strict=False)  # older records have no origins
-    found = [origin.number for origin, size in origins if origin.run == run and size]
-    if found and None not in found:
-        return [number for number in found if number is not None]
-    lost = {each.number for each in reading.lost if each.origin.run == run}
-    return (number for number in count() if number not in lost)
 
 
 def with_intervals(records: Sequence[Record]) -> list[Record]:

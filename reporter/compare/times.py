@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reporter.compare.differences import Basis, Gap, Timing
-from reporter.compare.log_times import Run, count_rounds, history_noise, noise, numbers_of, run
+from reporter.compare.log_times import Run, common_rounds, count_rounds, history_noise, noise, run
 from reporter.compare.matching import Pair, alike, is_time
 from reporter.compare.time_verdict import Reasons, TimeOutcome, growth, ratio, verdict
 from reporter.model import Quantity, Reading
@@ -151,7 +151,7 @@ def _with_common_rounds(networks: Mapping[str, Sides]) -> dict[str, Sides]:
     for share in (MOST_ROUNDS, 1.0):
         least = [max(min(each, FEWEST_ROUNDS), share * each) for each in most]
         compared = {name: networks[name] for name in sorted(networks) if _usable(networks[name], least)}
-        if not compared or all(len(_numbers(compared, side)) >= min(most[side], FEWEST_ROUNDS) for side in (0, 1)):
+        if not compared or all(_count_common(compared, side) >= min(most[side], FEWEST_ROUNDS) for side in (0, 1)):
             break
     return compared
 
@@ -161,18 +161,16 @@ def _usable(sides: Sides, least: Sequence[float]) -> bool:
     return all(count_rounds(sides[side]) >= least[side] and min(sides[side].samples) > 0 for side in (0, 1))
 
 
-def _numbers(networks: Mapping[str, Sides], side: int) -> list[int]:
-    """The numbers of the rounds that all networks have."""
-    return sorted(set.intersection(*(set(numbers_of(sides[side])) for sides in networks.values())))
+def _count_common(networks: Mapping[str, Sides], side: int) -> int:
+    """How many rounds all networks have in common."""
+    return len(common_rounds([sides[side] for sides in networks.values()])[0])
 
 
 def _group(place: tuple[str, str], quantity: Quantity, networks: Mapping[str, Sides], past: Sequence[PastRun]) -> Group:
     """The times of one quantity on one machine and in one mode."""
     machine, mode = place
     relative = len(networks) >= FEWEST
-    base, new = (
-        run([sides[side] for sides in networks.values()], relative, _numbers(networks, side)) for side in (0, 1)
-    )
+    base, new = (run([sides[side] for sides in networks.values()], relative) for side in (0, 1))
     shifts = shift(base.medians, new.medians)
     centre = float(np.median(shifts))
     spread = history_noise(past, machine, quantity.key, list(networks), mode) if relative else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -234,9 +236,22 @@ def absent(quantities: Iterable[Quantity], status: Status, reason: str) -> Itera
 
 
 def _version(module: str) -> str:
-    """The version of the distribution that contains a module: `onnxruntime` is in onnxruntime-gpu, too."""
+    try:
+        return _installed(module, tuple(sys.path))
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@cache
+def _installed(module: str, path: tuple[str, ...]) -> str:
+    """The version of the distribution that contains a module: `onnxruntime` is in onnxruntime-gpu, too.
+
+    Kept for the folders in `path`, which are searched: reading it takes milliseconds, and a run asks hundreds of times.
+    Raises PackageNotFoundError, which is not kept.
+    """
     try:
         return version(module)
     except PackageNotFoundError:
-        found = packages_distributions().get(module)
-        return version(found[0]) if found else "not installed"
+        if found := packages_distributions().get(module):
+            return version(found[0])
+        raise
