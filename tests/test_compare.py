@@ -351,6 +351,17 @@ def test_a_round_that_a_later_run_makes_up_for_is_compared_with_no_other_round()
     assert [each.low for each in found.timings] == pytest.approx([1] * len(NETWORKS), rel=0.02)
 
 
+def test_rounds_without_numbers_are_counted_in_each_run_without_its_lost_ones() -> None:
+    origins = [Origin(run=run, started="") for run in ("one", "one", "two", "two")]
+    lost = [
+        {"number": number, "status": "failed", "reason": "x", "origin": Origin(run=run, started="")}
+        for run, number in (("one", 0), ("two", 1))
+    ]
+    made = simulated(1, Case(4, 8, 0.001))[0]
+    found = log_times.round_keys(_with(made, origins=origins, lost=lost).readings[LATENCY.key])
+    assert found == [("one", 1), ("one", 2), ("two", 0), ("two", 2)]
+
+
 def test_networks_of_several_runs_are_compared_round_by_round() -> None:
     """Without common rounds, as if they were measured interleaved: there are no others."""
     base, new = simulated(1, Case(9, 8, 0.001)), simulated(2, Case(9, 8, 0.001), {SLOWED: 1.3})

@@ -7,7 +7,7 @@ relative to the geometric mean of the networks interleaved in the same round, wh
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
 from statistics import median
@@ -69,10 +69,18 @@ def round_keys(reading: Reading) -> list[tuple[str, int]]:
     """
     sizes = reading.rounds or (len(reading.samples),)
     origins = reading.origins or (UNKNOWN,) * len(sizes)
-    lost = {(each.origin.run, each.number) for each in reading.lost}
-    counters = {run: (each for each in count() if (run, each) not in lost) for run in {each.run for each in origins}}
-    keys = [(each.run, next(counters[each.run]) if each.number is None else each.number) for each in origins]
-    return [key for key, size in zip(keys, sizes, strict=True) if size]
+    numbers = [origin.number for origin in origins]
+    if None in numbers:
+        lost = {(each.origin.run, each.number) for each in reading.lost}
+        left = {run: _without(lost, run) for run in {each.run for each in origins}}
+        numbers = [next(left[each.run]) if each.number is None else each.number for each in origins]
+    keys = zip(origins, numbers, sizes, strict=True)
+    return [(origin.run, number) for origin, number, size in keys if size and number is not None]
+
+
+def _without(lost: Collection[tuple[str, int]], run: str) -> Iterator[int]:
+    """The numbers of the rounds of a run, from 0, that were not lost."""
+    return (number for number in count() if (run, number) not in lost)
 
 
 def common_rounds(readings: Sequence[Reading]) -> list[list[Sequence[float]]]:
@@ -81,7 +89,10 @@ def common_rounds(readings: Sequence[Reading]) -> list[list[Sequence[float]]]:
     Where too few were measured interleaved, as by architectures of several runs, the first round of each reading is
     compared with the first one of the others, and so on.
     """
-    found = [dict(zip(round_keys(reading), parts(reading), strict=True)) for reading in readings]
+    keys = [round_keys(reading) for reading in readings]
+    if all(each == keys[0] for each in keys):
+        return [parts(reading) for reading in readings]
+    found = [dict(zip(each, parts(reading), strict=True)) for each, reading in zip(keys, readings, strict=True)]
     common = set.intersection(*map(set, found))
     if len(common) >= min(FEWEST_ROUNDS, *map(len, found)):
         return [[rounds[key] for key in sorted(common)] for rounds in found]
