@@ -76,7 +76,7 @@ def _shown(comparison: Comparison, key: str) -> tuple[Comparison, tuple[Record, 
 
 
 def _records(comparison: Comparison, key: str) -> Sequence[Record]:
-    return comparison.networks if key == "macs" else comparison.of(comparison.machines[0])
+    return comparison.networks if key == "macs" else comparison.latest
 
 
 def _plotted(comparison: Comparison, key: str) -> list[Record]:

@@ -26,8 +26,7 @@ def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Sp
     """Draws a time over MACs, with Spearman's correlation and its interval as the title."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
-        records = comparison.of(comparison.machines[0])
-        plotted = [r for r in records if r.value("macs") and r.value(key) and r.value("parameters")]
+        plotted = [r for r in comparison.latest if r.value("macs") and r.value(key) and r.value("parameters")]
         if len(plotted) < 2:
             return None
         scales = [units.scale(comparison.quantities[k], [r.value(k) for r in plotted]) for k in ("macs", key)]

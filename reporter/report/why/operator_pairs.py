@@ -133,7 +133,7 @@ def _parts(record: Record, setting: str) -> Parts:
 
 def _measured(comparison: Comparison, setting: str) -> list[Record]:
     """The architectures of the newest machine that have MACs, a time and operators in a setting."""
-    records = [record for record in comparison.of(comparison.machines[0]) if record.value("macs")]
+    records = [record for record in comparison.latest if record.value("macs")]
     timed = [each for each in records if each.value(f"latency_{setting}")]
     return [each for each in timed if record_profiles.has_operators(each, setting)]
 
