@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from reporter import facts
-from reporter.model import Record
-from reporter.model.profiles import implementation
+from reporter.model import Reading, Record
+from reporter.model.profiles import LayerTime, StageTime, implementation
 from reporter.report import units
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
 from reporter.report.cards import part_names, record_structure
@@ -243,7 +243,8 @@ def _caption(record: Record, block: record_structure.RecordedBlock, language: La
 
 def times(record: Record, setting: str, language: Language) -> dict[str, Price]:
     """The time of each stage in a setting, with its share of the time of all stages."""
-    return {row.stage: _time(row.seconds, row.share, language) for row in record_profiles.stages(record, setting)}
+    latency = record.readings.get(f"latency_{setting}")
+    return {row.stage: _time(row, latency, language) for row in record_profiles.stages(record, setting)}
 
 
 def costs(
@@ -275,7 +276,7 @@ def costliest(record: Record, setting: str, language: Language) -> tuple[CostlyL
             row.layer or OUTSIDE,
             operator_names.words(operator_names.label(row.operator), language),
             implementation(row),
-            _time(row.seconds, row.share, language),
+            _time(row, record.readings.get(f"latency_{setting}"), language),
         )
         for row in record_profiles.layers(record, setting)[:COSTLIEST]
     )
@@ -286,10 +287,10 @@ def _price(value: int, whole: int, language: Language) -> Price:
     return Price(units.count(language, value), _percent(percent, language), percent)
 
 
-def _time(seconds: float, share: float, language: Language) -> Price:
-    """A time in milliseconds with its share."""
-    text = f"{units.text(language, seconds, units.Scale(1e-3, 'ms'))} {language._('ms')}"
-    return Price(text, _percent(100 * share, language), 100 * share)
+def _time(row: StageTime | LayerTime, latency: Reading | None, language: Language) -> Price:
+    """A part of a latency in milliseconds with its share."""
+    percent = 100 * row.share
+    return Price(units.part_of(language, row.seconds, latency), _percent(percent, language), percent)
 
 
 def _percent(percent: float, language: Language) -> str:
