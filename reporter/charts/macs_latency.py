@@ -16,6 +16,7 @@ from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.findings.pair_sentences import doubted
 from reporter.report.language import Language
+from reporter.report.table import mark
 from reporter.stats.correlation import spearman
 
 LABELED = 10
@@ -34,7 +35,7 @@ def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Sp
         titles = [language._(comparison.quantities[k].title) for k in ("macs", key)]
         axes = [f"{title}, {language._(scale.word)}" for title, scale in zip(titles, scales, strict=True)]
         x = across([row["x"] for row in rows], axes[0], width)
-        y = upward([row["y"] for row in rows], axes[1], log=True, width=width)
+        y = upward([row[end] for row in rows for end in ("bottom", "top")], axes[1], log=True, width=width)
         trend = _trend([(row["x"], row["y"]) for row in rows])
         for row in sorted(rows, key=lambda row: -_distance(row, trend))[:LABELED]:
             row["front"] = True
@@ -78,22 +79,28 @@ def correlated(records: list[Record], key: str, language: Language) -> str:
 
 def _row(record: Record, key: str, scales: list[units.Scale], language: Language) -> Spec:
     texts = (reading(record, each, language) for each in ("macs", key))
+    value = record.value(key) or 0
+    low, high = record.readings[key].interval or (value, value)
     return {
         "name": record.architecture,
         "family": record.family,
         "about": about(record, f"{record.image_size} px", *texts),
         "parameters": record.value("parameters"),
         "x": (record.value("macs") or 0) / scales[0].factor,
-        "y": (record.value(key) or 0) / scales[1].factor,
+        "y": value / scales[1].factor,
+        "bottom": low / scales[1].factor,
+        "top": high / scales[1].factor,
+        "mark": mark(record.readings[key]).strip(),
         "hollow": False,
         "front": False,
     }
 
 
 CAPTION = (
-    "Both axes logarithmic; the area of a bubble is proportional to the parameters. Dashed: the trend, by least "
-    "squares of the logarithms; architectures above it take longer than their MACs suggest. Of many architectures "
-    "only those farthest from it are labeled. The correlation compares ranks and is shown with its 95 % interval."
+    "Both axes logarithmic; the area of a bubble is proportional to the parameters. Vertical lines: 95 % intervals; "
+    "≈ marks a noisy time. Dashed: the trend, by least squares of the logarithms; architectures above it take longer "
+    "than their MACs suggest. Of many architectures only those farthest from it are labeled. The correlation compares "
+    "ranks and is shown with its 95 % interval."
 )
 ENTRIES = (
     Chart(
