@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import samples
 
-from reporter.charts import stage_strips, table_slide
+from reporter.charts import blocks, stage_strips, table_slide
 from reporter.model import Record
 from reporter.report.comparison import compare
 from reporter.report.language import language
@@ -55,3 +55,19 @@ def test_the_slide_names_the_years_of_its_architectures_and_no_count(years: tupl
     assert title in [row["text"] for layer in spec["layer"] for row in layer["data"]["values"] if "text" in row]
     [chart] = table_slide.ENTRIES
     assert not any("ten arch" in text.lower() for text in (table.title, chart.title, chart.caption))
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds"),
+    [
+        (("vgg16", "resnet18"), "plain and residual"),
+        (("resnet50", "densenet121", "se_resnet50"), "residual, dense and squeeze-and-excitation"),
+    ],
+)
+def test_the_caption_of_blocks_names_the_kinds_that_are_drawn(names: tuple[str, ...], kinds: str) -> None:
+    made = compare([record for record in samples.lecture() if record.architecture in names])
+    [chart] = blocks.ENTRIES
+    assert chart.draw(made, ENGLISH)
+    assert chart.remark
+    assert chart.remark(made, ENGLISH) == f"Architectures, from left to right: {kinds}."
+    assert "squeeze" not in chart.caption
