@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import samples
 
-from reporter.charts import accuracy_vs_cost, blocks, macs_latency, stage_strips
+from reporter.charts import accuracy_vs_cost, blocks, latency_ranks, macs_latency, pair_bars, stage_strips
 from reporter.model import Record
 from reporter.report.cards import cards, record_structure
 from reporter.report.comparison import Comparison, compare
@@ -70,3 +70,23 @@ def test_nothing_is_taken_from_another_definition_or_image_size(changes: dict[st
     resnet = with_newer(**changes).network("resnet50")
     assert resnet
     assert resnet.value("macs") is None
+
+
+TIMED = {
+    name: chart
+    for module in (accuracy_vs_cost, macs_latency, latency_ranks, pair_bars)
+    for chart in module.ENTRIES
+    if (name := chart.name) != "accuracy_macs"
+}
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_charts_of_the_times_of_one_of_several_machines_name_it(name: str) -> None:
+    remark = TIMED[name].remark
+    assert remark
+    sentence = "Times are those of newer, the machine that was measured last."
+    assert remark(with_newer(), ENGLISH).endswith(sentence)
+    assert "Times are" not in remark(compare(samples.lecture()), ENGLISH)
+    [by_macs] = (chart for chart in accuracy_vs_cost.ENTRIES if chart.name == "accuracy_macs")
+    assert by_macs.remark
+    assert "newer" not in by_macs.remark(with_newer(), ENGLISH)

@@ -15,6 +15,7 @@ from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.findings.pair_sentences import doubted
+from reporter.report.headline_latency import machine_of_times
 from reporter.report.language import Language
 from reporter.report.table import mark
 from reporter.stats.correlation import spearman
@@ -110,6 +111,7 @@ ENTRIES = (
         against("latency_cpu_1thread"),
         narrow=against("latency_cpu_1thread", NARROW),
         most=MOST,
+        remark=machine_of_times,
         chapter="time",
         order=6,
         eager=True,
@@ -121,6 +123,7 @@ ENTRIES = (
         against("latency_cuda"),
         narrow=against("latency_cuda", NARROW),
         most=MOST,
+        remark=machine_of_times,
         chapter="time",
         order=7,
         eager=True,
