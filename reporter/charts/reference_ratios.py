@@ -8,7 +8,7 @@ from typing import Any
 
 from reporter.compare.ratio_levels import RatioCourse
 from reporter.model import Chart
-from reporter.report.between_runs.run_history import drawn_courses
+from reporter.report.between_runs.run_history import drawn_courses, time_note
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import INK, MUTED, SPARE, Spec, data, literal, text
 from reporter.report.language import Language
@@ -125,6 +125,13 @@ def _legend(colors: dict[str, str]) -> Spec:
     }
 
 
+def remark(comparison: Comparison, language: Language) -> str:
+    """Which time is shown, and which ratios may be of other machines."""
+    times = {course.curve.row[1] for course in drawn_courses(comparison)}
+    notes = [time_note(key, language) for key in times]
+    return " ".join(filter(None, (*notes, earlier(comparison, language))))
+
+
 def earlier(comparison: Comparison, language: Language) -> str:
     """Which ratios may be of other machines than the curve that they are shown in; empty if none are."""
     curves = [course.curve for course in drawn_courses(comparison) if course.curve.earlier]
@@ -153,7 +160,7 @@ ENTRIES = (
         "line of its own. A solid vertical line marks a run from which on the level is another, with the change; a "
         "dashed one a move of the reference, across which ratios are chained.",
         draw,
-        remark=earlier,
+        remark=remark,
         narrow=draw,
         chapter="history",
         order=2,

@@ -7,7 +7,7 @@ from typing import Any
 
 from reporter.compare.levels import LevelHistory, LevelSeries
 from reporter.model import Chart
-from reporter.report.between_runs.run_history import level_history
+from reporter.report.between_runs.run_history import level_history, time_note
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.family_colors import of_all
 from reporter.report.drawing.vega import INK, MUTED, OTHER, Spec, data, text
@@ -27,6 +27,12 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     reach = max(0.05, *(abs(value - 1) for value in values)) * 1.15
     panels = [_panel(found, series, reach, comparison, language) for series in shown]
     return {"columns": COLUMNS, "spacing": 18, "concat": panels}
+
+
+def shown_time(comparison: Comparison, language: Language) -> str:
+    """Which time is shown."""
+    found = level_history(comparison)
+    return time_note(found.key, language) if found else ""
 
 
 def _panel(found: LevelHistory, series: LevelSeries, reach: float, comparison: Comparison, language: Language) -> Spec:
@@ -85,6 +91,7 @@ ENTRIES = (
         "Time of each architecture relative to what all share, run by run, as the deviation from its own median. A "
         "line marks a run from which on the level is another, with the change.",
         draw,
+        remark=shown_time,
         narrow=draw,
         chapter="history",
         order=0,

@@ -12,6 +12,8 @@ from reporter.compare.ratio_levels import RatioCourse
 from reporter.model.records import EAGER
 from reporter.report.by_identity import ByIdentity
 from reporter.report.comparison import Comparison
+from reporter.report.headline_latency import how
+from reporter.report.language import Language
 from reporter.store import history
 from reporter.store.history import PastRun
 
@@ -50,3 +52,8 @@ def drawn_courses(comparison: Comparison) -> list[RatioCourse]:
     """Those of the time with the least noise in eager mode; empty if there are too few."""
     found = ratio_courses(comparison)
     return next(filter(None, ([each for each in found if each.curve.row[1:] == (key, EAGER)] for key in KEYS)), [])
+
+
+def time_note(key: str, language: Language) -> str:
+    """Which time and mode a chart of the run history shows."""
+    return language._("Latency: {how}, eager.").format(how=how(key, language))
