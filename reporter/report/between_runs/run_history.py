@@ -17,6 +17,10 @@ from reporter.report.language import Language
 from reporter.store import history
 from reporter.store.history import PastRun
 
+PANELS = 30
+"""Architectures in a chart at most; those whose level changed come first."""
+EVERY = 5000
+"""Architectures that such a chart is given, which selects by itself."""
 KEYS = ("latency_cpu_1thread", "latency_cuda", "latency_cpu")
 """Quantities by how little they move by themselves."""
 
@@ -41,6 +45,7 @@ def _level_history(past: ByIdentity[tuple[PastRun, ...]], machine: str) -> Level
     return next(filter(None, (levels.level_history(past.value, machine, key) for key in KEYS)), None)
 
 
+@lru_cache(maxsize=4)
 def ratio_courses(comparison: Comparison) -> list[RatioCourse]:
     """The ratios of all times and modes of the shown architectures to a pinned reference, by kind of machine."""
     shown = {record.architecture: rank for rank, record in enumerate(comparison.networks)}
@@ -57,3 +62,11 @@ def drawn_courses(comparison: Comparison) -> list[RatioCourse]:
 def time_note(key: str, language: Language) -> str:
     """Which time and mode a chart of the run history shows."""
     return language._("Latency: {how}, eager.").format(how=how(key, language))
+
+
+def selection_note(count: int, language: Language) -> str:
+    """Which of so many architectures have panels; empty if all have."""
+    if count <= PANELS:
+        return ""
+    message = language._("Shown: {shown} of {count} architectures; those whose level changed come first.")
+    return message.format(shown=PANELS, count=language.number(count))
