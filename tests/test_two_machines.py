@@ -12,6 +12,7 @@ from reporter.report.comparison import Comparison, compare
 from reporter.report.findings.key_findings import cheapest
 from reporter.report.language import language
 from reporter.report.slide_table import slide_table
+from reporter.tables import groups
 
 ENGLISH = language("en")
 LATER = "2026-02-03T04:05:06+00:00"
@@ -90,3 +91,17 @@ def test_charts_of_the_times_of_one_of_several_machines_name_it(name: str) -> No
     [by_macs] = (chart for chart in accuracy_vs_cost.ENTRIES if chart.name == "accuracy_macs")
     assert by_macs.remark
     assert "newer" not in by_macs.remark(with_newer(), ENGLISH)
+
+
+def test_notes_on_counts_name_each_architecture_once() -> None:
+    made = []
+    for machine in ("quiet", "newer"):
+        for record in samples.lecture()[:2]:
+            detail = {"counted_on": "cpu", "uncounted": {"aten::_fft_c2r": 1}}
+            macs = record.readings["macs"].model_copy(update={"detail": detail})
+            made.append(record.model_copy(update={"machine": machine, "readings": record.readings | {"macs": macs}}))
+    table = groups.group("compute")(compare(made), ENGLISH)
+    assert table
+    notes = [note for note in table.notes if note.startswith(("Counted by a forward pass", "MACs leave out"))]
+    assert len(notes) == 2
+    assert all(note.count("alexnet") == note.count("vgg16") == 1 for note in notes)
