@@ -12,7 +12,7 @@ from reporter.model import Reading, Record
 from reporter.model.profiles import LayerTime, StageTime, implementation
 from reporter.report import units
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
-from reporter.report.cards import part_names, record_structure
+from reporter.report.cards import block_captions, part_names, record_structure
 from reporter.report.cards.anchors import anchors
 from reporter.report.cards.provenance import command, origin
 from reporter.report.cards.record_structure import Stage
@@ -212,33 +212,12 @@ def drawing(record: Record, language: Language) -> Drawing | None:
     block = record_structure.block(record)
     if block is None or not block.graph:
         return None
-    caption = _caption(record, block, language)
+    caption = block_captions.caption(record, block, language)
     nodes = block_boxes.nodes(block.graph, language)
     arranged = layout.arrange(nodes)
     svg = diagrams.to_svg(arranged, f"{record.architecture}: {caption}", language)
     source = f"{block.name}: {block.kind}" if block.name else ""
     return Drawing(caption, source, svg, Markdown(diagrams.to_mermaid(nodes)), arranged.width > BROAD)
-
-
-def _caption(record: Record, block: record_structure.RecordedBlock, language: Language) -> str:
-    """What is drawn, in words: the repeated block and on which grid, else a stage or the whole network."""
-    _ = language._
-    size, grid = units.text(language, record.value("block_parameters") or 0), part_names.grid(block)
-    if block.repeats:
-        message = language.ngettext(
-            "{kind}, {count} time in the architecture. Shown: one at {resolution}, {parameters} parameters.",
-            "{kind}, {count} times in the architecture. Shown: one at {resolution}, {parameters} parameters.",
-            block.repeats,
-        )
-        kind = part_names.title(block.kind, language)
-        return message.format(kind=kind, count=block.repeats, resolution=grid, parameters=size)
-    if block.name:
-        stage = part_names.computing(part_names.opened(block.kind, block.name, record_structure.layers(record)))
-        message = _(
-            "No repeated block. Shown: the stage with the most MACs, {kind} at {resolution}, {parameters} parameters."
-        )
-        return message.format(kind=part_names.words(stage, language), resolution=grid, parameters=size)
-    return _("No repeated block. Shown: the whole architecture, {parameters} parameters.").format(parameters=size)
 
 
 def times(record: Record, setting: str, language: Language) -> dict[str, Price]:
