@@ -258,12 +258,14 @@ def test_times_over_macs_have_vertical_intervals_and_the_sign_of_noisy_ones() ->
         layer for layer in spec["layer"] if "y2" in layer.get("encoding", {}) and layer["mark"]["type"] == "rule"
     ]
     spans = {row["name"]: row for row in vertical[0]["data"]["values"]}
-    ends = {r.architecture: r.readings[key].interval for r in comparison.records if r.readings[key].interval}
-    assert spans.keys() >= ends.keys() != set()
-    for name, (low, high) in ends.items():
-        row, value = spans[name], comparison.network(name).value(key)  # type: ignore[union-attr]
-        assert (row["bottom"] / row["y"], row["top"] / row["y"]) == pytest.approx((low / value, high / value))
-        assert row["bottom"] < row["top"]
+    for record in comparison.records:
+        interval, value = record.readings[key].interval, record.value(key)
+        assert interval
+        assert value
+        row = spans[record.architecture]
+        ends = (row["bottom"] / row["y"], row["top"] / row["y"])
+        assert ends == pytest.approx((interval[0] / value, interval[1] / value))
+        assert ends[0] < 1 < ends[1]
     rows = {row["name"]: row for layer in spec["layer"] for row in layer["data"]["values"] if "parameters" in row}
     doubtful = {r.architecture for r in comparison.records if is_doubtful(r.readings[key])}
     assert {name for name, row in rows.items() if row["mark"] == "≈"} == doubtful

@@ -73,7 +73,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 def _title(table: Table, language: Language) -> str:
     """The title with the first and last year of the architectures, as far as they have any."""
-    years = {int(row[2].value) for row in table.rows if row[2].value}
+    years = {int(year) for row in table.rows if (year := row[2].value)}
     if not years:
         return language._("Convolutional networks for ImageNet")
     if len(years) == 1:
