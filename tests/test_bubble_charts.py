@@ -24,6 +24,7 @@ from reporter.report.drawing.label_placement import Box, Bubble, Line, leader, p
 from reporter.report.drawing.narrowing import narrowed
 from reporter.report.language import language
 from reporter.report.sections import Folded
+from reporter.report.units import is_doubtful
 
 ENGLISH, RUSSIAN = language("en"), language("ru")
 CHARTS = {name: chart for name, chart in collect("reporter.charts", Chart).items() if not chart.slide}
@@ -37,7 +38,7 @@ def crowd(seed: int, count: int = 12) -> Plane:
     places = [(chance.uniform(40, 60), chance.uniform(76, 79)) for _ in range(count)] + [(1, 56), (2, 60)]
     rows = [
         {"name": f"net{number}", "family": "ResNet", "about": "{}", "x": x, "y": y, "parameters": 25e6, "hollow": False,
-         "front": number % 5 == 0, "low": 0.9 * x, "high": 1.2 * x}
+         "front": number % 5 == 0, "low": 0.9 * x, "high": 1.2 * x, "bottom": y - 2, "top": y + 1}
         for number, (x, y) in enumerate(places)
     ]  # fmt: skip
     x, y = Axis(0.6, 120, 1080, "x"), Axis(54, 81, 560, "y", log=False)
@@ -65,6 +66,8 @@ def test_the_inset_enlarges_the_crowd_and_covers_nothing(seed: int) -> None:
         near, far = (math.dist(*(given.pixel(row["x"], row["y"]) for row in pair)) for pair in (before, after))
         assert far >= 1.49 * near
     assert all(place.left - 1 <= given.x.pixel(row[end]) <= place.right + 1 for row in moved for end in ("low", "high"))
+    heights = [(given.pixel(row["x"], row["top"])[1], given.pixel(row["x"], row["bottom"])[1]) for row in moved]
+    assert all(place.top - 1 <= top < bottom <= place.bottom + 1 for top, bottom in heights)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -244,6 +247,29 @@ def test_all_of_many_networks_are_bubbles() -> None:
     names = {row["name"] for layer in spec["layer"] for row in layer["data"]["values"] if "parameters" in row}
     assert len(names) == 138
     assert accuracy_vs_cost.ENTRIES[0].most >= 138
+
+
+def test_times_over_macs_have_vertical_intervals_and_the_sign_of_noisy_ones() -> None:
+    """That of `inception_v2` is noisy."""
+    key, comparison = "latency_cpu_1thread", compare(samples.lecture())
+    spec = macs_latency.against(key)(comparison, ENGLISH)
+    assert spec
+    vertical = [
+        layer for layer in spec["layer"] if "y2" in layer.get("encoding", {}) and layer["mark"]["type"] == "rule"
+    ]
+    spans = {row["name"]: row for row in vertical[0]["data"]["values"]}
+    for record in comparison.records:
+        interval, value = record.readings[key].interval, record.value(key)
+        assert interval
+        assert value
+        row = spans[record.architecture]
+        ends = (row["bottom"] / row["y"], row["top"] / row["y"])
+        assert ends == pytest.approx((interval[0] / value, interval[1] / value))
+        assert ends[0] < 1 < ends[1]
+    rows = {row["name"]: row for layer in spec["layer"] for row in layer["data"]["values"] if "parameters" in row}
+    doubtful = {r.architecture for r in comparison.records if is_doubtful(r.readings[key])}
+    assert {name for name, row in rows.items() if row["mark"] == "≈"} == doubtful
+    assert "inception_v2" in doubtful
 
 
 TIMED = {

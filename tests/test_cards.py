@@ -504,9 +504,10 @@ def test_a_block_that_is_one_convolution_is_called_so() -> None:
         ),
         (
             "vgg16",
-            "No repeated block. Shown: the stage with the most MACs, 3 × conv 3×3 at 56×56, 1,475,328 parameters.",
-            "Повторяющегося блока нет. Показана стадия с наибольшим числом MAC, 3 × свёртка 3×3, 56×56, параметров: "
-            "1\u00a0475\u00a0328.",
+            "No repeated block. Shown: the first of the stages with the most MACs, 3 × conv 3×3 at 56×56, 1,475,328 "
+            "parameters.",
+            "Повторяющегося блока нет. Показана первая из стадий с наибольшим числом MAC, 3 × свёртка 3×3, 56×56, "
+            "параметров: 1\u00a0475\u00a0328.",
             "features.10 – features.16: 3 × Conv2d(3×3), MaxPool2d(2×2, stride=2)",
         ),
     ],
@@ -516,6 +517,26 @@ def test_a_caption_describes_the_block_and_names_its_source(name: str, english: 
         drawing = cards.card(record_of(name), "card-0", tongue).drawing
         assert drawing
         assert (drawing.caption, drawing.source) == (caption, source)
+
+
+@pytest.mark.parametrize(
+    ("macs", "opening"), [((5, 5, 3), "the first of the stages with the most"), ((5, 4, 3), "the stage with the most")]
+)
+def test_a_caption_names_the_first_of_stages_with_equal_macs(macs: tuple[int, ...], opening: str) -> None:
+    rows = [
+        {"name": name, "kind": "Conv2d(3×3)", "level": at, "output": "8×4×4", "parameters": 9, "macs": count}
+        for at, (name, count) in enumerate(zip(("conv1", "conv2", "conv3"), macs, strict=True))
+    ]
+    record = samples.record(samples.ROWS[1])
+    block = record.readings["block_parameters"]
+    detail = {**block.detail, "name": "conv1", "kind": "Conv2d(3×3)", "repeats": 0}
+    changed = {
+        "layers": samples.reading("layers", 3, stages=rows, layers=[]),
+        "block_parameters": block.model_copy(update={"detail": detail}),
+    }
+    drawing = cards.drawing(record.model_copy(update={"readings": record.readings | changed}), ENGLISH)
+    assert drawing
+    assert drawing.caption.startswith(f"No repeated block. Shown: {opening} MACs, conv 3×3 at ")
 
 
 def graph(op: str) -> list[record_structure.Operator]:

@@ -192,6 +192,21 @@ def test_each_curve_of_gradients_has_a_sample_of_its_line_beside_its_name(lectur
         assert panel["encoding"]["y"]["axis"]["format"] == "~g", "numbers without exponents"
 
 
+def test_the_caption_of_gradients_names_the_first_panel_only_where_it_is_drawn(lecture: Comparison) -> None:
+    """Without evidence, or with evidence that failed, the first panel is that of a family."""
+    [chart] = layer_gradients.ENTRIES
+    whole = samples.evidence()
+    failed = whole | {"gradient_flow": whole["gradient_flow"].model_copy(update={"numbers": {}, "reason": "no time"})}
+    records = compare(samples.with_gradients(samples.lecture()))
+    assert chart.remark
+    for evidence, panel in ((whole, True), (failed, False), ({}, False)):
+        made = replace(records, evidence=evidence)
+        spec = chart.draw(made, ENGLISH)
+        assert spec
+        assert (spec["concat"][0]["title"] == f"Networks of {layer_gradients.DEPTH} layers") == panel
+        assert ("The first panel compares" in f"{chart.caption} {chart.remark(made, ENGLISH)}") == panel
+
+
 def _changed(rows: tuple[facts.Row, ...], entry: str, **cells: str) -> tuple[facts.Row, ...]:
     return tuple(row | cells if row["entry"] == entry else row for row in rows)
 

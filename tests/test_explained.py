@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -31,7 +32,7 @@ from reporter.report.output import csv_tables, summary
 from reporter.report.page import failures
 from reporter.report.page.run_environment import environment
 from reporter.report.sections import Items, Terms
-from reporter.report.units import decimals
+from reporter.report.units import decimals, is_doubtful
 from reporter.report.why import operator_names, operator_pairs, record_profiles, rooflines
 from reporter.stats.intervals import Ratio
 from reporter.tables import ceiling_shares, mode_operators, pair_table
@@ -664,6 +665,58 @@ def test_a_mode_whose_output_is_not_within_its_limit_is_no_point_of_the_roofline
     points = {each.record.architecture: each.record.mode for each in found["cpu_1thread", "bf16"].points}
     assert points == {"googlenet": "bf16+channels_last", "resnet50": "bf16+channels_last", "resnet18": "bf16"}
     assert {each.record.architecture for each in found["cpu_1thread", "fp32"].points} == set(NAMES)
+
+
+def noisy(record: Record, *keys: str) -> Record:
+    """The same record; rounds of these times are far apart."""
+    found = {}
+    for key in keys:
+        value = record.value(key) or 0.0
+        rounds = {"samples": (0.8 * value, value, 1.3 * value), "rounds": (1, 1, 1), "origins": (), "detail": {}}
+        found[key] = record.readings[key].model_copy(update=rounds)
+        assert is_doubtful(found[key])
+    return record.model_copy(update={"readings": record.readings | found})
+
+
+def significant(text: str) -> int:
+    """How many digits a number has, without zeros at its ends."""
+    return len("".join(filter(str.isdigit, text)).strip("0"))
+
+
+def test_parts_of_a_doubtful_latency_have_its_sign_and_two_digits() -> None:
+    """On cards, and in the sentence on a pair."""
+    record = profiles.profiled(noisy(records()[0], "latency_cpu_1thread"), ledger=profiles.calls())
+    record = record.model_copy(update={"readings": record.readings | profiles.stage_times(record, "cpu_1thread")})
+    card = cards.card(record, "card", ENGLISH)
+    times = [cost.time.text for cost in card.costs if cost.time] + [each.time.text for each in card.costliest]
+    assert len(times) > len(card.costliest) > 0
+    assert all(text.startswith("≈ ") and text.endswith(" ms") and significant(text) <= 2 for text in times)
+    pair = operator_pairs.of(compare(records({"googlenet": ALIKE})), "googlenet", "resnet18")
+    assert pair
+    text = operator_pairs.reasons(pair._replace(few=noisy(pair.few, pair.key)), ENGLISH).replace("\u00a0", " ")
+    first, other = re.findall(r"(≈ )?([\d.]+) ms", text)
+    assert (first[0], other[0]) == ("≈ ", "")
+    assert significant(first[1]) <= 2
+
+
+def test_the_operators_of_a_mode_have_the_sign_of_its_latency() -> None:
+    made: list[Record] = []
+    for eager in records():
+        mode = noisy(mode_samples.mode(eager, "channels_last", 0.5), "latency_cpu")
+        made += [eager, profiles.profiled(mode, shares=POOLING)]
+    found = compare(made)
+    table = mode_operators.make(found, ENGLISH)
+    assert table
+    at = {column.key: place for place, column in enumerate(table.columns)}
+    keys = {"1": "latency_cpu_1thread", "all": "latency_cpu"}
+    doubtful = {(each.architecture, threads): any(is_doubtful(each.readings[name]) for name in (key, f"speedup_{key}"))
+                for each in found.modes for threads, key in keys.items()}  # fmt: skip
+    assert set(doubtful.values()) == {True, False}
+    for row in table.rows:
+        expected = doubtful[str(row[0].value), str(row[at["threads"]].value)]
+        for text in (row[at[key]].text for key in ("seconds_before", "seconds_now", "gained")):
+            assert text.endswith(" ≈") == expected
+            assert not expected or significant(text) <= 2
 
 
 def test_a_card_has_the_five_costliest_layers() -> None:

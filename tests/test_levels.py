@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import ROWS, contents, lecture
 
+from reporter.charts import run_levels
 from reporter.compare import levels
 from reporter.compare.levels import level_history, steps
 from reporter.model import Chart
@@ -51,6 +53,18 @@ def found(runs: list[PastRun]) -> dict[str, list[tuple[int, float]]]:
     seen = level_history(runs, "quiet", KEY)
     assert seen is not None
     return {each.architecture: [(step.index, step.ratio) for step in each.steps] for each in seen.series if each.steps}
+
+
+@pytest.mark.parametrize(
+    ("key", "how"), [(KEY, "one CPU thread"), ("latency_cuda", "GPU"), ("latency_cpu", "all CPU threads")]
+)
+def test_the_caption_of_the_run_history_names_the_time(key: str, how: str) -> None:
+    runs = [replace(run, values={name: {key: values[KEY]} for name, values in run.values.items()}) for run in past(1)]
+    made = replace(compare(lecture()), past=tuple(runs))
+    [chart] = run_levels.ENTRIES
+    assert chart.draw(made, language("en"))
+    assert chart.remark
+    assert f"Latency: {how}, eager." in chart.remark(made, language("en"))
 
 
 @pytest.mark.parametrize("at", [3, 10, 20, 27])

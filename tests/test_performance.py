@@ -140,7 +140,11 @@ def test_the_pairs_of_the_committed_run_are_those_of_its_files(
             assert reason.share - reason.other == pytest.approx(gains[reason.label])
             macs = [side.get(reason.label, (0.0, 0))[1] for side in (mine, other)]
             rates = [count / each / 1e9 for count, each in zip(macs, seconds[reason.label], strict=True) if all(macs)]
-            stated = [f"at {units.text(ENGLISH, rate)} G MACs per second" for rate in rates]
+            latencies = [record.readings[pairs[names].key] for record in pairs[names][:2]]
+            stated = [
+                f"at {units.derived(ENGLISH, rate, units.PLAIN, latency)} G MACs per second"
+                for rate, latency in zip(rates, latencies, strict=False)
+            ]
             assert [each in text for each in stated] == [reason.by_time] * len(stated)
     assert noise or len(pairs) > 1
 

@@ -194,5 +194,6 @@ def test_ratios_that_may_be_of_other_machines_are_named() -> None:
     older = nights(1)
     newer = [each.model_copy(update={"threads": 2}) for each in older]
     for lines, shown in ((older, False), (newer, False), ([*older[:9], *newer[9:]], True)):
-        remark = reference_ratios.earlier(with_ratios(lines), language("en"))
+        remark = reference_ratios.remark(with_ratios(lines), language("en"))
+        assert remark.startswith("Latency: one CPU thread, eager.")
         assert ("Ratios up to 9 January 2026, 02:17 UTC were stored without all instructions" in remark) is shown

@@ -382,6 +382,13 @@ def test_without_a_gpu_nothing_is_said_of_it() -> None:
     assert peaks.make(compare([record]), ENGLISH) is None
 
 
+@pytest.mark.parametrize(("name", "measured"), [("googlenet", True), ("resnet50", False)])
+def test_googlenet_is_called_the_one_measured_only_where_it_was(name: str, measured: bool) -> None:
+    made = ilsvrc_entries.make(compare([each for each in samples.lecture() if each.architecture == name]), ENGLISH)
+    assert made
+    assert any("measured here" in note for note in made.notes) == measured
+
+
 def test_the_table_of_the_challenge_has_one_winner_a_year_and_depths_as_numbers() -> None:
     """What sources say of a depth, and winners with external data, are remarks; files have the published error."""
     made = ilsvrc_entries.make(compare(samples.few()), ENGLISH)

@@ -24,6 +24,8 @@ MOST = 200
 CROWD = 40
 """Of more networks than this only those on the Pareto front are labelled, and bubbles are smaller."""
 DASHES = [6, 4]
+ENDS_OF = {"x": ("low", "high"), "y": ("bottom", "top")}
+"""The fields with the ends of intervals along each axis."""
 Row = dict[str, Any]
 Point = tuple[float, float]
 Points = Sequence[Point]
@@ -65,7 +67,8 @@ class Axis:
 class Plane:
     """Rows of bubbles on two axes.
 
-    Rows have name, family, about, x, y, parameters, hollow, front; low and high if x has an interval; perhaps mark.
+    Rows have name, family, about, x, y, parameters, hollow, front; low and high if x has an interval, bottom and top if
+    y has one; perhaps mark.
     `under` are layers below all bubbles, `lines` the points of those among them that are dashed lines.
     """
 
@@ -109,11 +112,19 @@ def size(given: Plane) -> None:
 
 
 def intervals(rows: Sequence[Row]) -> list[Spec]:
-    """The 95 % intervals along x, as lines through the bubbles."""
-    spans = [row for row in rows if row.get("high", 0) > row.get("low", 0)]
-    ends = {"x": {"field": "low"}, "x2": {"field": "high"}}
+    """The 95 % intervals along either axis, as lines through the bubbles."""
     mark = {"type": "rule", "color": MUTED, "strokeWidth": 1.5}
-    return [pointed({"data": data(spans), "mark": mark, "encoding": ends})] if spans else []
+    layers = []
+    for axis, (low, high) in ENDS_OF.items():
+        ends = {axis: {"field": low}, f"{axis}2": {"field": high}}
+        if spans := _spans(rows, low, high):
+            layers.append(pointed({"data": data(spans), "mark": mark, "encoding": ends}))
+    return layers
+
+
+def _spans(rows: Sequence[Row], low: str, high: str) -> list[Row]:
+    """The rows that have an interval."""
+    return [row for row in rows if row.get(high, 0) > row.get(low, 0)]
 
 
 def bubbles(rows: Sequence[Row], colour: Spec) -> list[Spec]:
@@ -132,12 +143,12 @@ def bubbles(rows: Sequence[Row], colour: Spec) -> list[Spec]:
 
 def strokes(given: Plane, rows: Sequence[Row]) -> list[Line]:
     """The intervals of rows as lines, in pixels."""
-    spans = [row for row in rows if row.get("high", 0) > row.get("low", 0)]
-    heights = [given.pixel(row["x"], row["y"])[1] for row in spans]
-    return [
-        Line(given.x.pixel(row["low"]), height, given.x.pixel(row["high"]), height)
-        for row, height in zip(spans, heights, strict=True)
-    ]
+    lines = []
+    for row in _spans(rows, *ENDS_OF["x"]):
+        lines.append(Line(*given.pixel(row["low"], row["y"]), *given.pixel(row["high"], row["y"])))
+    for row in _spans(rows, *ENDS_OF["y"]):
+        lines.append(Line(*given.pixel(row["x"], row["top"]), *given.pixel(row["x"], row["bottom"])))
+    return lines
 
 
 def edges(box: Box) -> list[Line]:
@@ -189,6 +200,6 @@ def shifted(box: Box, x: float, y: float) -> Box:
 
 
 def _label(row: Row) -> str:
-    """The display name, with the signs of an accuracy that is not comparable."""
+    """The display name, with the signs of a value that is not comparable or doubtful."""
     signs = row.get("mark", "")
     return display_name(row["name"]) + (f" {signs}" if signs else "")

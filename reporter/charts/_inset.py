@@ -12,6 +12,7 @@ from reporter.charts._bubbles import (
     CROWD,
     DASHES,
     ENDS,
+    ENDS_OF,
     Axis,
     Plane,
     Point,
@@ -150,8 +151,9 @@ def _boxes(given: Plane) -> Iterator[Box]:
     """What an inset may not cover: bubbles with their intervals, and lines."""
     for row in given.rows:
         x, y, radius, _name = given.bubble(row)
-        ends = [given.x.pixel(row[end]) for end in ("low", "high") if end in row]
-        yield Box(min(x - radius, *ends, x), y - radius, max(x + radius, *ends, x), y + radius)
+        xs = [x - radius, x + radius, *(given.x.pixel(row[end]) for end in ENDS_OF["x"] if end in row)]
+        ys = [y - radius, y + radius, *(given.pixel(row["x"], row[end])[1] for end in ENDS_OF["y"] if end in row)]
+        yield Box(min(xs), min(ys), max(xs), max(ys))
     for line in given.lines:
         for start, end in pairwise([given.pixel(*point) for point in line]):
             count = 1 + int(max(abs(end[0] - start[0]), abs(end[1] - start[1])) // CELL)
@@ -190,9 +192,12 @@ def _moved(given: Plane, row: Row, part: Box, place: Box) -> Row:
     pixel = given.pixel(row["x"], row["y"])
     x, y = given.value(*_move(*pixel, part, place))
     made = {**row, "x": x, "y": y}
-    for end in {"low", "high"} & row.keys():
+    for end in row.keys() & set(ENDS_OF["x"]):
         across = _move(given.x.pixel(row[end]), 0, part, place)[0]
         made[end] = given.x.value(min(max(across, place.left), place.right))
+    for end in row.keys() & set(ENDS_OF["y"]):
+        down = _move(0, given.pixel(row["x"], row[end])[1], part, place)[1]
+        made[end] = given.value(0, min(max(down, place.top), place.bottom))[1]
     return made
 
 

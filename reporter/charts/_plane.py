@@ -9,6 +9,7 @@ from itertools import pairwise
 from reporter.charts import _inset
 from reporter.charts._bubbles import (
     CROWD,
+    ENDS_OF,
     HEIGHT,
     NARROW,
     TALL,
@@ -96,8 +97,9 @@ def _enlarged(given: Plane, part: Box) -> Plane:
     x = given.x.part(part.left, part.right, given.x.length)
     y = given.y.part(height - part.bottom, height - part.top, height)
     rows = [row for row in given.rows if _inset.contains(part, given.bubble(row))]
+    sides = [(end, axis) for axis, ends in ((x, ENDS_OF["x"]), (y, ENDS_OF["y"])) for end in ends]
     clipped = [
-        {**row, **{end: min(max(row[end], x.low), x.high) for end in ("low", "high") if end in row}} for row in rows
+        {**row, **{end: min(max(row[end], axis.low), axis.high) for end, axis in sides if end in row}} for row in rows
     ]
     lines = [segment(given, *start, *end) for start, end in _inset.clipped(given, part)]
     return replace(given, rows=clipped, x=x, y=y, under=[_inset.dashed(lines)] if lines else ())

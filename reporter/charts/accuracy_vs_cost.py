@@ -15,6 +15,7 @@ from reporter.report.drawing import thinning
 from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import FRONT, Spec, data
+from reporter.report.headline_latency import machine_of_times
 from reporter.report.language import Language
 from reporter.report.published.accuracy_marks import hollow, legend, special
 
@@ -42,12 +43,15 @@ def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Sp
 
 
 def marks(key: str) -> Callable[[Comparison, Language], str]:
-    """What the front, the hollow bubbles and the signs in the chart against this price mean, of those that occur."""
+    """What the front, hollow bubbles and signs in the chart against this price mean, and the machine of its times."""
 
     def explained(comparison: Comparison, language: Language) -> str:
         shown, ahead = _shown(comparison, key)
         dashed = _dashed(key, language) if ahead else ""
-        return " ".join(filter(None, (dashed, hollow(_plotted(shown, key), language), legend(shown, language))))
+        machine = "" if key == "macs" else machine_of_times(comparison, language)
+        return " ".join(
+            filter(None, (dashed, hollow(_plotted(shown, key), language), legend(shown, language), machine))
+        )
 
     return explained
 
@@ -76,7 +80,7 @@ def _shown(comparison: Comparison, key: str) -> tuple[Comparison, tuple[Record, 
 
 
 def _records(comparison: Comparison, key: str) -> Sequence[Record]:
-    return comparison.networks if key == "macs" else comparison.of(comparison.machines[0])
+    return comparison.networks if key == "macs" else comparison.latest
 
 
 def _plotted(comparison: Comparison, key: str) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Blocks of a plain, a residual, a dense and a squeeze-and-excitation network at one scale."""
+"""Blocks at one scale: of a plain, a residual, a dense and a squeeze-and-excitation network, of those measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from reporter.report.display_names import display_name
 from reporter.report.drawing.vega import INK, MUTED, Spec, data
 from reporter.report.language import Language
 
-NETWORKS = (("vgg16",), ("resnet50", "resnet18"), ("densenet121",), ("se_resnet50",))
+NETWORKS = {
+    "plain": ("vgg16",),
+    "residual": ("resnet50", "resnet18"),
+    "dense": ("densenet121",),
+    "squeeze_and_excitation": ("se_resnet50",),
+}
 """Of each kind the network that is drawn, the first that was measured."""
 GAP, TITLE = 60, 40
 LOOKS = {"weights": "#cfe0fb", "part": "#cfe0fb", "pool": "#fbe3c3", "join": "#c5e6dc"}
@@ -22,7 +27,7 @@ PLAIN_BOX, DARK = "#eef1f4", "#10151a"
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
     """None unless blocks of two kinds were recorded."""
-    found = [made for names in NETWORKS if (made := _first(names, comparison, language))]
+    found = list(_found(comparison, language).values())
     if len(found) < 2:
         return None
     width = sum(diagram.width for _, diagram in found) + GAP * (len(found) - 1)
@@ -62,6 +67,25 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
                                            "color": INK}, "encoding": word},
         ],
     }  # fmt: skip
+
+
+def kinds(comparison: Comparison, language: Language) -> str:
+    """The kinds of networks whose blocks are drawn, from left to right."""
+    _ = language._
+    words = {
+        "plain": _("plain"),
+        "residual": _("residual"),
+        "dense": _("dense"),
+        "squeeze_and_excitation": _("squeeze-and-excitation"),
+    }
+    message = _("Architectures, from left to right: {kinds}.")
+    return message.format(kinds=language.listing([words[kind] for kind in _found(comparison, language)]))
+
+
+def _found(comparison: Comparison, language: Language) -> dict[str, tuple[Record, Diagram]]:
+    """The network and its block of each kind that was measured."""
+    made = ((kind, _first(names, comparison, language)) for kind, names in NETWORKS.items())
+    return {kind: found for kind, found in made if found}
 
 
 def _first(names: tuple[str, ...], comparison: Comparison, language: Language) -> tuple[Record, Diagram] | None:
@@ -104,9 +128,9 @@ ENTRIES = (
     Chart(
         name="blocks",
         title="Blocks at one scale",
-        caption="The typical block of a plain, a residual, a dense and a squeeze-and-excitation network, drawn from "
-        "the real modules at one scale.",
+        caption="Typical blocks, drawn from the real modules at one scale.",
         draw=draw,
+        remark=kinds,
         chapter="size",
         order=8,
         edition="lecture",

@@ -11,7 +11,7 @@ from reporter.report.drawing import thinning
 from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import Spec
-from reporter.report.headline_latency import TIMES
+from reporter.report.headline_latency import TIMES, machine_of_times
 from reporter.report.language import Language
 from reporter.report.rank_ranges import Rank, ranks
 from reporter.report.table import mark
@@ -78,6 +78,7 @@ ENTRIES = (
         caption="Dot: the rank of the measured median. Line: the ranks of all architectures that this run does not "
         "distinguish from it, by the 95 % interval of their ratio round by round. ≈ marks a noisy time.",
         draw=draw,
+        remark=machine_of_times,
         narrow=partial(draw, narrow=True),
         chapter="time",
         order=1,

@@ -50,8 +50,12 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
 
 
 def remark(comparison: Comparison, language: Language) -> str:
-    """Which networks have other weights than random ones."""
-    return start_note(comparison.networks, language)
+    """What the first panel compares where it is drawn, and which networks have other weights than random ones."""
+    first = language._(
+        "The first panel compares networks of one depth that differ in skip connections, dense links and batch norm."
+    )
+    drawn = _controlled(comparison.evidence.get(KEY), language)
+    return " ".join(filter(None, (first if drawn else "", start_note(comparison.networks, language))))
 
 
 def _recorded(record: Record, language: Language) -> Points:
@@ -141,8 +145,7 @@ ENTRIES = (
         title="Gradients from the first layer to the last",
         caption="Norm of the gradient over the norm of the weights in each layer, logarithmic, against its place "
         "between the first layer (0) and the last (100 %): random weights, one batch. Level curves have even "
-        "gradients. The first panel compares networks of one depth that differ in skip connections, dense links and "
-        "batch norm.",
+        "gradients.",
         draw=draw,
         narrow=draw,
         remark=remark,

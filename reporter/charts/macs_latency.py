@@ -15,7 +15,9 @@ from reporter.report.drawing.family_colors import colors
 from reporter.report.drawing.tooltips import about, reading
 from reporter.report.drawing.vega import FRONT, Spec, data
 from reporter.report.findings.pair_sentences import doubted
+from reporter.report.headline_latency import machine_of_times
 from reporter.report.language import Language
+from reporter.report.table import mark
 from reporter.stats.correlation import spearman
 
 LABELED = 10
@@ -26,8 +28,7 @@ def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Sp
     """Draws a time over MACs, with Spearman's correlation and its interval as the title."""
 
     def draw(comparison: Comparison, language: Language) -> Spec | None:
-        records = comparison.of(comparison.machines[0])
-        plotted = [r for r in records if r.value("macs") and r.value(key) and r.value("parameters")]
+        plotted = [r for r in comparison.latest if r.value("macs") and r.value(key) and r.value("parameters")]
         if len(plotted) < 2:
             return None
         scales = [units.scale(comparison.quantities[k], [r.value(k) for r in plotted]) for k in ("macs", key)]
@@ -35,7 +36,7 @@ def against(key: str, width: int = WIDTH) -> Callable[[Comparison, Language], Sp
         titles = [language._(comparison.quantities[k].title) for k in ("macs", key)]
         axes = [f"{title}, {language._(scale.word)}" for title, scale in zip(titles, scales, strict=True)]
         x = across([row["x"] for row in rows], axes[0], width)
-        y = upward([row["y"] for row in rows], axes[1], log=True, width=width)
+        y = upward([row[end] for row in rows for end in ("bottom", "top")], axes[1], log=True, width=width)
         trend = _trend([(row["x"], row["y"]) for row in rows])
         for row in sorted(rows, key=lambda row: -_distance(row, trend))[:LABELED]:
             row["front"] = True
@@ -79,22 +80,28 @@ def correlated(records: list[Record], key: str, language: Language) -> str:
 
 def _row(record: Record, key: str, scales: list[units.Scale], language: Language) -> Spec:
     texts = (reading(record, each, language) for each in ("macs", key))
+    value = record.value(key) or 0
+    low, high = record.readings[key].interval or (value, value)
     return {
         "name": record.architecture,
         "family": record.family,
         "about": about(record, f"{record.image_size} px", *texts),
         "parameters": record.value("parameters"),
         "x": (record.value("macs") or 0) / scales[0].factor,
-        "y": (record.value(key) or 0) / scales[1].factor,
+        "y": value / scales[1].factor,
+        "bottom": low / scales[1].factor,
+        "top": high / scales[1].factor,
+        "mark": mark(record.readings[key]).strip(),
         "hollow": False,
         "front": False,
     }
 
 
 CAPTION = (
-    "Both axes logarithmic; the area of a bubble is proportional to the parameters. Dashed: the trend, by least "
-    "squares of the logarithms; architectures above it take longer than their MACs suggest. Of many architectures "
-    "only those farthest from it are labeled. The correlation compares ranks and is shown with its 95 % interval."
+    "Both axes logarithmic; the area of a bubble is proportional to the parameters. Vertical lines: 95 % intervals; "
+    "≈ marks a noisy time. Dashed: the trend, by least squares of the logarithms; architectures above it take longer "
+    "than their MACs suggest. Of many architectures only those farthest from it are labeled. The correlation compares "
+    "ranks and is shown with its 95 % interval."
 )
 ENTRIES = (
     Chart(
@@ -104,6 +111,7 @@ ENTRIES = (
         against("latency_cpu_1thread"),
         narrow=against("latency_cpu_1thread", NARROW),
         most=MOST,
+        remark=machine_of_times,
         chapter="time",
         order=6,
         eager=True,
@@ -115,6 +123,7 @@ ENTRIES = (
         against("latency_cuda"),
         narrow=against("latency_cuda", NARROW),
         most=MOST,
+        remark=machine_of_times,
         chapter="time",
         order=7,
         eager=True,

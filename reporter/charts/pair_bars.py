@@ -11,7 +11,7 @@ from reporter.model import Chart, Record
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import Spec, text
-from reporter.report.headline_latency import how
+from reporter.report.headline_latency import how, machine_of_times
 from reporter.report.language import Language
 from reporter.report.why import operator_pairs, record_profiles
 from reporter.report.why.operator_pairs import SlowerPair
@@ -83,6 +83,11 @@ def _words(record: Record, key: str, language: Language) -> str:
     return f"{units.stated(language, record.readings[key])}, {macs}"
 
 
+def _remark(comparison: Comparison, language: Language) -> str:
+    """How many pairs have no bars, and the machine of the times where there are several."""
+    return " ".join(filter(None, (_others(comparison, language), machine_of_times(comparison, language))))
+
+
 def _others(comparison: Comparison, language: Language) -> str:
     """How many pairs have no bars; empty if all have."""
     count = len(operator_pairs.pairs(comparison)) - len(operator_pairs.shown(comparison))
@@ -107,6 +112,6 @@ ENTRIES = (
         chapter="why",
         order=1,
         eager=True,
-        remark=_others,
+        remark=_remark,
     ),
 )

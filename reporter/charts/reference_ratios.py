@@ -8,14 +8,12 @@ from typing import Any
 
 from reporter.compare.ratio_levels import RatioCourse
 from reporter.model import Chart
-from reporter.report.between_runs.run_history import drawn_courses
+from reporter.report.between_runs.run_history import EVERY, PANELS, drawn_courses, selection_note, time_note
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.vega import INK, MUTED, SPARE, Spec, data, literal, text
 from reporter.report.language import Language
 
 COLUMNS, WIDTH, HEIGHT = 3, 300, 90
-MOST = 30
-"""So many panels at most; architectures whose level changed come first."""
 LEAST_REACH = 2.0
 """The axis shows at least so many percent above and below zero."""
 
@@ -27,14 +25,15 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     kinds = list(dict.fromkeys(course.curve.machine_kind for course in courses))
     colors = {kind: INK if not rank else SPARE[(rank - 1) % len(SPARE)] for rank, kind in enumerate(kinds)}
     moments = sorted({moment for course in courses for moment in course.curve.moments})
-    values = [_percent(ratio) for course in courses for ratio in course.curve.ratios]
+    by_name = _by_name(courses)
+    shown = sorted(by_name, key=lambda group: not any(course.steps for course in group))[:PANELS]
+    values = [_percent(ratio) for group in shown for course in group for ratio in course.curve.ratios]
     reach = [1.3 * min(*values, -LEAST_REACH), 1.3 * max(*values, LEAST_REACH)]
-    by_name = [list(group) for _, group in groupby(courses, key=_name)]
-    shown = sorted(by_name, key=lambda group: not any(course.steps for course in group))[:MOST]
     panels = [_panel(group, moments, reach, colors, language) for group in shown]
     if len(kinds) > 1:
         panels[0]["layer"].append(_legend(colors))
-    return {"columns": COLUMNS, "spacing": 18, "concat": panels}
+    note = selection_note(len(by_name), language)
+    return {**({"title": note} if note else {}), "columns": COLUMNS, "spacing": 18, "concat": panels}
 
 
 def _panel(
@@ -125,6 +124,19 @@ def _legend(colors: dict[str, str]) -> Spec:
     }
 
 
+def remark(comparison: Comparison, language: Language) -> str:
+    """Which time is shown, which ratios may be of other machines, and which architectures have panels."""
+    courses = drawn_courses(comparison)
+    times = [time_note(key, language) for key in {course.curve.row[1] for course in courses}]
+    selection = selection_note(len(_by_name(courses)), language)
+    return " ".join(filter(None, (*times, earlier(comparison, language), selection)))
+
+
+def _by_name(courses: Sequence[RatioCourse]) -> list[list[RatioCourse]]:
+    """The courses of each architecture, which are one after the other."""
+    return [list(group) for _, group in groupby(courses, key=_name)]
+
+
 def earlier(comparison: Comparison, language: Language) -> str:
     """Which ratios may be of other machines than the curve that they are shown in; empty if none are."""
     curves = [course.curve for course in drawn_courses(comparison) if course.curve.earlier]
@@ -153,8 +165,9 @@ ENTRIES = (
         "line of its own. A solid vertical line marks a run from which on the level is another, with the change; a "
         "dashed one a move of the reference, across which ratios are chained.",
         draw,
-        remark=earlier,
+        remark=remark,
         narrow=draw,
+        most=EVERY,
         chapter="history",
         order=2,
     ),

@@ -7,26 +7,33 @@ from typing import Any
 
 from reporter.compare.levels import LevelHistory, LevelSeries
 from reporter.model import Chart
-from reporter.report.between_runs.run_history import level_history
+from reporter.report.between_runs.run_history import EVERY, PANELS, level_history, selection_note, time_note
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.family_colors import of_all
 from reporter.report.drawing.vega import INK, MUTED, OTHER, Spec, data, text
 from reporter.report.language import Language
 
 COLUMNS, WIDTH, HEIGHT = 3, 300, 90
-MOST = 30
-"""More panels than this are not looked at; those whose level changed come first."""
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
     found = level_history(comparison)
     if found is None:
         return None
-    shown = sorted(found.series, key=lambda series: not series.steps)[:MOST]
+    shown = sorted(found.series, key=lambda series: not series.steps)[:PANELS]
     values = [value for series in shown for value in series.relative if value is not None]
     reach = max(0.05, *(abs(value - 1) for value in values)) * 1.15
     panels = [_panel(found, series, reach, comparison, language) for series in shown]
-    return {"columns": COLUMNS, "spacing": 18, "concat": panels}
+    note = selection_note(len(found.series), language)
+    return {**({"title": note} if note else {}), "columns": COLUMNS, "spacing": 18, "concat": panels}
+
+
+def remark(comparison: Comparison, language: Language) -> str:
+    """Which time is shown, and of which architectures."""
+    found = level_history(comparison)
+    if found is None:
+        return ""
+    return " ".join(filter(None, (time_note(found.key, language), selection_note(len(found.series), language))))
 
 
 def _panel(found: LevelHistory, series: LevelSeries, reach: float, comparison: Comparison, language: Language) -> Spec:
@@ -85,7 +92,9 @@ ENTRIES = (
         "Time of each architecture relative to what all share, run by run, as the deviation from its own median. A "
         "line marks a run from which on the level is another, with the change.",
         draw,
+        remark=remark,
         narrow=draw,
+        most=EVERY,
         chapter="history",
         order=0,
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 
 from reporter import facts
@@ -65,11 +66,7 @@ def _boxes(record: Record, language: Language) -> list[Spec]:
     stages = record_structure.stages(record)
     for level, run in groupby(stages, key=lambda stage: stage.name if stage.level is None else stage.level):
         members = list(run)
-        made: Counter[str] = Counter()
-        for stage in members:
-            made.update(dict([_made_of(stage, language)]))
-        (part, count), *_others = made.most_common()
-        shown = f"{count} × {part}" if count > 1 else part
+        shown = _largest_part(members, language)
         rank = level if isinstance(level, int) else None
         color = LAST if rank is None else GRIDS[min(rank, GRIDLESS - 1)]
         words = [f"{stage.name}: {stage.kind}, {stage.output}" for stage in members]
@@ -81,6 +78,18 @@ def _boxes(record: Record, language: Language) -> list[Spec]:
             "about": about(record, *words),
         })  # fmt: skip
     return [{**box, "x": WIDTH * place, "x2": WIDTH * (place + 1)} for place, box in enumerate(found)]
+
+
+def _largest_part(stages: Sequence[Stage], language: Language) -> str:
+    """What stages are made of, of several parts the one with the most MACs: `3 × conv 3×3`."""
+    counts: Counter[str] = Counter()
+    macs: Counter[str] = Counter()
+    for stage in stages:
+        part, count = _made_of(stage, language)
+        counts[part] += count
+        macs[part] += stage.macs
+    part = max(counts, key=lambda each: (macs[each], counts[each]))
+    return f"{counts[part]} × {part}" if counts[part] > 1 else part
 
 
 WORDS = {

@@ -1,4 +1,4 @@
-"""The table of ten architectures as a picture for a slide, 16:9."""
+"""The table of architectures as a picture for a slide, 16:9."""
 
 from __future__ import annotations
 
@@ -35,12 +35,10 @@ SIGNED = re.compile(r"([\d.,\s\u00a0\u202f−–-]*)(.*)", re.DOTALL)
 
 
 def draw(comparison: Comparison, language: Language) -> Spec | None:
-    """None if fewer than two of the ten were measured."""
+    """None if fewer than two of its architectures were measured."""
     table = slide_table(comparison, language)
     if table is None:
         return None
-    years = [int(row[2].value or 0) for row in table.rows]
-    title = language._("Convolutional networks for ImageNet, {first} to {last}")
     shades = of_all(comparison)
     heads = max(len(_head(column)) for column in table.columns)
     first = TOP + LINE * heads + 14
@@ -57,7 +55,7 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
     ]  # fmt: skip
     ends = {"x2": {"field": "x2"}}
     words = [*_titles(table, heads), *_cells(table, first), *_notes(table, first)]
-    words.append(_word(LEFT, 46, title.format(first=min(years), last=max(years)), size=34, fontWeight=600))
+    words.append(_word(LEFT, 46, _title(table, language), size=34, fontWeight=600))
     return {
         "width": WIDTH,
         "height": HEIGHT,
@@ -71,6 +69,17 @@ def draw(comparison: Comparison, language: Language) -> Spec | None:
             *_layers(words),
         ],
     }  # fmt: skip
+
+
+def _title(table: Table, language: Language) -> str:
+    """The title with the first and last year of the architectures, as far as they have any."""
+    years = {int(year) for row in table.rows if (year := row[2].value)}
+    if not years:
+        return language._("Convolutional networks for ImageNet")
+    if len(years) == 1:
+        return language._("Convolutional networks for ImageNet, {year}").format(year=min(years))
+    title = language._("Convolutional networks for ImageNet, {first} to {last}")
+    return title.format(first=min(years), last=max(years))
 
 
 def _word(x: float, y: float, text: str, *, size: int = CELL, color: str = INK, **mark: Any) -> Spec:
@@ -170,8 +179,8 @@ def _balanced(text: str, characters: float) -> list[str]:
 ENTRIES = (
     Chart(
         name="table_slide",
-        title="Ten architectures on a slide",
-        caption="Idea, year, depth, cost and published accuracy of ten architectures. 16:9.",
+        title="Architectures on a slide",
+        caption="Idea, year, depth, cost and published accuracy of each architecture. 16:9.",
         draw=draw,
         chapter="overview",
         order=1,

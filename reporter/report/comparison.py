@@ -17,14 +17,13 @@ from reporter.model import Evidence, Quantity, Record, ReporterError, Status
 from reporter.model.fields import MOST, are_numbers
 from reporter.model.records import EAGER
 from reporter.report.present_quantities import quantities_of
+from reporter.report.shared_readings import SAMPLED, merged
 from reporter.report.training import training_names
 from reporter.report.training.held_out_accuracy import is_enough, is_one_ranking
 from reporter.stats.shares import Shares
 from reporter.store.history import PastRun
 
 NUMBERS = ("ok", "noisy")
-SAMPLED = ("rss_inference_bytes", "rss_process_bytes")
-"""Sizes that are measured once and vary from process to process; all others are exact."""
 
 
 class Accuracy(NamedTuple):
@@ -82,12 +81,13 @@ class Comparison:
 
     @cached_property
     def networks(self) -> tuple[Record, ...]:
-        """One record per architecture, the newest machine's, for what does not depend on the machine."""
-        seen: dict[str, Record] = {}
-        for machine in self.machines:
-            for record in self.of(machine):
-                seen.setdefault(record.architecture, record)
-        return tuple(sorted(seen.values(), key=_order))
+        """One record per architecture, the newest machine's, with what it lacks that does not depend on the machine."""
+        return tuple(sorted(merged(record for machine in self.machines for record in self.of(machine)), key=_order))
+
+    @cached_property
+    def latest(self) -> tuple[Record, ...]:
+        """Those of the newest machine, for times beside what does not depend on the machine."""
+        return tuple(record for record in self.networks if record.machine == self.machines[0])
 
     @cached_property
     def families(self) -> tuple[str, ...]:

@@ -27,7 +27,12 @@ def how(key: str, language: Language) -> str:
 
 def newest_machine(comparison: Comparison, language: Language) -> str:
     """Of which machine the times are that stand for an architecture; empty with one machine, or where it has none."""
-    if len(comparison.machines) < 2 or not timing(comparison)[1]:
+    return machine_of_times(comparison, language) if timing(comparison)[1] else ""
+
+
+def machine_of_times(comparison: Comparison, language: Language) -> str:
+    """A note that times are those of the newest machine; empty with one machine."""
+    if len(comparison.machines) < 2:
         return ""
     message = language._("Times are those of {machine}, the machine that was measured last.")
     return message.format(machine=comparison.machines[0])

@@ -1,4 +1,4 @@
-"""Ten architectures of the lecture for a slide: idea, year, depth, cost and published accuracy of each."""
+"""Architectures of the lecture for a slide: idea, year, depth, cost and published accuracy of each."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def slide_table(comparison: Comparison, language: Language) -> Table | None:
     weights = _("Accuracy: torchvision's weights, one crop.")
     notes = (f"{weights} {own}".strip(), *footnotes(records, language))
     families = tuple(record.family for record in records)
-    return Table("slides", _("Ten architectures for a slide"), columns, rows, notes, families, wrapped="idea")
+    return Table("slides", _("Architectures for a slide"), columns, rows, notes, families, wrapped="idea")
 
 
 def _row(record: Record, idea: str, language: Language, seen: bool) -> tuple[Cell, ...]:

@@ -27,6 +27,7 @@ class Scale:
 
 PLAIN, PERCENT, MEBIBYTES, RATE = Scale(1, ""), Scale(0.01, "%"), Scale(2**20, "MiB"), Scale(1, "images/s")
 SECONDS = (Scale(1, "s"), Scale(1e-3, "ms"), Scale(1e-6, "µs"))
+MILLISECONDS = SECONDS[1]
 PROFILED = {"1/s": Scale(1e9, "GMAC/s"), "B/s": Scale(1e9, "GB/s"), "1/B": Scale(1, "MAC/B")}
 """The scales of ceilings, and of the MACs for each byte that is moved."""
 GIGA = Scale(1e9, "G")
@@ -129,6 +130,18 @@ def rough(language: Language, value: float, scale: Scale = PLAIN) -> str:
     """A value in a scale with at most two significant digits."""
     scaled = value / scale.factor
     return language.number(scaled, 1 - math.floor(math.log10(abs(scaled)))) if scaled else "0"
+
+
+def derived(language: Language, value: float, scale: Scale, *readings: Reading | None) -> str:
+    """A value in a scale that is computed from readings, with at most two digits where one of them is doubtful."""
+    doubtful = any(reading and is_doubtful(reading) for reading in readings)
+    return rough(language, value, scale) if doubtful else text(language, value, scale)
+
+
+def part_of(language: Language, seconds: float, latency: Reading | None) -> str:
+    """A part of a latency in milliseconds, with its unit: `≈ 140 ms` where the latency is doubtful."""
+    words = f"{derived(language, seconds, MILLISECONDS, latency)} {language._(MILLISECONDS.word)}"
+    return f"≈ {words}" if latency and is_doubtful(latency) else words
 
 
 def figure(language: Language, reading: Reading, scale: Scale) -> str:

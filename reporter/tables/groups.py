@@ -159,12 +159,12 @@ def _limits(records: Sequence[Record], language: Language) -> Iterator[str]:
     counted = [(record.architecture, record.readings["macs"].detail) for record in records if "macs" in record.readings]
     if on_cpu := [name for name, detail in counted if detail.get("counted_on") == "cpu"]:
         yield _("Counted by a forward pass on the CPU, because meta tensors do not support the model: {names}.").format(
-            names=", ".join(on_cpu)
+            names=", ".join(dict.fromkeys(on_cpu))
         )
     left_out = [(name, operators) for name, detail in counted if isinstance(operators := detail.get("uncounted"), dict)]
     if left_out:
-        listed = "; ".join(f"{name} ({', '.join(sorted(operators))})" for name, operators in left_out)
-        yield _("MACs leave out operators that have no formula: {names}.").format(names=listed)
+        listed = dict.fromkeys(f"{name} ({', '.join(sorted(operators))})" for name, operators in left_out)
+        yield _("MACs leave out operators that have no formula: {names}.").format(names="; ".join(listed))
 
 
 def _memory(rows: Builder, language: Language) -> Sequence[str]:

@@ -14,7 +14,6 @@ from reporter.report.why import operator_names
 
 MOST = 30
 """Rows on a page; the file has all."""
-MILLISECONDS = units.Scale(1e-3, "ms")
 
 
 def make(comparison: Comparison, language: Language) -> Table | None:
@@ -41,9 +40,9 @@ def make(comparison: Comparison, language: Language) -> Table | None:
         rows.add(Column(key, title), [plain(mode_kernels.names(side)) for side in sides])
     for title, key in ((_("Eager"), "before"), (_("Mode"), "now")):
         column = Column(f"seconds_{key}", title, _("ms"), "s", numeric=True)
-        rows.add(column, [_time(getattr(row, key), language) for _each, row in found])
+        rows.add(column, [_time(getattr(row, key), each, language) for each, row in found])
     gained = Column("gained", _("Gained"), _("ms"), "s", _("Eager minus the mode; negative: lost."), numeric=True)
-    rows.add(gained, [_time(row.before - row.now, language) for _each, row in found])
+    rows.add(gained, [_time(row.before - row.now, each, language) for each, row in found])
     settings = dict.fromkeys(headline_latency.how(f"latency_{each.setting}", language) for each, _row in found)
     notes = _notes(list(settings), language)
     table = rows.table("mode_kernels", _("Gains and losses of execution modes, by operator"), notes)
@@ -62,8 +61,12 @@ def _speedup(explained: mode_kernels.Explained, language: Language) -> Cell:
     return Cell(mode_ranking.stated(explained.gain, language) + sign, *explained.gain[:3])
 
 
-def _time(seconds: float, language: Language) -> Cell:
-    return Cell(units.text(language, seconds, MILLISECONDS), seconds)
+def _time(seconds: float, explained: mode_kernels.Explained, language: Language) -> Cell:
+    """A part of the latency of a mode, or of that times its speedup, marked if either is doubtful."""
+    key = f"latency_{explained.setting}"
+    readings = [explained.record.readings.get(each) for each in (key, f"{SPEEDUP}{key}")]
+    sign = next(filter(None, map(mark, readings)), "")
+    return Cell(units.derived(language, seconds, units.MILLISECONDS, *readings) + sign, seconds)
 
 
 def _notes(settings: list[str], language: Language) -> tuple[str, ...]:

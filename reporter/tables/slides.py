@@ -1,4 +1,4 @@
-"""The table of ten architectures for a slide; as a picture it is reporter/charts/table_slide.py."""
+"""The table of architectures for a slide; as a picture it is reporter/charts/table_slide.py."""
 
 from __future__ import annotations
 

@@ -12,9 +12,15 @@ from reporter.compare.ratio_levels import RatioCourse
 from reporter.model.records import EAGER
 from reporter.report.by_identity import ByIdentity
 from reporter.report.comparison import Comparison
+from reporter.report.headline_latency import how
+from reporter.report.language import Language
 from reporter.store import history
 from reporter.store.history import PastRun
 
+PANELS = 30
+"""Architectures in a chart at most; those whose level changed come first."""
+EVERY = 5000
+"""Architectures that such a chart is given, which selects by itself."""
 KEYS = ("latency_cpu_1thread", "latency_cuda", "latency_cpu")
 """Quantities by how little they move by themselves."""
 
@@ -39,6 +45,7 @@ def _level_history(past: ByIdentity[tuple[PastRun, ...]], machine: str) -> Level
     return next(filter(None, (levels.level_history(past.value, machine, key) for key in KEYS)), None)
 
 
+@lru_cache(maxsize=4)
 def ratio_courses(comparison: Comparison) -> list[RatioCourse]:
     """The ratios of all times and modes of the shown architectures to a pinned reference, by kind of machine."""
     shown = {record.architecture: rank for rank, record in enumerate(comparison.networks)}
@@ -50,3 +57,16 @@ def drawn_courses(comparison: Comparison) -> list[RatioCourse]:
     """Those of the time with the least noise in eager mode; empty if there are too few."""
     found = ratio_courses(comparison)
     return next(filter(None, ([each for each in found if each.curve.row[1:] == (key, EAGER)] for key in KEYS)), [])
+
+
+def time_note(key: str, language: Language) -> str:
+    """Which time and mode a chart of the run history shows."""
+    return language._("Latency: {how}, eager.").format(how=how(key, language))
+
+
+def selection_note(count: int, language: Language) -> str:
+    """Which of so many architectures have panels; empty if all have."""
+    if count <= PANELS:
+        return ""
+    message = language._("Shown: {shown} of {count} architectures; those whose level changed come first.")
+    return message.format(shown=PANELS, count=language.number(count))

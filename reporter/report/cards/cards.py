@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from reporter import facts
-from reporter.model import Record
-from reporter.model.profiles import implementation
+from reporter.model import Reading, Record
+from reporter.model.profiles import LayerTime, StageTime, implementation
 from reporter.report import units
 from reporter.report.block_diagrams import block_boxes, diagrams, layout
-from reporter.report.cards import part_names, record_structure
+from reporter.report.cards import block_captions, part_names, record_structure
 from reporter.report.cards.anchors import anchors
 from reporter.report.cards.provenance import command, origin
 from reporter.report.cards.record_structure import Stage
@@ -212,7 +212,7 @@ def drawing(record: Record, language: Language) -> Drawing | None:
     block = record_structure.block(record)
     if block is None or not block.graph:
         return None
-    caption = _caption(record, block, language)
+    caption = block_captions.caption(record, block, language)
     nodes = block_boxes.nodes(block.graph, language)
     arranged = layout.arrange(nodes)
     svg = diagrams.to_svg(arranged, f"{record.architecture}: {caption}", language)
@@ -220,30 +220,10 @@ def drawing(record: Record, language: Language) -> Drawing | None:
     return Drawing(caption, source, svg, Markdown(diagrams.to_mermaid(nodes)), arranged.width > BROAD)
 
 
-def _caption(record: Record, block: record_structure.RecordedBlock, language: Language) -> str:
-    """What is drawn, in words: the repeated block and on which grid, else a stage or the whole network."""
-    _ = language._
-    size, grid = units.text(language, record.value("block_parameters") or 0), part_names.grid(block)
-    if block.repeats:
-        message = language.ngettext(
-            "{kind}, {count} time in the architecture. Shown: one at {resolution}, {parameters} parameters.",
-            "{kind}, {count} times in the architecture. Shown: one at {resolution}, {parameters} parameters.",
-            block.repeats,
-        )
-        kind = part_names.title(block.kind, language)
-        return message.format(kind=kind, count=block.repeats, resolution=grid, parameters=size)
-    if block.name:
-        stage = part_names.computing(part_names.opened(block.kind, block.name, record_structure.layers(record)))
-        message = _(
-            "No repeated block. Shown: the stage with the most MACs, {kind} at {resolution}, {parameters} parameters."
-        )
-        return message.format(kind=part_names.words(stage, language), resolution=grid, parameters=size)
-    return _("No repeated block. Shown: the whole architecture, {parameters} parameters.").format(parameters=size)
-
-
 def times(record: Record, setting: str, language: Language) -> dict[str, Price]:
     """The time of each stage in a setting, with its share of the time of all stages."""
-    return {row.stage: _time(row.seconds, row.share, language) for row in record_profiles.stages(record, setting)}
+    latency = record.readings.get(f"latency_{setting}")
+    return {row.stage: _time(row, latency, language) for row in record_profiles.stages(record, setting)}
 
 
 def costs(
@@ -275,7 +255,7 @@ def costliest(record: Record, setting: str, language: Language) -> tuple[CostlyL
             row.layer or OUTSIDE,
             operator_names.words(operator_names.label(row.operator), language),
             implementation(row),
-            _time(row.seconds, row.share, language),
+            _time(row, record.readings.get(f"latency_{setting}"), language),
         )
         for row in record_profiles.layers(record, setting)[:COSTLIEST]
     )
@@ -286,10 +266,10 @@ def _price(value: int, whole: int, language: Language) -> Price:
     return Price(units.count(language, value), _percent(percent, language), percent)
 
 
-def _time(seconds: float, share: float, language: Language) -> Price:
-    """A time in milliseconds with its share."""
-    text = f"{units.text(language, seconds, units.Scale(1e-3, 'ms'))} {language._('ms')}"
-    return Price(text, _percent(100 * share, language), 100 * share)
+def _time(row: StageTime | LayerTime, latency: Reading | None, language: Language) -> Price:
+    """A part of a latency in milliseconds with its share."""
+    percent = 100 * row.share
+    return Price(units.part_of(language, row.seconds, latency), _percent(percent, language), percent)
 
 
 def _percent(percent: float, language: Language) -> str:

@@ -18,7 +18,8 @@ from reporter.model.devices import ACCELERATORS, DEVICE_TYPES
 from reporter.model.modes import DEFAULT, OUTPUT_ERROR
 from reporter.model.records import EAGER
 from reporter.report import units
-from reporter.report.comparison import SAMPLED, Accuracy, Comparison, accuracy
+from reporter.report.comparison import Accuracy, Comparison, accuracy
+from reporter.report.shared_readings import SAMPLED
 
 CRITERIA: dict[str, tuple[str, ...]] = {
     "parameters": ("parameters",),

@@ -18,8 +18,9 @@ from reporter.model.modes import ALL, OUTPUT_ERROR, PRECISIONS
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
 from reporter.report.choosing.limits import FLOORS, OF_PAIRS, TIMED, Candidate, candidate
-from reporter.report.comparison import SAMPLED, Comparison
+from reporter.report.comparison import Comparison
 from reporter.report.output_verdicts import output_of
+from reporter.report.shared_readings import SAMPLED
 
 ON_REQUEST = "int8"
 """The precision of modes that are candidates only if they are asked for."""

@@ -36,7 +36,6 @@ SMALL = 1.1
 """A ratio below this is printed as a percentage."""
 NAMED = 2
 """Operators that a sentence names at most."""
-MILLISECONDS = units.Scale(1e-3, "ms")
 SHOWN = 4
 """Pairs on the page."""
 MOST = 2000
@@ -137,7 +136,7 @@ def _parts(record: Record, setting: str) -> Parts:
 
 def _measured(comparison: Comparison, setting: str) -> list[Record]:
     """The architectures of the newest machine that have MACs, and a time and operators under the same conditions."""
-    records = [record for record in comparison.of(comparison.machines[0]) if record.value("macs")]
+    records = [record for record in comparison.latest if record.value("macs")]
     return [each for each in records if record_profiles.has_timed_operators(each, setting)]
 
 
@@ -259,17 +258,25 @@ def _by_share(pair: SlowerPair, reason: Reason, language: Language) -> str:
 
 def _by_time(pair: SlowerPair, reason: Reason, language: Language) -> str:
     """The seconds of both, with the MACs per second of an operator that multiplies."""
-    macs = [_macs_of(pair, record, reason.label) for record in (pair.few, pair.many)]
+    records, seconds = (pair.few, pair.many), (reason.seconds, reason.other_seconds)
+    latencies = [record.readings[pair.key] for record in records]
+    macs = [_macs_of(pair, record, reason.label) for record in records]
+    times = [
+        doubted(units.derived(language, each, units.MILLISECONDS, latency), latency)
+        for each, latency in zip(seconds, latencies, strict=True)
+    ]
     blanks = {
-        "time": units.text(language, reason.seconds, MILLISECONDS),
+        "time": times[0],
         "operator": operator_names.words(reason.label, language),
         "many": pair.many.architecture,
-        "other": units.text(language, reason.other_seconds, MILLISECONDS),
+        "other": times[1],
     }
     if not all(macs) or not reason.other_seconds:
         return language._("{time} ms in {operator} ({many}: {other} ms)").format(**blanks)
-    seconds = (reason.seconds, reason.other_seconds)
-    rates = [units.text(language, count / each, units.GIGA) for count, each in zip(macs, seconds, strict=True)]
+    rates = [
+        units.derived(language, count / each, units.GIGA, latency)
+        for count, each, latency in zip(macs, seconds, latencies, strict=True)
+    ]
     message = language._(
         "{time} ms in {operator}, at {rate} G MACs per second ({many}: {other} ms, at {other_rate} G MACs per second)"
     )
