@@ -33,7 +33,7 @@ from reporter.report.page import failures
 from reporter.report.page.run_environment import environment
 from reporter.report.sections import Items, Terms
 from reporter.report.units import decimals, is_doubtful
-from reporter.report.why import operator_names, operator_pairs, record_profiles, rooflines
+from reporter.report.why import operator_names, operator_pairs, pair_candidates, record_profiles, rooflines
 from reporter.stats.intervals import Ratio
 from reporter.tables import ceiling_shares, mode_operators, pair_table
 
@@ -272,7 +272,7 @@ def test_the_table_has_a_note_if_not_all_pairs_were_examined(
     tried: int, noted: bool, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert operator_pairs.pairs(comparison)
-    monkeypatch.setattr(operator_pairs, "TRIED", tried)
+    monkeypatch.setattr(pair_candidates, "TRIED", tried)
     for code, words in (("en", "that differ most were examined"), ("ru", "проверены только пары")):
         table = pair_table.make(comparison, language(code))
         assert table

@@ -12,7 +12,8 @@ from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.table import Builder, Cell, Column, Table, Tabulation, plain
 from reporter.report.why import operator_names, operator_pairs
-from reporter.report.why.operator_pairs import MOST, TRIED, Reason, SlowerPair
+from reporter.report.why.operator_pairs import MOST, Reason, SlowerPair
+from reporter.report.why.pair_candidates import TRIED, are_too_many
 from reporter.tables.mode_operators import threads
 
 SHOWN = 10
@@ -52,7 +53,7 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     message = _(
         "Of the pairs whose order by MACs and by time differs, only the {count} that differ most were examined."
     )
-    tried = message.format(count=language.number(TRIED)) if operator_pairs.are_too_many(comparison) else ""
+    tried = message.format(count=language.number(TRIED)) if are_too_many(comparison) else ""
     table = rows.table(
         "operator_pairs", _("Fewer MACs, but slower: the operators that make the difference"), (note, cut, tried)
     )

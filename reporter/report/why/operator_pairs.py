@@ -7,10 +7,10 @@ multiply. The rate is from the ledger of kernels, which has the MACs of each cal
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from reporter.compare.kernel_changes import Ledgers, no_ledgers
 from reporter.compare.kernel_digests import COVERAGE, belongs, has_digest
@@ -22,11 +22,8 @@ from reporter.report.findings.pair_sentences import doubted
 from reporter.report.headline_latency import how
 from reporter.report.language import Language
 from reporter.report.why import operator_names, record_profiles
+from reporter.report.why.pair_candidates import candidates, count_macs, measured
 from reporter.report.why.record_profiles import SETTINGS, Part
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 LEAST_POINTS = 0.05
 """An operator makes a difference if its share of the time is larger by so much."""
@@ -40,9 +37,6 @@ SHOWN = 4
 """Pairs on the page."""
 MOST = 2000
 """Pairs in the table; of very many architectures those that differ most."""
-TRIED = 20_000
-"""So many pairs are tried, those that differ most first."""
-
 
 Parts = tuple[Mapping[str, Part], Mapping[str, Part]]
 """The operators of an architecture by what they compute, and by that and the kernel."""
@@ -110,13 +104,13 @@ def pairs(comparison: Comparison) -> tuple[SlowerPair, ...]:
 
 def _pairs(comparison: Comparison, setting: str, earlier: Container[tuple[str, str]]) -> Iterator[SlowerPair]:
     """The pairs in a setting that are not among those of earlier ones."""
-    records = _measured(comparison, setting)
+    records = measured(comparison, setting)
     if len(records) < 2:
         return
     operators = {record.architecture: _parts(record, setting) for record in records}
     profiled = [record for record in records if operators[record.architecture][0]]
     times = comparison.times(comparison.machines[0], f"latency_{setting}")
-    for few, many in _candidates(profiled, f"latency_{setting}"):
+    for few, many in candidates(profiled, f"latency_{setting}"):
         names = few.architecture, many.architecture
         if names in earlier or not times.differ(*names):
             continue
@@ -126,18 +120,13 @@ def _pairs(comparison: Comparison, setting: str, earlier: Container[tuple[str, s
         ]
         reasons = _reasons(*sides)
         if reasons and (longer := times.ratio(*names).ratio) > 1:
-            yield SlowerPair(few, many, _macs(few) / _macs(many), longer, reasons, setting, comparison.ledgers)
+            fewer = count_macs(few) / count_macs(many)
+            yield SlowerPair(few, many, fewer, longer, reasons, setting, comparison.ledgers)
 
 
 def _parts(record: Record, setting: str) -> Parts:
     rows = record_profiles.operators(record, setting)
     return record_profiles.parts(rows), record_profiles.parts(rows, by_kernel=True)
-
-
-def _measured(comparison: Comparison, setting: str) -> list[Record]:
-    """The architectures of the newest machine that have MACs, and a time and operators under the same conditions."""
-    records = [record for record in comparison.latest if record.value("macs")]
-    return [each for each in records if record_profiles.has_timed_operators(each, setting)]
 
 
 def shown(comparison: Comparison) -> tuple[SlowerPair, ...]:
@@ -146,41 +135,6 @@ def shown(comparison: Comparison) -> tuple[SlowerPair, ...]:
     for pair in pairs(comparison):
         first.setdefault(pair.few.architecture, pair)
     return tuple(first.values())[:SHOWN]
-
-
-def _candidates(records: Sequence[Record], key: str) -> Iterator[tuple[Record, Record]]:
-    """The pairs of which the one with fewer MACs takes longer, those that differ most first, TRIED at most."""
-    import numpy as np
-
-    if len(records) < 2:
-        return
-    sizes = _sizes(records, key)
-    places = np.flatnonzero(sizes)
-    if len(places) > TRIED:
-        places = places[np.argpartition(-sizes[places], TRIED)[:TRIED]]
-    for place in places[np.argsort(-sizes[places], kind="stable")]:
-        row, column = divmod(int(place), len(records))
-        yield records[row], records[column]
-
-
-def _sizes(records: Sequence[Record], key: str) -> NDArray[np.float64]:
-    """How far the order by MACs and that by time disagree, for each two architectures; 0 where they agree."""
-    import numpy as np
-
-    macs, times = np.log([_macs(r) for r in records]), np.log([r.value(key) or 1.0 for r in records])
-    fewer, longer = -np.subtract.outer(macs, macs), np.subtract.outer(times, times)
-    return np.where((fewer > 0) & (longer > 0), fewer + longer, 0.0).ravel()
-
-
-def are_too_many(comparison: Comparison) -> bool:
-    """Whether the two orders disagree for more pairs than were tried in a setting."""
-    measured = ((_measured(comparison, setting), f"latency_{setting}") for setting in SETTINGS)
-    many = (found for found in measured if math.comb(len(found[0]), 2) > TRIED)
-    return any((_sizes(records, key) > 0).sum() > TRIED for records, key in many)
-
-
-def _macs(record: Record) -> float:
-    return record.value("macs") or 1.0
 
 
 def _reasons(slow: TimedOperators, fast: TimedOperators) -> tuple[Reason, ...]:
