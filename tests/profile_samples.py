@@ -172,6 +172,16 @@ def ledger(record: Record, rows: Sequence[LayerKernel], settings: Iterable[str] 
     return found
 
 
+def ledger_of_modes(records: Sequence[Record], architecture: str, rows: Sequence[LayerKernel]) -> KernelLedger:
+    """The ledger of an architecture with the same calls in all modes and settings."""
+    found, *modes = (each for each in records if each.architecture == architecture)
+    made = ledger(found, rows)
+    for each in modes:
+        for setting in SETTINGS:
+            made = made.with_calls(each.mode, setting, rows)
+    return made
+
+
 def saved(folder: Path, records: Sequence[Record], ledgers: Iterable[KernelLedger] = ()) -> Path:
     """A results folder with these records and ledgers."""
     record_files.save_all(folder, records)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import kernel_controls
+import mode_samples
 import profile_samples as profiles
 import profiling
 import pytest
@@ -58,10 +59,11 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     def run(place: Path, names: Any, variables: Any, modes: str = EAGER) -> float:
         made = [record for record in few() if record.architecture in names]
+        made += [mode_samples.mode(each, name, 0.8) for each in made for name in modes.split(",") if name != EAGER]
         rows = profiles.calls(**({"kernel": "jit:sse41"} if variables else {}))
         fields = {"settings": {"variables": dict(variables)}}
         records = [profiles.profiled(each, ledger=rows, **fields) for each in made]
-        profiles.saved(place, records, [profiles.ledger(each, rows) for each in made])
+        profiles.saved(place, records, [profiles.ledger_of_modes(records, name, rows) for name in names])
         places.append(place)
         return 59.0
 
@@ -88,6 +90,22 @@ def test_the_controls_of_the_gate_resume_and_name_every_architecture(taken: list
     assert "- vgg16: `jit:avx512_core` → `jit:sse41` (layer1.0.conv1, 1 layers)" in text
     done["capped"]["seconds"] = 61.0
     assert not kernel_controls.report(tmp_path, NAMES, done)[1]
+
+
+def test_the_controls_of_modes_name_each_architecture_in_each_mode(taken: list[Path], tmp_path: Path) -> None:
+    """Of a run of two architectures, eager and two modes, with one thread and with all: twelve ledgers."""
+    modes = "channels_last,torchscript"
+    done = kernel_controls.collect(tmp_path, NAMES, math.inf, modes)
+    lines, good = kernel_controls.report(tmp_path, NAMES, done, modes)
+    assert (good, len(taken)) == (True, 5)
+    text = "\n".join(lines)
+    assert "one thread and all, channels_last, torchscript." in text
+    assert "| ledgers of a run: one of each architecture, mode and number of threads | 12 | |" in text
+    assert "with a finding | 0 of 3 | 0 |" in text
+    for mode in ("", " (channels_last)", " (torchscript)"):
+        assert f"- vgg16{mode}: `jit:avx512_core` → `jit:sse41` (layer1.0.conv1, 1 layers)" in text
+    done["capped"]["seconds"] = 61.0
+    assert kernel_controls.report(tmp_path, NAMES, done, modes)[1], "the bound is one of eager with one thread"
 
 
 def test_a_finding_between_equal_runs_exceeds_the_bound(taken: list[Path], tmp_path: Path) -> None:
