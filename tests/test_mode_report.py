@@ -677,8 +677,10 @@ def test_times_of_a_single_round_change_no_order() -> None:
 
 
 def test_a_wrong_mode_changes_no_order() -> None:
-    records = [*swapping(0.5).records, *(mode_samples.mode(r, "bf16", 0.5, error=0.5) for r in eager()[:2])]
-    assert mode_findings.reordered(compare(records), ENGLISH) is None
+    records = swapped(0.5)
+    assert mode_findings.reordered(compare(records), ENGLISH)
+    wrong = [each if each.mode == "eager" else changed(each, "output_error", samples=(0.5,)) for each in records]
+    assert mode_findings.reordered(compare(wrong), ENGLISH) is None
 
 
 def test_an_output_that_cannot_be_compared_is_wrong() -> None:
