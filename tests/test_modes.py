@@ -285,8 +285,7 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
 
     def twice(model, example, **_):
         def call(images):
-            for _ in range(3):
-                model(images)
+            model(images)
             return model(images)
 
         return call
@@ -332,7 +331,7 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
     )  # fmt: skip
     spent = mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.3), send)
     assert spent["checking"] > 0
-    assert found["twice", "speedup_latency_cpu_1thread"]["samples"][0] < 0.6
+    assert 0.4 < found["twice", "speedup_latency_cpu_1thread"]["samples"][0] < 0.6
     for key in ("latency_cpu_1thread", "output_error"):
         assert found["loose", key]["status"] == "failed"
         assert "mkldnn.conv.fp32_precision" in found["loose", key]["reason"]
