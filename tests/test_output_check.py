@@ -234,6 +234,15 @@ def test_limits_grow_with_the_error_of_the_precision(case: tuple[nn.Module, Refe
     assert reference.limit("tf32") / 3 < reference.limit("fp16") < reference.limit("tf32") * 3, "both have 11 bits"
 
 
+def test_a_limit_is_four_times_the_error_of_a_rounded_copy() -> None:
+    network, reference = prepared(plain)
+    copy, rounding = deepcopy(network), PRECISIONS["bf16"]
+    round_weights(copy, rounding)
+    with torch.no_grad(), rounding.operators():
+        rounded = torch.cat([copy(rounding.image(image)) for image in reference.images.split(1)])
+    assert reference.limit("bf16", 8) == pytest.approx(4 * error(rounded, reference.scores), rel=0.05)
+
+
 def test_a_mode_is_called_with_one_image_in_its_form() -> None:
     network, reference = prepared(plain)
     shapes = []
