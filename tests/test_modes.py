@@ -266,6 +266,7 @@ def test_variants_take_turns_in_blocks(clock: Clock) -> None:
     blocks = [name for number, name in enumerate(clock.calls) if clock.calls[number - 1 : number] != [name]]
     assert len(blocks) > 9
     assert heard == blocks, "each block is announced"
+    assert heard[3:12] == ["eager", "one", "two", "one", "two", "eager", "two", "eager", "one"], "each is first once"
     assert 1.5 <= clock.now < 2.5
 
 
