@@ -789,7 +789,8 @@ def test_faults_are_detected_in_each_architecture_of_the_lecture(name: str) -> N
     assert not reference.check(deepcopy(network).bfloat16(), "bf16", BF16).exceeds
     assert reference.limit("fp32") < reference.limit("bf16")
     for fault, call in faults(network, reference).items():
-        assert reference.check(call, "bf16").exceeds, f"{fault}: exceeds the limit of bf16, and so that of fp32"
+        for precision in ("bf16", "int8"):  # what exceeds the limit of bf16 exceeds that of fp32
+            assert reference.check(call, precision).exceeds, f"{fault} in {precision}"
     last = deepcopy(network).to(memory_format=torch.channels_last)
     assert not reference.check(last, "fp32", CHANNELS_LAST).exceeds
 
