@@ -1,0 +1,33 @@
+"""The benchmarks of the commands and of very many networks: an exceeded bound is printed and is the exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import load
+import pytest
+import yardstick
+
+
+@pytest.mark.parametrize(
+    ("measured", "exceeded"),
+    [((20.0, 1024.0, 0.2), 0), ((20.1, 9e2, 0.1), 1), ((18, 1025, 0.1), 1), ((18, 9e2, 0.3), 1), ((21, 2e3, 0.3), 3)],
+)
+def test_a_bound_of_very_many_networks_that_is_exceeded_is_the_exit_code(
+    measured: tuple[float, ...], exceeded: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Seconds and memory of `render`, and the seconds of a sort."""
+    render, resident, sorted_in = measured
+    for name in ("history.jsonl", "report.html"):
+        (tmp_path / "new" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "new" / name).touch()
+    monkeypatch.setattr(load, "command", lambda name, *_: (render if name == "render" else 5.0, resident, 0))
+    monkeypatch.setattr(load, "page", lambda _: {"opened": 9.0, "sorted": sorted_in})
+    monkeypatch.setattr(yardstick, "milliseconds", lambda: 8.0)
+    monkeypatch.setattr(sys, "argv", ["load.py", str(tmp_path)])
+    with pytest.raises(SystemExit) as end:
+        load.main()
+    assert end.value.code == int(exceeded > 0)
+    assert capsys.readouterr().out.count("| NO |") == exceeded
