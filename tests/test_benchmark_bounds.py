@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import bounds
 import load
 import pytest
 import yardstick
@@ -31,3 +32,41 @@ def test_a_bound_of_very_many_networks_that_is_exceeded_is_the_exit_code(
         load.main()
     assert end.value.code == int(exceeded > 0)
     assert capsys.readouterr().out.count("| NO |") == exceeded
+
+
+SPENT = "measured for 10 min, 99.7% of it inside measured calls, 20% preparing modes, 5% checking their outputs; r.html"
+
+
+@pytest.fixture
+def takes(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """The seconds of commands by a word that only one of them has; others take 0.1 s."""
+    found: dict[str, float] = {}
+
+    def run(*arguments: str) -> tuple[float, str, int]:
+        seconds = next((each for word, each in found.items() if word in arguments), 0.1)
+        return seconds, SPENT if "en,ru" in arguments else "", 70
+
+    monkeypatch.setattr(bounds, "run", run)
+    monkeypatch.setattr(sys, "argv", ["bounds.py"])
+    return found
+
+
+def ended(capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """The exit code of bounds.py and what it printed."""
+    with pytest.raises(SystemExit) as end:
+        bounds.main()
+    assert isinstance(end.value.code, int)
+    return end.value.code, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("word", "bound"), [("--help", 0.3), ("list", 0.6), ("en,ru", 900), ("render", 5), ("quick", 180)]
+)
+def test_a_bound_of_a_command_that_is_exceeded_is_the_exit_code(
+    word: str, bound: float, takes: dict[str, float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for factor, code in ((1.0, 0), (1.01, 1)):
+        takes[word] = factor * bound
+        found, printed = ended(capsys)
+        assert (found, printed.count("| NO |")) == (code, code)
+        assert "| 99.7 % | 70 MiB |" in printed
