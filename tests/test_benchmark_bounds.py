@@ -10,6 +10,9 @@ import load
 import pytest
 import yardstick
 
+from reporter.cli import main
+from reporter.run.request import Outcome
+
 
 @pytest.mark.parametrize(
     ("measured", "exceeded"),
@@ -34,7 +37,8 @@ def test_a_bound_of_very_many_networks_that_is_exceeded_is_the_exit_code(
     assert capsys.readouterr().out.count("| NO |") == exceeded
 
 
-SPENT = "measured for 10 min, 99.7% of it inside measured calls, 20% preparing modes, 5% checking their outputs; r.html"
+OUTCOME = Outcome(jobs=4, seconds=800.0, busy=797.6, preparing=160.0, checking=32.0)
+SPENT = main._spent(OUTCOME, "13 min") + "; report.html"
 
 
 @pytest.fixture
@@ -70,3 +74,17 @@ def test_a_bound_of_a_command_that_is_exceeded_is_the_exit_code(
         found, printed = ended(capsys)
         assert (found, printed.count("| NO |")) == (code, code)
         assert "| 99.7 % | 70 MiB |" in printed
+
+
+def test_the_seconds_of_modes_and_checks_have_bounds(
+    takes: dict[str, float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Shares of the line that a run ends with: 20 % and 4 % of 800 s; a run without modes has none."""
+    takes["en,ru"] = 800.0
+    code, printed = ended(capsys)
+    assert code == 0
+    assert "| standard run of the lecture: preparing modes | 160.00 s | 240 s | yes |" in printed
+    assert "| standard run of the lecture: checking their outputs | 32.00 s | 45 s | yes |" in printed
+    for part, most in bounds.OF_MODES.items():
+        assert not bounds.report("run", 2000.0, "en,ru", parts={part: most / 10})
+    assert bounds.report("run", 2000.0, "list", parts=bounds.OF_MODES)
