@@ -3,7 +3,8 @@
 Makes two results folders of 1,300 networks on 3 machines with 365 nights of history, then times `render` and `compare`
 on them as whole processes, and the page in Chromium; prints a table in Markdown with the bounds. Nothing in the folders
 was measured: the records are those of results/reference with other names and numbers drawn at random, and every record
-and every machine says that it is synthetic. DIR (default: a temporary folder, removed afterwards) needs 2 GB.
+and every machine says that it is synthetic. DIR (default: a temporary folder, removed afterwards) needs 2 GB. The exit
+code is 1 if a bound is exceeded.
 """
 
 from __future__ import annotations
@@ -297,32 +298,37 @@ def page(path: Path) -> dict[str, float]:
     return found
 
 
-def row(what: str, value: float, bound: float | None, unit: str) -> None:
+def row(what: str, value: float, bound: float | None, unit: str) -> bool:
+    """Prints a line of the table; whether the bound holds, if there is one."""
     limit = "" if bound is None else f"{bound:g} {unit}"
-    mark = "" if bound is None else "yes" if value <= bound else "NO"
+    holds = bound is None or value <= bound
+    mark = "" if bound is None else "yes" if holds else "NO"
     print(f"| {what} | {value:.2f} {unit} | {limit} | {mark} |", flush=True)
+    return holds
 
 
-def measure(base: Path, new: Path) -> None:
+def measure(base: Path, new: Path) -> bool:
+    """Prints the table; whether all bounds hold."""
     mebibytes: Callable[[Path], float] = lambda path: path.stat().st_size / 2**20  # noqa: E731
     print(f"yardstick: {yardstick.milliseconds():.1f} ms; 1, 5 and 15 minute load: {os.getloadavg()}\n")
     print("| what | measured | bound | held |\n| --- | ---: | ---: | --- |")
-    row("history.jsonl", mebibytes(new / "history.jsonl"), None, "MiB")
+    held = [row("history.jsonl", mebibytes(new / "history.jsonl"), None, "MiB")]
     for name, bound, arguments in (("render", 20.0, (new, "--lang", "en")), ("compare", 5.0, (base, new))):
         seconds, memory, code = command(name, *arguments)
         if code:
             sys.exit(f"reporter {name}: exit code {code}")
-        row(f"`{name}`", seconds, bound, "s")
-        row(f"`{name}`, peak resident memory", memory, 1024 if name == "render" else None, "MiB")
-    row("report.html", (new / "report.html").stat().st_size / 1e6, 12, "MB")
+        held.append(row(f"`{name}`", seconds, bound, "s"))
+        held.append(row(f"`{name}`, peak resident memory", memory, 1024 if name == "render" else None, "MiB"))
+    held.append(row("report.html", (new / "report.html").stat().st_size / 1e6, 12, "MB"))
     try:
         found = page(new / "report.html")
     except (ImportError, StopIteration):
         print("no Chromium and playwright here: the page was not tried", file=sys.stderr)
-        return
+        found = {}
     for name, bound in (("opened", None), ("sorted", 0.2), ("filtered", 0.2)):
         if name in found:
-            row(f"page {name}", found[name], bound, "s")
+            held.append(row(f"page {name}", found[name], bound, "s"))
+    return all(held)
 
 
 def main() -> None:
@@ -340,7 +346,8 @@ def main() -> None:
             lay(new, tonight, asked.modes, is_second=True)
             history(new / "history.jsonl", tonight, asked.nights)
             os.link(new / "history.jsonl", base / "history.jsonl")
-        measure(base, new)
+        good = measure(base, new)
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,13 @@ from dataclasses import replace
 from itertools import combinations, pairwise
 from statistics import median
 
+import gpu_samples
+import mode_samples
+import profile_samples
 import pytest
 import samples
+from test_charts import NOT_IN_SAMPLES
+from test_many_families import UNDRAWN, newest
 
 from reporter.charts import _inset, accuracy_vs_cost, macs_latency
 from reporter.charts._bubbles import NARROW, Axis, Plane, size
@@ -203,13 +208,26 @@ def lecture() -> Comparison:
     return compare(samples.with_gradients(samples.lecture()))
 
 
-@pytest.mark.parametrize("name", CHARTS)
-def test_charts_fit_a_phone(name: str, lecture: Comparison) -> None:
+@pytest.fixture(scope="module")
+def measured() -> Comparison:
+    """Half of the architectures with what the samples lack: modes, operators, stages, curves, and times on a GPU."""
+    eager = map(profile_samples.profiled, samples.lecture()[::2])
+    return compare([*mode_samples.with_modes(list(eager)), *map(newest, gpu_samples.measured())])
+
+
+REPEATED = {"modes_1thread", "modes_cuda", "roofline_1thread"}
+"""Charts that are drawn by the functions of others and differ in their times only."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in REPEATED else []) for name in CHARTS]
+)
+def test_charts_fit_a_phone(name: str, lecture: Comparison, measured: Comparison) -> None:
     """Every chart of the page has a form whose labels are legible without scrolling sideways."""
-    chart = CHARTS[name]
+    chart, comparison = CHARTS[name], measured if name in NOT_IN_SAMPLES else lecture
     assert chart.narrow
-    spec = chart.narrow(lecture, RUSSIAN)
-    assert (spec is None) == (chart.draw(lecture, RUSSIAN) is None)
+    spec = chart.narrow(comparison, RUSSIAN)
+    assert (spec is None) == (chart.draw(comparison, RUSSIAN) is None) == (name in UNDRAWN)
     if spec:
         svg = vega.draw(narrowed(spec), RUSSIAN)
         assert vega.least_legible(svg).width <= PHONE

@@ -15,6 +15,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -437,7 +438,7 @@ def bound_by_threads(name: str, threads: int) -> Callable[[], Any]:
 def cpu_while_idle(work: Callable[[], Any]) -> Iterator[float]:
     """Processor seconds of this process in 0.3 s after calls, five times.
 
-    In one of them, other threads may end, or those that spin may have no processor.
+    In a few of them, other threads may end, or those that spin may have no processor.
     """
     for _ in range(5):
         for _ in range(5):
@@ -518,7 +519,7 @@ def test_signals_have_a_stack_after_models_of_openvino_are_gone() -> None:
 
 @pytest.mark.parametrize("name", OWN_THREADS)
 def test_threads_do_not_spin_after_a_call(name: str) -> None:
-    assert any(seconds < 0.01 for seconds in cpu_while_idle(bound_by_threads(name, 2)))
+    assert median(cpu_while_idle(bound_by_threads(name, 2))) < 0.01
 
 
 def test_threads_that_are_allowed_to_spin_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -530,7 +531,7 @@ def test_threads_that_are_allowed_to_spin_would_be_noticed(monkeypatch: pytest.M
         return made
 
     monkeypatch.setattr(onnxruntime, "_options", spinning)
-    assert any(seconds > 0.015 for seconds in cpu_while_idle(bound_by_threads("onnxruntime", 2)))
+    assert median(cpu_while_idle(bound_by_threads("onnxruntime", 2))) > 0.015
 
 
 def precisions(call_it: Any) -> set[str]:

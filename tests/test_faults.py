@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from commands import QUICK, another_fork_server, call, hearing, marked, run, soon_none, start
+from forked import execute
 from networks import CONDITIONS, own, subject
 from samples import lecture
 
@@ -633,6 +634,32 @@ def test_the_memory_that_can_still_be_had_is_what_the_kernel_says() -> None:
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     assert min(free / 2, 2**28) < confinement.available_memory() < 2 * whole
+
+
+LIMITED = """
+import resource
+import torch
+from reporter.host import confinement, process_memory
+before = process_memory.status_bytes("VmData")
+confinement.available_memory = lambda: 2**28
+confinement.limit_memory("cuda")
+print(resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY)
+confinement.limit_memory("cpu")
+print(resource.getrlimit(resource.RLIMIT_DATA)[0] - before)
+held = torch.empty(2**26, dtype=torch.uint8)
+try:
+    torch.empty(2**30, dtype=torch.uint8)
+except RuntimeError as error:
+    print("allocate" in str(error))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+def test_an_allocation_beyond_the_memory_that_is_available_fails() -> None:
+    """RLIMIT_DATA is what the process has and what is available; a process on a GPU has no limit."""
+    on_gpu, added, is_refused = execute(LIMITED).stdout.split()
+    assert (on_gpu, is_refused) == ("True", "True")
+    assert int(added) == pytest.approx(2**28, abs=2**24)
 
 
 GREEDY = """

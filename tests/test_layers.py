@@ -283,10 +283,11 @@ LISTED = re.compile(r"^(\w+\.(?:py|csv|toml|po)) ", re.MULTILINE)
 def test_a_list_of_the_files_of_a_folder_is_complete() -> None:
     """Where the docstring of a folder lists files, it lists all of them and no other."""
     folders = [name for name in FILES if FILES[name].name == "__init__.py"]
-    for name in folders:
-        if listed := LISTED.findall(parsed(name).docstring):
-            there = {path.name for path in FILES[name].parent.iterdir() if path.is_file() and path != FILES[name]}
-            assert sorted(listed) == sorted(there), name
+    lists = {name: listed for name in folders if (listed := LISTED.findall(parsed(name).docstring))}
+    assert lists
+    for name, listed in lists.items():
+        there = {path.name for path in FILES[name].parent.iterdir() if path.is_file() and path != FILES[name]}
+        assert sorted(listed) == sorted(there), name
 
 
 def test_few_modules_lie_beside_the_folders() -> None:

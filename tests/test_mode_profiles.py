@@ -23,6 +23,7 @@ from reporter.worker.input_format import Form
 from reporter.worker.profiling import operator_pass
 from reporter.worker.profiling.operator_times import OperatorProfile, from_engine
 from reporter.worker.subject import Subject
+from reporter.worker.torch_state import threads
 from reporter.worker.variants import mode_timing
 from reporter.worker.variants.mode_preparation import ModePreparation
 from reporter.worker.variants.mode_variants import in_engine
@@ -83,14 +84,15 @@ def test_an_engine_lists_its_operators(tmp_path: Path, name: str) -> None:
     if find_spec(name) is None:
         pytest.skip(f"{name} is not installed")
     engine, mode, form = engines()[name], parse(name, engines()), Form(torch.float32, torch.contiguous_format)
-    variant = in_engine(Mixed().eval(), mode, engine, form, IMAGES, cache=tmp_path, calibration=None)
-    found, rows = from_engine(partial(variant.run, IMAGES), partial(variant.run.operators, IMAGES))  # type: ignore[attr-defined]
+    with threads(1):
+        variant = in_engine(Mixed().eval(), mode, engine, form, IMAGES, cache=tmp_path, calibration=None)
+        found, rows = from_engine(partial(variant.run, IMAGES), partial(variant.run.operators, IMAGES))  # type: ignore[attr-defined]
     # ONNX Runtime runs the batch norm after the concatenation as a convolution, too
     convolutions = [row for row in rows if "conv" in row.operator.lower() and "_bn_" not in row.layer]
     assert len(convolutions) == 4
     assert all(row.kernel for row in rows)
     assert sum(row.seconds for row in found.operators) == pytest.approx(found.latency)
-    assert 0.2 < found.coverage < 2
+    assert 0.7 < found.coverage < 1.3
 
 
 @pytest.mark.slow

@@ -266,6 +266,7 @@ def test_variants_take_turns_in_blocks(clock: Clock) -> None:
     blocks = [name for number, name in enumerate(clock.calls) if clock.calls[number - 1 : number] != [name]]
     assert len(blocks) > 9
     assert heard == blocks, "each block is announced"
+    assert heard[3:12] == ["eager", "one", "two", "one", "two", "eager", "two", "eager", "one"], "each is first once"
     assert 1.5 <= clock.now < 2.5
 
 
@@ -285,8 +286,7 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
 
     def twice(model, example, **_):
         def call(images):
-            for _ in range(3):
-                model(images)
+            model(images)
             return model(images)
 
         return call
@@ -332,7 +332,7 @@ def test_a_slowed_mode_and_a_constant_one_in_one_job(monkeypatch: pytest.MonkeyP
     )  # fmt: skip
     spent = mode_timing.measure_modes(job, METRICS, subject(own(), seconds=0.3), send)
     assert spent["checking"] > 0
-    assert found["twice", "speedup_latency_cpu_1thread"]["samples"][0] < 0.6
+    assert 0.4 < found["twice", "speedup_latency_cpu_1thread"]["samples"][0] < 0.6
     for key in ("latency_cpu_1thread", "output_error"):
         assert found["loose", key]["status"] == "failed"
         assert "mkldnn.conv.fp32_precision" in found["loose", key]["reason"]

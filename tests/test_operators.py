@@ -7,12 +7,16 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import profiling
 import pytest
 import torch
+import yardstick
 from forked import execute
+from networks import subject
 from torch import Tensor, nn
 from torchvision.models import get_model
 
@@ -344,6 +348,19 @@ def test_the_coverage_is_that_of_the_operators(name: str, missed: str, monkeypat
     monkeypatch.setattr(operator_times, "operators", lambda found: (e for e in every(found) if e.name != missed))
     assert 0.95 < whole.coverage < 1.05
     assert profiled(found, listed).coverage < whole.coverage - 0.8 * share
+
+
+@pytest.mark.slow
+@pytest.mark.timing
+def test_the_ledger_of_a_deep_architecture_is_taken_in_time() -> None:
+    """With the building of its model, and by the seconds of a quiet machine."""
+    longest = profiling.LONGEST_LEDGER * max(1.0, yardstick.milliseconds() / 8)
+    deep = subject("densenet201")
+    start = perf_counter()
+    with operator_pass.setting(deep, one_thread=True):
+        rows = operator_pass.Profilers(deep).of("cpu_1thread").rows
+    assert perf_counter() - start <= longest
+    assert sum("conv" in row.operator for row in rows) == 200
 
 
 def test_an_operator_that_ran_more_often_than_in_the_ledger_gets_no_kernel_by_chance() -> None:

@@ -234,6 +234,15 @@ def test_limits_grow_with_the_error_of_the_precision(case: tuple[nn.Module, Refe
     assert reference.limit("tf32") / 3 < reference.limit("fp16") < reference.limit("tf32") * 3, "both have 11 bits"
 
 
+def test_a_limit_is_four_times_the_error_of_a_rounded_copy() -> None:
+    network, reference = prepared(plain)
+    copy, rounding = deepcopy(network), PRECISIONS["bf16"]
+    round_weights(copy, rounding)
+    with torch.no_grad(), rounding.operators():
+        rounded = torch.cat([copy(rounding.image(image)) for image in reference.images.split(1)])
+    assert reference.limit("bf16", 8) == pytest.approx(4 * error(rounded, reference.scores), rel=0.05)
+
+
 def test_a_mode_is_called_with_one_image_in_its_form() -> None:
     network, reference = prepared(plain)
     shapes = []
@@ -780,7 +789,8 @@ def test_faults_are_detected_in_each_architecture_of_the_lecture(name: str) -> N
     assert not reference.check(deepcopy(network).bfloat16(), "bf16", BF16).exceeds
     assert reference.limit("fp32") < reference.limit("bf16")
     for fault, call in faults(network, reference).items():
-        assert reference.check(call, "bf16").exceeds, f"{fault}: exceeds the limit of bf16, and so that of fp32"
+        for precision in ("bf16", "int8"):  # what exceeds the limit of bf16 exceeds that of fp32
+            assert reference.check(call, precision).exceeds, f"{fault} in {precision}"
     last = deepcopy(network).to(memory_format=torch.channels_last)
     assert not reference.check(last, "fp32", CHANNELS_LAST).exceeds
 

@@ -17,6 +17,7 @@ from commands import ROOT
 from samples import few
 
 from reporter.model.records import EAGER
+from reporter.registry.selection import sets
 
 NAMES = ("alexnet", "vgg16")
 
@@ -106,6 +107,27 @@ def test_the_controls_of_modes_name_each_architecture_in_each_mode(taken: list[P
         assert f"- vgg16{mode}: `jit:avx512_core` → `jit:sse41` (layer1.0.conv1, 1 layers)" in text
     done["capped"]["seconds"] = 61.0
     assert kernel_controls.report(tmp_path, NAMES, done, modes)[1], "the bound is one of eager with one thread"
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    """The cells of a Markdown table after the title of each row."""
+    lines = [[cell.strip() for cell in line.split("|")[1:]] for line in text.splitlines() if line.startswith("| ")]
+    return {title: cells for title, *cells in lines if title.strip("-: ")}
+
+
+def test_the_committed_controls_hold_all_bounds() -> None:
+    """Its rows are those that the benchmark writes, but for the number of ledgers, which is newer than the file."""
+    names = sets()["lecture"]
+    done = {name: {"seconds": 1.0, "yardstick": 8.0} for name in kernel_controls.plan(names)}
+    written = rows_of("\n".join(kernel_controls._table(names, done, "0 of 21", "18 of 18", 18, modes=EAGER)))
+    committed = rows_of(kernel_controls.TABLE.read_text("utf-8"))
+    newer = "ledgers of a run: one of each architecture, mode and number of threads"
+    assert list(committed) == [title for title in written if title != newer]
+    findings, named, *runs = committed.values()
+    assert findings[:2] == ["0 of 21", "0"]
+    assert named[:2] == ["18 of 18", "18"]
+    seconds, bound = (float(cell.removesuffix(" s")) for cell in runs[kernel_controls.SIDES][:2])
+    assert seconds <= bound == kernel_controls.LONGEST
 
 
 def test_a_finding_between_equal_runs_exceeds_the_bound(taken: list[Path], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from networks import subject
 from torch import Tensor, nn
 
 from reporter.metrics.stages import measure as measure_stages
@@ -17,7 +18,7 @@ from reporter.model.settings import PRESETS, Conditions
 from reporter.worker.counts.stage_costs import CostUnit
 from reporter.worker.latency import alternation, timing
 from reporter.worker.latency.alternation import LONG_CALL, SHORT_CALL, Alternation, Effort, alternated
-from reporter.worker.profiling import stage_times
+from reporter.worker.profiling import operator_pass, stage_times
 from reporter.worker.profiling.stage_times import StageProfile, stage_profile
 from reporter.worker.subject import Subject
 
@@ -233,6 +234,17 @@ def test_the_stages_are_those_of_the_card(build: Callable[[], nn.Module], last: 
         assert rows[-1]["stage"] == last
         assert fsum(row["share"] for row in rows) == pytest.approx(1)
         assert fsum(row["seconds"] for row in rows) == pytest.approx((found[key].value or 0) * detail["latency"])
+
+
+@pytest.mark.slow
+@pytest.mark.timing
+@pytest.mark.parametrize("name", ["resnet18", "googlenet"])
+def test_the_stages_of_an_architecture_sum_to_its_latency(name: str) -> None:
+    measured = subject(name, seconds=4.0, rounds=2)
+    with operator_pass.setting(measured, one_thread=True):
+        found = operator_pass.Profilers(measured).of("cpu_1thread", stages=True).stages
+    assert 0.95 < found.coverage < 1.05
+    assert fsum(row.seconds for row in found.stages) == pytest.approx(found.coverage * found.latency)
 
 
 def test_a_network_that_is_scripted_as_a_whole_has_a_reason() -> None:
