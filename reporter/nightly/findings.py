@@ -13,11 +13,11 @@ from reporter.compare import kernel_changes, kernel_digests, matching, output_ch
 from reporter.compare.differences import Change, Differences, Gap, Level, Timing
 from reporter.compare.matching import Pair, is_exact, is_time, newest
 from reporter.compare.times import ABSOLUTE_EFFECT, MIN_EFFECT
-from reporter.model import Reading, Record
+from reporter.model import Record
 from reporter.model.device_readings import REFUSED, of_device
 from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.records import EAGER
-from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
+from reporter.nightly.state import TIMES, Acceptance, Finding, Kind, NightlyRun
 from reporter.store.history import PastRun
 
 Row = Timing | Level
@@ -88,28 +88,6 @@ def for_information(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     They are relative to the other architectures, of which many may have become faster.
     """
     return tuple(each.model_copy(update={"information": each.kind in TIMES}) for each in findings)
-
-
-def failing(tonight: Iterable[Record], last: NightlyRun | None, now: str) -> tuple[Failing, ...]:
-    """The architectures and modes with readings that failed in this run, and since when they fail."""
-    failing_since = {(each.architecture, each.mode): each.since for each in (last.failing if last else ())}
-    found: dict[tuple[str, str], list[Reading]] = {}
-    for record in tonight:
-        broken = [
-            reading for reading in record.readings.values() if reading.status in matching.NO_NUMBER or reading.lost
-        ]
-        if broken:
-            found.setdefault((record.architecture, record.mode), []).extend(broken)
-    return tuple(
-        Failing(
-            architecture=architecture,
-            mode=mode,
-            readings=len(readings),
-            reason=readings[0].reason or readings[0].loss or readings[0].status,
-            since=failing_since.get((architecture, mode), now),
-        )
-        for (architecture, mode), readings in sorted(found.items())
-    )
 
 
 def _changes(exact: Iterable[Pair], here: Iterable[Pair]) -> Iterator[Change]:

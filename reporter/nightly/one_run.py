@@ -16,7 +16,7 @@ from reporter.host import files
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.model import ReporterError
 from reporter.model.settings import FailOn, Settings, check_gate, configured_out, settings
-from reporter.nightly import baseline, headlines, level, missing, reference_findings, run_document, screen
+from reporter.nightly import baseline, failures, headlines, level, missing, reference_findings, run_document, screen
 from reporter.nightly import findings as comparison
 from reporter.nightly.acceptance import settle
 from reporter.nightly.baseline import Baseline
@@ -214,7 +214,7 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
         base=base,
         differences=found,
         findings=findings,
-        failing=comparison.failing(tonight, last, now),
+        failing=failures.failing(tonight, record_files.load_all_evidence(work.request.folder)[0], last, now),
         substituted=tuple(each.architecture for each in served),
         unfinished=before.unfinished,
         now=now,

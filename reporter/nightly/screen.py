@@ -10,7 +10,7 @@ from reporter.compare.differences import LEVEL, Differences
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import Quantity, Record
 from reporter.model.plurals import counted
-from reporter.model.records import EAGER, pair_name
+from reporter.model.records import EAGER
 from reporter.model.settings import FailOn
 from reporter.nightly.accept_command import accept_command
 from reporter.nightly.baseline import Baseline
@@ -143,7 +143,7 @@ def _changed(nightly: NightlyComparison) -> Iterator[str]:
 
 def _counts(nightly: NightlyComparison) -> Iterator[str]:
     """How many findings of each kind this run has, and how many an earlier one had; what still fails comes later."""
-    failing = {pair_name(each.architecture, each.mode) for each in nightly.failing}
+    failing = {each.name for each in nightly.failing}
     for kind, word in COUNTS.items():
         group = [each for each in nightly.findings if each.kind == kind and each.is_open]
         first = [each for each in group if each.since == nightly.now]
@@ -192,10 +192,11 @@ def _metrics(what: Sequence[Quantity | None]) -> str:
 
 def _still_failing(nightly: NightlyComparison) -> Iterator[str]:
     newly = {each.name for each in nightly.findings if each.kind == "failed" and each.since == nightly.now}
-    names = [(pair_name(each.architecture, each.mode), each) for each in nightly.failing]
-    for name, each in [(name, each) for name, each in names if name not in newly][:NAMED]:
+    for each in [each for each in nightly.failing if each.name not in newly][:NAMED]:
         word = "failing" if each.since == nightly.now else f"still failing since {day(each.since)}"
-        yield f"{word}: {name} ({counted(each.readings, 'reading')}: {each.reason})"
+        counts = {"reading": each.readings, "curve point": each.points}
+        what = "".join(f"{counted(count, noun)}: " for noun, count in counts.items() if count)
+        yield f"{word}: {each.name} ({what}{each.reason})"
 
 
 def _without_baseline(nightly: NightlyComparison) -> Iterator[str]:

@@ -1,0 +1,45 @@
+"""Nightly runs in which a claim or a point of a curve failed, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nights import Nights, made
+
+from reporter.model import Record
+from reporter.model.records import Evidence
+from reporter.model.scaling_curves import CurvePoint, Curves
+from reporter.nightly import outlets
+from reporter.nightly.outlet_files import junit
+from reporter.store import record_files
+
+
+def with_point(each: Record) -> Record:
+    """A point of the batch curve of vgg16 fails."""
+    point = CurvePoint(mode="eager", device="cpu", batch=8, size="224", status="failed", reason="RuntimeError: no room")
+    return each.model_copy(update={"curves": Curves(batch=(point,))}) if each.architecture == "vgg16" else each
+
+
+def save_claim(folder: Path, record: Record) -> None:
+    """The evidence for a claim, which failed."""
+    about = {"definition": "0", "machine": record.machine, "started": record.started}
+    record_files.save_evidence(folder, Evidence(schema=1, claim="depth", reason="the worker ended", **about))
+
+
+def test_a_failed_point_of_a_curve_has_its_reason_in_the_headline(tmp_path: Path) -> None:
+    nights = Nights(tmp_path / "out")
+    assert nights.play(made()) == 0
+    for word in ("Failing: ", "Still failing since 2 November: "):
+        assert nights.play(made(), with_point) == 3
+        assert nights.headline.startswith(f"{word}vgg16 (1 curve point: batch 8: RuntimeError: no room);")
+
+
+def test_a_failed_claim_has_its_reason_in_the_headline(tmp_path: Path) -> None:
+    """And in the files for other systems."""
+    nights = Nights(tmp_path / "out")
+    assert nights.play(made()) == 0
+    nights.beside = save_claim
+    for word in ("Failing: ", "Still failing since 2 November: "):
+        assert nights.play(made()) == 3
+        assert nights.headline.startswith(f"{word}claim depth (the worker ended);")
+    assert b"claim depth (the worker ended)" in junit(outlets.read(nights.out))
