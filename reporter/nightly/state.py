@@ -155,8 +155,11 @@ class Red(Model):
 
     def covers(self, architecture: str, moment: str) -> bool:
         """Whether what was measured then, in the run or after it by the main job, may have such a finding."""
-        is_then = self.started <= moment and (moment <= self.ended or moment < self.until)
-        return architecture in self.architectures and is_then
+        return architecture in self.architectures and self.includes(moment)
+
+    def includes(self, moment: str) -> bool:
+        """Whether something was measured in the run, or after it by the main job."""
+        return self.started <= moment and (moment <= self.ended or moment < self.until)
 
 
 class Start(Model):
