@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nights import Nights, made
+from nights import Nights, failed, made
 
 from reporter.model import Record
 from reporter.model.records import Evidence
@@ -43,3 +43,15 @@ def test_a_failed_claim_has_its_reason_in_the_headline(tmp_path: Path) -> None:
         assert nights.play(made()) == 3
         assert nights.headline.startswith(f"{word}claim depth (the worker ended);")
     assert b"claim depth (the worker ended)" in junit(outlets.read(nights.out))
+
+
+def test_a_failure_on_one_machine_remains_on_another_one(tmp_path: Path) -> None:
+    """A time that fails on one kind of machine may be measured on every other one; a count is the same on all."""
+    nights = Nights(tmp_path / "out", report=lambda *_: None)
+    assert nights.play(made()) == 0
+    assert nights.play(made(), failed("vgg16")) == 1
+    assert nights.play(made(machine="other")) == 1
+    [line] = nights.lines
+    assert line.startswith("- failed: Latency, CPU, 1 thread of vgg16: not compared in this run; before: RuntimeError:")
+    assert f"since {nights.day(2)}" in line
+    assert nights.play(made()) == 0

@@ -240,7 +240,8 @@ def _reason_left_out(before: Finding) -> str:
 def _is_answered(finding: Finding, record: Record) -> bool:
     """Whether a record of its mode has what a finding is about, or the reason why it cannot be measured.
 
-    That another mode than eager is not available is no answer.
+    That another mode than eager is not available is no answer, and to a failure of what depends on the machine neither
+    is a record of another one.
     """
     if record.mode != finding.mode or (record.mode != EAGER and not _was_tried(record)):
         return False
@@ -249,6 +250,8 @@ def _is_answered(finding: Finding, record: Record) -> bool:
     reading = record.readings.get(finding.metric)
     if finding.device:
         reading = of_device(reading, finding.device)
+    elif finding.kind == "failed" and reading and not is_exact(reading.quantity) and record.machine != finding.machine:
+        return False
     return reading is not None and reading.status != "skipped"
 
 
