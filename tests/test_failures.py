@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nights import Nights, failed, made
+from samples import ROWS
 
 from reporter.model import Record
 from reporter.model.records import Evidence
@@ -55,3 +56,14 @@ def test_a_failure_on_one_machine_remains_on_another_one(tmp_path: Path) -> None
     assert line.startswith("- failed: Latency, CPU, 1 thread of vgg16: not compared in this run; before: RuntimeError:")
     assert f"since {nights.day(2)}" in line
     assert nights.play(made()) == 0
+
+
+def test_failures_that_are_not_named_are_counted(tmp_path: Path) -> None:
+    nights = Nights(tmp_path / "out", report=lambda *_: None)
+    records = made([row[0] for row in ROWS[:8]])
+    names = ",".join(each.architecture for each in records)
+    changes = [failed(each.architecture) for each in records]
+    assert nights.play(records, *changes, architectures=names) == 3
+    assert nights.play(records, *changes, architectures=names) == 3
+    assert nights.headline.count("still failing since") == 4
+    assert "; and 3 more failing;" in nights.headline
