@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nights import Nights, failed, made
+import pytest
+from nights import Nights, failed, made, with_reading
 from samples import ROWS
 
 from reporter.model import Record
@@ -67,3 +68,21 @@ def test_failures_that_are_not_named_are_counted(tmp_path: Path) -> None:
     assert nights.play(records, *changes, architectures=names) == 3
     assert nights.headline.count("still failing since") == 4
     assert "; and 3 more failing;" in nights.headline
+
+
+def test_a_defect_of_the_report_hides_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is that of a regression only if there is one; the last complete run stays."""
+    nights = Nights(tmp_path / "out")
+    assert nights.play(made()) == 0
+
+    def broken(*_: object) -> None:
+        raise TypeError("no such chart")
+
+    nights.report = broken
+    assert nights.play(made()) == 2
+    assert nights.headline.startswith("Nothing changed;")
+    assert "TypeError: no such chart" in capsys.readouterr().err
+    [line] = nights.messages
+    assert line.startswith("reporter: unexpected TypeError; the traceback is above; the last complete run stays in ")
+    assert nights.play(made(), with_reading("vgg16", "depth", samples=(17,))) == 1
+    assert "vgg16 16 -> 17" in nights.lines[0]

@@ -12,7 +12,7 @@ from reporter.compare import baseline_file, ratio_history, recent_level, referen
 from reporter.compare.differences import Differences
 from reporter.compare.folders import ResultsFolder, check_times, ledgers_of
 from reporter.documents.reference_verdicts import AgainstReference
-from reporter.host import files
+from reporter.host import files, printing
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.model import ReporterError
 from reporter.model.settings import FailOn, Settings, check_gate, configured_out, settings
@@ -269,16 +269,16 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
         work.folder.finish(made, base)
     except ReporterError as error:
         return str(error)
+    except Exception as error:  # a defect hides no finding of this run
+        return printing.unexpected(error)
     return None
 
 
 def _printed(work: Plan, nightly: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
     """Prints the screen; a problem of the disk or the reference is exit code 2, but never instead of a regression."""
     output.result(screen.headline(nightly))
-    for line in (
-        *screen.lines(nightly.findings, str(work.folder.out)),
-        *screen.not_compared_with_reference(nightly),
-    ):
+    rows = screen.lines(nightly.findings, str(work.folder.out))
+    for line in (*rows, *screen.not_compared_with_reference(nightly)):
         output.result(line)
     for complaint in nightly.base.complaints:
         output.message(f"note: {complaint}")
