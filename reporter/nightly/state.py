@@ -136,7 +136,7 @@ class Failing(Model):
 
     @property
     def place(self) -> tuple[str, str, bool]:
-        """What failed."""
+        """Architecture and mode, or the name of a claim."""
         return self.architecture, self.mode, self.claim
 
     @property

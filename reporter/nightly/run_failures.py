@@ -1,4 +1,4 @@
-"""What failed in a nightly run, and since when: readings, points of curves, and claims."""
+"""Failures of a nightly run: readings, points of curves and claims, each with the first run that had it."""
 
 from __future__ import annotations
 
