@@ -20,7 +20,7 @@ from reporter.cli.progress import Lines
 from reporter.host import files
 from reporter.model import Reading, Record
 from reporter.model.records import EAGER
-from reporter.nightly import acceptance, one_run, screen
+from reporter.nightly import acceptance, dates, one_run
 from reporter.nightly.run_folder import Folder
 from reporter.registry import plugins, selection
 from reporter.report.comparison import compare
@@ -157,7 +157,7 @@ class Nights:
 
     def day(self, count: int | None = None) -> str:
         """The day of a night as it is printed."""
-        return screen.day((FIRST + timedelta(days=(count or self.count) - 1)).isoformat())
+        return dates.day((FIRST + timedelta(days=(count or self.count) - 1)).isoformat())
 
 
 def killed(nights: Nights, records: Sequence[Record]) -> None:

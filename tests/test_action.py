@@ -217,6 +217,17 @@ def named(repository: Repository, **leg: Any) -> str:
     return outputs["name"]
 
 
+def test_acceptances_that_are_no_longer_committed_do_not_count(repository: Repository) -> None:
+    """Although their file is in the cache, too."""
+    repository.commit("results/accepted.json", "of a week ago")
+    for _ in range(2):
+        assert "accepted: of a week ago" in repository.night(0).summary
+    (repository.folder / "committed" / "results" / "accepted.json").unlink()
+    repository.commit("other/file", "")
+    for _ in range(2):
+        assert "accepted: nothing" in repository.night(0).summary
+
+
 def test_the_committed_acceptances_count(repository: Repository) -> None:
     """They replace those that the cache has; a folder without any stays as it is."""
     assert "accepted: nothing" in repository.night(0).summary

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
@@ -345,6 +346,22 @@ def test_list_of_all_torchvision() -> None:
     ]
     assert len(names) == len(set(names)) >= 85
     assert {*LECTURE, "vit_b_16", "regnet_y_400mf"} <= set(names)
+
+
+def test_a_defect_is_no_regression(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's own exit code after a traceback is 1, which CI systems publish as a regression."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("::error::depth")
+
+    monkeypatch.setattr(main, "command", SimpleNamespace(main=broken))
+    done = call("list")
+    assert (done.returncode, done.stdout) == (2, "")
+    *trace, last = done.stderr.splitlines()
+    assert trace[0].startswith("Traceback")
+    assert trace[-1].startswith("KeyError: ")
+    assert "::error" not in done.stderr
+    assert last == "reporter: unexpected KeyError; the traceback is above"
 
 
 def test_torch_is_not_imported(tmp_path: Path) -> None:

@@ -171,6 +171,32 @@ def test_few_architectures_are_compared_by_absolute_times(architectures: int) ->
     assert not found["network00"].relative
 
 
+@pytest.mark.parametrize("known", [1, 2])
+def test_fewer_than_three_levels_are_compared_by_absolute_times(known: int) -> None:
+    """As after the set of architectures grew: those without a level show no drift of the machine."""
+    logs = np.random.default_rng(1).normal(-4, OF_RUN, (15, 18))
+    logs[:-1, known:] = math.nan
+    logs[-1, 0] = np.median(logs[:-1, 0]) + math.log(1.6)
+    found = judged(made(logs))
+    assert sorted(found) == [f"network{index:02}" for index in range(known)]
+    assert slower_ones(found) == ["network00"]
+    assert not found["network00"].relative
+    logs[-1, 0] -= math.log(1.6 * 1.25)
+    assert slower_ones(judged(made(logs))) == [], "one that became faster makes no other one slower"
+
+
+def test_runs_of_fewer_than_three_of_the_architectures_are_no_relative_level() -> None:
+    """One of them, measured alone, is equal to its own drift: it would have no noise between these runs."""
+    logs = noise(1)
+    logs[:9, 1:] = math.nan
+    logs[-1, 0] += math.log(1.6)
+    found = judged(made(logs))
+    assert len(found) == 18
+    assert found["network00"].relative
+    assert found["network00"].runs == 5
+    assert slower_ones(found) == ["network00"]
+
+
 def test_the_benchmark_shows_what_level_adds() -> None:
     """A row of levels.md, computed again."""
     text = (ROOT / "benchmarks" / "levels.md").read_text(encoding="utf-8")

@@ -118,6 +118,31 @@ def test_a_gap_in_one_night_takes_no_network_out(gap: tuple[str, ...], night: in
     assert (series.relative[min(night, kept - 1)] is None) == (kept == 16)
 
 
+@pytest.mark.parametrize("count", [5, 6, 20])
+def test_a_changed_selection_is_shown_from_six_nights_on(count: int) -> None:
+    """The nights before, of other networks, are left out from then on; with some of them they are gaps."""
+    runs = past(1, count=40)
+    for night, run in enumerate(runs):
+        kept = NAMES[4:] if night >= 40 - count else NAMES[:5]
+        run.values = {name: values for name, values in run.values.items() if name in kept}
+    seen = level_history(runs, "quiet", KEY)
+    assert seen is not None
+    is_new = count >= 6
+    assert {series.architecture for series in seen.series} == set(NAMES[4:] if is_new else NAMES[:5])
+    assert len(seen.moments) == (count if is_new else 40 - count)
+
+
+def test_networks_that_were_added_are_shown_with_the_nights_before() -> None:
+    runs = past(1, count=40)
+    for run in runs[:-6]:
+        run.values.pop(SLOWED)
+    seen = level_history(runs, "quiet", KEY)
+    assert seen is not None
+    assert len(seen.moments) == 40
+    [added] = [series for series in seen.series if series.architecture == SLOWED]
+    assert [value is not None for value in added.relative] == [False] * 34 + [True] * 6
+
+
 def test_the_report_shows_a_gap() -> None:
     made = with_history()
     made.past[3].values.pop(SLOWED)

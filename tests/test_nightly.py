@@ -60,6 +60,35 @@ def test_the_nightly_workflow_may_open_its_issue() -> None:
     assert [job["permissions"] for job in jobs] == [{"contents": "read", "issues": "write"}]
 
 
+@pytest.mark.parametrize(
+    ("verdict", "is_open"),
+    [
+        ("Nothing changed beyond the noise, which reaches 4.0%.", False),
+        ("| resnet18 | not resolved |", True),
+        ("No verdict on times (Latency): too few rounds", True),
+    ],
+)
+def test_a_torch_without_a_verdict_is_compared_again(tmp_path: Path, verdict: str, is_open: bool) -> None:
+    """`ab` passes if all times are noisy: the versions of this night replace those of the last one only after a
+    verdict.
+    """
+    workflow = yaml.load((ROOT / ".github" / "workflows" / "nightly.yml").read_text(), yaml.BaseLoader)
+    [measuring] = [each for each in workflow["jobs"]["torch"]["steps"] if each.get("id") == "ab"]
+    saving = workflow["jobs"]["torch"]["steps"][-1]
+    assert saving["uses"].startswith("actions/cache/save@")
+    assert saving["if"] == "steps.ab.outputs.open != 'true'"
+    for name, text in {"last/bin/pip": "a", "night/bin/pip": "b", "night/bin/reporter": verdict}.items():
+        program = tmp_path / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\necho '{text}'\n")
+        program.chmod(0o755)
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    (tmp_path / "GITHUB_OUTPUT").touch()
+    subprocess.run(["bash", "-e", "-c", measuring["run"]], cwd=tmp_path, env=os.environ | files, check=True)
+    assert ((tmp_path / "GITHUB_OUTPUT").read_text() == "open=true\n") is is_open
+    assert (tmp_path / "verdict.txt").read_text() == f"{verdict}\n"
+
+
 def test_the_inputs_of_the_action_are_documented() -> None:
     """And each is used."""
     text = (ROOT / "action.yml").read_text()

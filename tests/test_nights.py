@@ -313,6 +313,23 @@ def test_one_record_that_cannot_be_read(nights: Nights) -> None:
     assert nights.play(made()) == 0
 
 
+@pytest.mark.parametrize(("size", "code"), [(None, 1), ("192", 0)])
+def test_values_of_other_settings_take_the_place_of_no_record(nights: Nights, size: str | None, code: int) -> None:
+    """As after the size of the images was changed: the counts of the history are those at the former one."""
+    usual = {"preset": "quick", "dataset": "digits"}
+    history = nights.out / "history.jsonl"
+    lines = [json.loads(line) | {"settings": usual} for line in history.read_text().splitlines()]
+    history.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (path,) = nights.out.glob(".nightly/base/records/*/alexnet.json")
+    path.write_text("{")
+
+    def resized(each: Record) -> Record:
+        return each.model_copy(update={"settings": usual | ({"input_size": size} if size else {})})
+
+    assert nights.play(made(), MACS, resized) == code
+    assert ("compared with the last values of history.jsonl" in nights.headline) == (code == 1)
+
+
 @pytest.mark.parametrize(("before", "after"), [([], []), ([MACS], []), ([MACS], [OTHER_MACS])])
 def test_a_value_of_a_red_run_takes_the_place_of_no_record(
     nights: Nights, before: list[Change], after: list[Change]

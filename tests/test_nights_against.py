@@ -15,7 +15,7 @@ from nights import Nights, made, slower, with_reading
 
 from reporter.cli import heartbeat
 from reporter.cli.progress import Lines
-from reporter.compare import ratio_curves, ratio_history
+from reporter.compare import ratio_curves, ratio_history, reference_file
 from reporter.documents.reference_verdicts import (
     AgainstReference,
     ReferenceChange,
@@ -347,6 +347,22 @@ def test_a_main_job_without_a_number_is_no_pass(measured: list[AgainstReference]
     assert [row.result for row in run.rows] == ["not compared: timeout in reference: 9 s", "faster (-10.0 % time)"]
     better = replace(published(played, found(0.9, "faster")), comparison=None)
     assert (better.passes, better.headline, len(better.rows)) == (True, "No regression.", 1)
+
+
+def test_what_the_main_job_compared_after_a_nightly_run_is_accepted(tmp_path: Path) -> None:
+    """Instead of the findings of the nightly run, which the report does not have any more."""
+    played = Nights(tmp_path / "out")
+    assert played.play(made()) == 0
+    assert played.play(made(), with_reading("alexnet", "macs", samples=(714_188_481,))) == 1
+    Folder(played.out).supersede()
+    reference_file.save(played.out, found(1.3).model_copy(update={"started": "2026-11-02T20:00:00+00:00"}), "timing", 1)
+    assert played.accept() == 1
+    [entry] = Folder(played.out).acceptances().accepted
+    assert (entry.kind, entry.architecture) == ("reference", "resnet18")
+    reference_file.save(played.out, None, "timing", 0)
+    assert played.accept() == 1
+    with pytest.raises(ReporterError, match=r"nothing to accept; .*its results were replaced by those of the main job"):
+        played.accept()
 
 
 def test_an_acceptance_is_about_one_reference(measured: list[AgainstReference], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nights import NAMES, Change, Nights, failed, made, slower, with_reading
+from nights import NAMES, Change, Nights, failed, made, main_job, slower, with_reading
 
 from reporter.model import Record
 from reporter.nightly import level
@@ -100,6 +100,19 @@ def test_a_slowdown_that_is_gone_needs_no_acceptance(nights: Noisy) -> None:
     [line] = [line for line in nights.lines if "above the level" in line]
     assert f"since {nights.day()}" in line
     assert "level of 9 runs" in line
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_runs_of_the_main_job_after_a_red_run_are_no_level(nights: Noisy, later: int) -> None:
+    """As the slowdown may be in them, too: after the last run, and between two runs that have it."""
+    for _ in range(6):
+        nights.night()
+    slow = slower(SLOWED, 1.5)
+    assert nights.night(slow) == 1
+    record_files.append_history(nights.out, main_job(nights.count, map(slow, made())))
+    assert [nights.night(slow) for _ in range(1 + later)] == [1] * (1 + later)
+    [line] = [line for line in nights.lines if "above the level" in line]
+    assert "level of 6 runs" in line
 
 
 def test_too_few_runs_are_no_level(nights: Noisy) -> None:

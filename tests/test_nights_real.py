@@ -16,7 +16,7 @@ import pytest
 from commands import ROOT, run, start
 from nights import BROKEN_LAYER, BROKEN_LIBRARY, plug_in
 
-from reporter.nightly import screen
+from reporter.nightly import dates
 from reporter.store import record_files
 
 pytestmark = pytest.mark.slow
@@ -85,7 +85,7 @@ class Command:
     def remember(self) -> None:
         """The records of the last run are the baseline of the next one."""
         newest = max(record_files.load(path).started for path in self.out.glob("records/*/*.json"))
-        self.base = f"baseline: run of {screen.moment(newest)}"
+        self.base = f"baseline: run of {dates.moment(newest)}"
 
 
 def test_a_plug_in_that_fails_and_a_full_disk(disk: Path, tmp_path: Path) -> None:

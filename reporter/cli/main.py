@@ -168,6 +168,8 @@ def _called(arguments: list[str]) -> int | None:
         code = _usage(reason if error.filename is None else f"{error.filename}: {reason}")
     except (KeyboardInterrupt, click.Abort):
         interrupts.leave()
+    except Exception as error:  # a defect; Python's own exit code would be that of a regression
+        code = _usage(printing.unexpected(error))
     return code
 
 

@@ -21,6 +21,8 @@ from reporter.stats.noise import Log
 from reporter.store.history import PastRun
 
 MOST_RUNS = 90
+NEWEST_RUNS = 4 * FEWEST_OF_LEVEL - 1
+"""The newest runs that decide which architectures are shown: more than half of them make two levels."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,19 @@ class LevelHistory:
 
 
 def level_history(past: Sequence[PastRun], machine: str, key: str) -> LevelHistory | None:
-    """The last MOST_RUNS runs of a machine, oldest first; None from fewer than two levels' worth of them."""
+    """The last MOST_RUNS runs of a machine, oldest first; None from fewer than two levels' worth of them.
+
+    The architectures are those of most of the newest runs, so that a changed selection is shown from six runs on, and
+    the runs are those that measured at least half of them.
+    """
     runs = [
         run
         for run in past
         if run.machine == machine and any((values.get(key) or 0) > 0 for values in run.values.values())
     ]
-    runs = _with_most_architectures(_without_repeats(runs, key)[-MOST_RUNS:], key)
-    names = _frequent(runs, key)
-    runs = [run for run in runs if not set(names).isdisjoint(_measured(run, key))]
+    runs = _without_repeats(runs, key)[-MOST_RUNS:]
+    names = _frequent(runs[-NEWEST_RUNS:], key)
+    runs = [run for run in runs if 2 * len(_measured(run, key).keys() & names) >= len(names)]
     if len(runs) < 2 * FEWEST_OF_LEVEL or not names:
         return None
     logs = polish(np.array([[log_or_nan(run.value(name, key)) for name in names] for run in runs]))
@@ -95,13 +101,6 @@ def _without_repeats(runs: Sequence[PastRun], key: str) -> list[PastRun]:
         if not found or values != {name: found[-1].value(name, key) for name in found[-1].values}:
             found.append(run)
     return found
-
-
-def _with_most_architectures(runs: Sequence[PastRun], key: str) -> list[PastRun]:
-    """The runs that measured at least half of the architectures that most runs have."""
-    counts: Counter[str] = Counter(name for run in runs for name in _measured(run, key))
-    usual = {name for name, count in counts.items() if 2 * count >= len(runs)}
-    return [run for run in runs if 2 * len(usual & _measured(run, key).keys()) >= len(usual)]
 
 
 def _frequent(runs: Sequence[PastRun], key: str) -> list[str]:

@@ -2,8 +2,9 @@
 
 The unit is the run, so that one round of a quick run is enough: the value of an architecture is compared with those
 of the last LEVEL_RUNS runs before. From the logarithms the drift of the machine is subtracted, which is the median of
-each run over its architectures; a level is the median of what remains. With fewer than FEWEST architectures, absolute
-times are compared, and only a change above ABSOLUTE_EFFECT counts.
+each run over its architectures; a level is the median of what remains. With fewer than FEWEST architectures that have a
+level, absolute times are compared, and only a change above ABSOLUTE_EFFECT counts. Earlier runs of fewer than FEWEST of
+these architectures show no drift and are part of absolute levels only.
 
 Two changes are tested: that of this run alone, and the mean of this run and the one before. A time is `regressed` or
 `improved` if one of them is
@@ -24,6 +25,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -35,7 +37,16 @@ from reporter.compare.times import ALPHA, FEWEST, least_change
 from reporter.model import Quantity, Reading, Record
 from reporter.model.records import EAGER
 from reporter.stats.change_points import FEWEST_OF_LEVEL
-from reporter.stats.level_shifts import LevelShift, Window, last, level_shift, measured_again, without_drift
+from reporter.stats.level_shifts import (
+    LevelShift,
+    Window,
+    last,
+    level_shift,
+    measured_again,
+    of_several,
+    with_level,
+    without_drift,
+)
 from reporter.stats.noise import Log
 from reporter.store.history import PastRun
 
@@ -64,10 +75,17 @@ class LevelColumn:
         """Whether the metric is images per second instead of a time."""
         return self.quantity.unit == "1/s"
 
-    @property
+    @cached_property
     def relative(self) -> bool:
-        """Whether enough architectures have a value in this run."""
-        return int(np.isfinite(self.times[-1]).sum()) >= FEWEST
+        """Whether enough architectures have a value in this run and a level to compare it with."""
+        shared = of_several(self.times, FEWEST)
+        runs = int(np.isfinite(shared[:-1]).any(axis=1).sum())
+        return runs >= FEWEST_RUNS and int(with_level(shared, 1).sum()) >= FEWEST
+
+    @cached_property
+    def compared(self) -> Log:
+        """The times that levels are made of."""
+        return of_several(self.times, FEWEST) if self.relative else self.times
 
     @property
     def least(self) -> float:
@@ -118,7 +136,7 @@ def _levels(column: LevelColumn, tests: int) -> Iterator[Level]:
         if not np.isfinite(made[0].change[index]):
             continue
         shift = next((shift for shift in made if shift.significant[index]), made[0])
-        level = last(column.times[: -shift.runs, index], LEVEL_RUNS)
+        level = last(column.compared[: -shift.runs, index], LEVEL_RUNS)
         values = math.exp(np.median(level)), math.exp(column.times[-1, index])
         change = float(shift.change[index])
         yield Level(
@@ -144,8 +162,9 @@ def _verdict(change: float, significant: bool, least: float) -> TimeVerdict:
 
 def _shifts(column: LevelColumn, tests: int) -> list[LevelShift]:
     """The tests of all windows, on times relative to the other architectures; on absolute times from too few."""
-    times = without_drift(column.times) if column.relative else column.times
-    windows = (Window(runs, factor, LEVEL_RUNS) for runs, factor in WINDOWS.items())
+    fewest, times = (FEWEST, without_drift(column.compared)) if column.relative else (0, column.times)
+    enough = {runs: factor for runs, factor in WINDOWS.items() if int(with_level(times, runs).sum()) >= fewest}
+    windows = (Window(runs, factor, LEVEL_RUNS) for runs, factor in enough.items())
     return [level_shift(times, window, column.relative, column.least, ALPHA / tests) for window in windows]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -65,6 +66,13 @@ def error(line: str) -> None:
 def _print(event: str, line: str) -> None:
     made = document(json.dumps({"event": event, "text": line})) if _as_json.get() else inert(line)
     click.echo(made, err=True)
+
+
+def unexpected(problem: BaseException) -> str:
+    """Prints the traceback of an error that is a defect of the program or a plug-in; gives the last line to print."""
+    for line in "".join(traceback.format_exception(problem)).splitlines():
+        message(line)
+    return f"unexpected {type(problem).__name__}; the traceback is above"
 
 
 def note(line: str) -> None:

@@ -10,6 +10,7 @@ reference_findings.py  findings against a pinned reference, and those that are k
 acceptance.py    `reporter accept`: entries of accepted.json
 accept_command.py  the command for a line of the screen
 level.py         the accepted runs that define the level of a time
+run_failures.py  readings, points of curves and claims that failed
 missing.py       architectures that cannot be found or built
 outlets.py       what other systems show of a run: its result, a comment
 issue_places.py  the times that an issue is open for
@@ -19,6 +20,7 @@ outlet_advice.py  what to do about a run
 main_job_findings.py  the findings of a run of the main job with --baseline
 outlet_files.py  JUnit XML, and JSON for github-action-benchmark
 screen.py        what a run prints
+dates.py         moments and days as texts have them
 headlines.py     the headlines of recent runs, and index.html
 run_document.py  the JSON of a run, and its lines in history.jsonl
 """

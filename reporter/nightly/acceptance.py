@@ -26,20 +26,23 @@ def accept(
 ) -> list[Finding]:
     """Accepts the findings of the last run, or those of some architectures, metrics or modes.
 
+    If the main job compared the folder with a pinned reference later, these are the findings of that comparison.
     Control characters and bytes other than UTF-8 in `reason` are stored as escapes.
     ReporterError if there are none, or if one of the names is in no finding; then nothing is accepted.
     """
     last, reason = folder.last(), legible(reason)
     wanted = {"architecture": architectures, "metric": metrics, "mode": modes}
     named = {field: names for field, names in wanted.items() if names}
-    if last is None and (found := reference_file.load(folder.out)):
+    found = reference_file.load(folder.out) if last is None or last.superseded else None
+    if found and (last is None or found.started > (last.ended or last.started)):
         return _of_main_job(folder, found, named, reason, now)
     if last is None:
         raise ReporterError(f"{folder.out}: there is no nightly run; name a folder of reporter nightly --out")
     unaccepted = [each for each in last.findings if each.is_open]
     meant = [each for each in unaccepted if all(getattr(each, field) in names for field, names in named.items())]
     if not meant:
-        raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(unaccepted)}")
+        later = "; its results were replaced by those of the main job" if last.superseded else ""
+        raise ReporterError(f"{folder.out}: nothing to accept; {_open_findings(unaccepted)}{later}")
     _check_names(folder, last.findings, named)
     entries = [Acceptance.of(each, now, last.started, reason) for each in meant]
     before = folder.acceptances().accepted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from reporter.compare import folders
@@ -23,6 +24,8 @@ from reporter.store.history import PastRun
 
 LAST = "the last accepted run"
 """The name of the baseline without --baseline."""
+COUNTED = ("preset", "dataset", "input_size")
+"""The settings that exact values depend on; those of the training memory on the preset and the data set."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +85,24 @@ def from_history(base: Baseline, tonight: Iterable[Record], path: Path, last: Ni
     """For each architecture whose record cannot be read, the exact values of the history in the form of a record.
 
     Those of runs in which it had findings that were not accepted are left out, as they are no baseline, and so are
-    those of the main job after such a run or after the last one: they were not compared with the baseline.
+    those of the main job after such a run or after the last one: they were not compared with the baseline. So are those
+    of runs with other settings that counts depend on.
     """
     red_runs = list(level.red(last))
+    eager = [record for record in tonight if record.mode == EAGER]
+    counted = {record.architecture: _counted(record.settings) for record in eager}
 
-    def is_unaccepted(name: str, moment: str) -> bool:
+    def is_left_out(name: str, moment: str, settings: Mapping[str, Any]) -> bool:
         is_later = last is not None and bool(last.ended) and moment > last.ended
-        return is_later or any(each.covers(name, moment) for each in red_runs)
+        is_unlike = bool(settings) and name in counted and _counted(settings) != counted[name]
+        return is_later or is_unlike or any(each.covers(name, moment) for each in red_runs)
 
-    values = history.last_values(path, base.unreadable, left_out=is_unaccepted)
-    eager = (record for record in tonight if record.mode == EAGER)
+    values = history.last_values(path, base.unreadable, left_out=is_left_out)
     return [_with_values(record, values[record.architecture]) for record in eager if record.architecture in values]
+
+
+def _counted(settings: Mapping[str, Any]) -> list[Any]:
+    return [settings.get(key) for key in COUNTED]
 
 
 def merged(base: Sequence[Record], tonight: Sequence[Record], findings: Iterable[Finding]) -> list[Record]:

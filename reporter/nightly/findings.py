@@ -13,11 +13,11 @@ from reporter.compare import kernel_changes, kernel_digests, matching, output_ch
 from reporter.compare.differences import Change, Differences, Gap, Level, Timing
 from reporter.compare.matching import Pair, is_exact, is_time, newest
 from reporter.compare.times import ABSOLUTE_EFFECT, MIN_EFFECT
-from reporter.model import Reading, Record
+from reporter.model import Record
 from reporter.model.device_readings import REFUSED, of_device
 from reporter.model.modes import OUTPUT_ERROR
 from reporter.model.records import EAGER
-from reporter.nightly.state import TIMES, Acceptance, Failing, Finding, Kind, NightlyRun
+from reporter.nightly.state import TIMES, Acceptance, Finding, Kind, NightlyRun
 from reporter.store.history import PastRun
 
 Row = Timing | Level
@@ -88,28 +88,6 @@ def for_information(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     They are relative to the other architectures, of which many may have become faster.
     """
     return tuple(each.model_copy(update={"information": each.kind in TIMES}) for each in findings)
-
-
-def failing(tonight: Iterable[Record], last: NightlyRun | None, now: str) -> tuple[Failing, ...]:
-    """The architectures and modes with readings that failed in this run, and since when they fail."""
-    failing_since = {(each.architecture, each.mode): each.since for each in (last.failing if last else ())}
-    found: dict[tuple[str, str], list[Reading]] = {}
-    for record in tonight:
-        broken = [
-            reading for reading in record.readings.values() if reading.status in matching.NO_NUMBER or reading.lost
-        ]
-        if broken:
-            found.setdefault((record.architecture, record.mode), []).extend(broken)
-    return tuple(
-        Failing(
-            architecture=architecture,
-            mode=mode,
-            readings=len(readings),
-            reason=readings[0].reason or readings[0].loss or readings[0].status,
-            since=failing_since.get((architecture, mode), now),
-        )
-        for (architecture, mode), readings in sorted(found.items())
-    )
 
 
 def _changes(exact: Iterable[Pair], here: Iterable[Pair]) -> Iterator[Change]:
@@ -262,7 +240,8 @@ def _reason_left_out(before: Finding) -> str:
 def _is_answered(finding: Finding, record: Record) -> bool:
     """Whether a record of its mode has what a finding is about, or the reason why it cannot be measured.
 
-    That another mode than eager is not available is no answer.
+    That another mode than eager is not available is no answer, and to a failure of what depends on the machine neither
+    is a record of another one.
     """
     if record.mode != finding.mode or (record.mode != EAGER and not _was_tried(record)):
         return False
@@ -271,6 +250,8 @@ def _is_answered(finding: Finding, record: Record) -> bool:
     reading = record.readings.get(finding.metric)
     if finding.device:
         reading = of_device(reading, finding.device)
+    elif finding.kind == "failed" and reading and not is_exact(reading.quantity) and record.machine != finding.machine:
+        return False
     return reading is not None and reading.status != "skipped"
 
 

@@ -14,7 +14,7 @@ from reporter.host.exit_codes import FAILED, REGRESSED, USAGE
 from reporter.model import ReporterError
 from reporter.model.readings import Model
 from reporter.nightly import state
-from reporter.nightly.screen import moment
+from reporter.nightly.dates import moment
 from reporter.report.output import formats
 
 MOST = 60

@@ -46,11 +46,11 @@ def replaced(text: str, places: Iterable[Digests]) -> str:
 
 def without_verdict(pinned: AgainstReference | None, text: str) -> set[Digests]:
     """What a text lists and a run has no verdict on: it is noisy, was not measured in both environments, or is of
-    another kind of machine. What the run leaves out on this kind is not part of it; empty without a reference. Kernels
-    have no gap of their own if a time in their mode failed.
+    another kind of machine; all of it without a reference. What the run leaves out on this kind is not part of it.
+    Kernels have no gap of their own if a time in their mode failed.
     """
     if pinned is None:
-        return set()
+        return _listed(text)
     noisy = [each for each in pinned.verdicts if each.verdict == "noisy"]
     swapped = {place for _, place in _of((each for each in pinned.changes if each.kernels), pinned)}
     failed = [each for each in pinned.gaps if each.failed or each.mode != EAGER]

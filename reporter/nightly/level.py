@@ -1,6 +1,7 @@
 """The runs of the history that form the level of a time.
 
-Levels are those of eager. A run is left out for the architectures that had findings that were not accepted.
+Levels are those of eager. A run is left out for the architectures that had findings that were not accepted, and so are
+runs of the main job from such a run until the next nightly one: they may have the same findings.
 When a slower time is accepted, its level starts with the accepted run; when it is measured under other settings than
 the baseline, or than the runs since such a start, with the first run of these settings.
 """
@@ -23,6 +24,9 @@ from reporter.nightly.run_folder import Folder
 from reporter.nightly.state import TIMES, Acceptance, LevelPlace, NightlyRun, Red, Start
 from reporter.store import history, record_files
 from reporter.store.history import PastRun
+
+UNTIL_NOW = "9999"
+"""After the start of any run."""
 
 
 def before(
@@ -56,7 +60,7 @@ def of_folder(side: ResultsFolder) -> ResultsFolder:
 
 def accepted(runs: Sequence[PastRun], starts: Iterable[Start], last: NightlyRun | None) -> list[PastRun]:
     """The same runs with the times that are part of a level only."""
-    red_runs, first = list(red(last)), defaultdict[LevelPlace, int](int)
+    red_runs, first = list(red(last, UNTIL_NOW)), defaultdict[LevelPlace, int](int)
     for each in starts:
         first[each.place] = max(first[each.place], _number(runs, each))
     return [_cut(run, number, red_runs, first) for number, run in enumerate(runs)]
@@ -138,9 +142,7 @@ def _number(runs: Sequence[PastRun], start: Start) -> int:
 
 
 def _cut(run: PastRun, number: int, red_runs: Iterable[Red], first: Mapping[LevelPlace, int]) -> PastRun:
-    out = {
-        name for red_run in red_runs if red_run.started <= run.moment <= red_run.ended for name in red_run.architectures
-    }
+    out = {name for red_run in red_runs if red_run.includes(run.moment) for name in red_run.architectures}
     values = {
         name: {key: value for key, value in each.items() if number >= first[name, key, run.machine]}
         for name, each in run.values.items()

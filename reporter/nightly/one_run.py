@@ -16,7 +16,7 @@ from reporter.host import files
 from reporter.host.exit_codes import FAILED, INTERRUPTED, REGRESSED, USAGE
 from reporter.model import ReporterError
 from reporter.model.settings import FailOn, Settings, check_gate, configured_out, settings
-from reporter.nightly import baseline, headlines, level, missing, reference_findings, run_document, screen
+from reporter.nightly import baseline, headlines, level, missing, reference_findings, run_document, run_failures, screen
 from reporter.nightly import findings as comparison
 from reporter.nightly.acceptance import settle
 from reporter.nightly.baseline import Baseline
@@ -150,8 +150,9 @@ def run(work: Plan, progress: Progress, output: Output, steps: Steps = STEPS) ->
             pinned, problem = _paired(work.against, output.paired(), folder)
             before = replace(before, pinned=pinned)
         nightly = _compared(work, before, now, partial=partial)
+        _print_findings(work, nightly, output)  # first, so that no defect of the report hides them
         problem = problem or _complete(work, before, nightly, outcome, steps)
-        code = _printed(work, nightly, _code(work, nightly, outcome), problem, output)
+        code = _ended(work, nightly, _code(work, nightly, outcome), problem, output)
         if problem is not None:
             folder.mark_failed(code)
         return code
@@ -214,7 +215,7 @@ def _compared(work: Plan, before: Before, now: str, partial: bool) -> NightlyCom
         base=base,
         differences=found,
         findings=findings,
-        failing=comparison.failing(tonight, last, now),
+        failing=run_failures.failing(tonight, record_files.load_all_evidence(work.request.folder)[0], last, now),
         substituted=tuple(each.architecture for each in served),
         unfinished=before.unfinished,
         now=now,
@@ -248,8 +249,7 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
     )
     since = newest.started if newest else ""  # all values of the baseline are those of the history
     measured = stored_comparison.newest(nightly.tonight)
-    name, differences = nightly.base.name, nightly.differences
-    compared = baseline_file.BaselineComparison(name, since, differences, measured, nightly=True)
+    compared = baseline_file.BaselineComparison(nightly.base.name, since, nightly.differences, measured, nightly=True)
     try:
         found = run_document.as_json(nightly, work.request, work.folder.out.name, work.fail_on, code)
         reference_file.save(work.request.folder, nightly.pinned, work.fail_on, code)
@@ -272,23 +272,23 @@ def _complete(work: Plan, before: Before, nightly: NightlyComparison, outcome: O
     return None
 
 
-def _printed(work: Plan, nightly: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
-    """Prints the screen; a problem of the disk or the reference is exit code 2, but never instead of a regression."""
+def _print_findings(work: Plan, nightly: NightlyComparison, output: Output) -> None:
     output.result(screen.headline(nightly))
-    for line in (
-        *screen.lines(nightly.findings, str(work.folder.out)),
-        *screen.not_compared_with_reference(nightly),
-    ):
+    rows = screen.lines(nightly.findings, str(work.folder.out))
+    for line in (*rows, *screen.not_compared_with_reference(nightly)):
         output.result(line)
+
+
+def _ended(work: Plan, nightly: NightlyComparison, code: int, problem: str | None, output: Output) -> int:
+    """Prints the last lines; a problem of the disk or the reference is exit code 2, but not instead of a regression."""
     for complaint in nightly.base.complaints:
         output.message(f"note: {complaint}")
     if problem is not None:
         output.message(f"reporter: {problem}; the last complete run stays in {work.folder.out}")
         code = REGRESSED if code == REGRESSED else USAGE
         with suppress(ReporterError):  # the disk may be full
-            headlines.save(
-                work.folder.recent_file, _recent(work, nightly, code, f"{screen.headline(nightly)} {problem}")
-            )
+            runs = _recent(work, nightly, code, f"{screen.headline(nightly)} {problem}")
+            headlines.save(work.folder.recent_file, runs)
         return code
     output.result(f"Report: {work.folder.out / 'report.html'}")
     return code

@@ -14,7 +14,7 @@ from reporter.documents.reference_verdicts import EXACT, TIMES, AgainstReference
 from reporter.model.records import pair_name
 from reporter.model.settings import FailOn
 from reporter.nightly import main_job_findings
-from reporter.nightly.screen import day
+from reporter.nightly.dates import day
 from reporter.nightly.state import Finding
 
 WORDS = {

@@ -23,11 +23,11 @@ from reporter.model import ReporterError
 from reporter.model.fields import legible
 from reporter.model.settings import FailOn
 from reporter.nightly import issue_places, outlet_advice, outlet_rows, state, stored_documents
+from reporter.nightly.dates import moment
 from reporter.nightly.main_job_findings import is_of_main_job
 from reporter.nightly.outlet_advice import HOW_TO_FAIL
 from reporter.nightly.outlet_rows import OutletRow
 from reporter.nightly.run_folder import Folder, Started
-from reporter.nightly.screen import moment
 from reporter.report.output.markdown import escape
 from reporter.store import record_files
 from reporter.version import __version__

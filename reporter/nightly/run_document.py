@@ -56,7 +56,7 @@ def unfinished(request: Request, now: str) -> dict[str, Any]:
 
 def _still_failing(nightly: NightlyComparison) -> Iterator[StillFailing]:
     """The readings that failed in an earlier run, too."""
-    by_name = {(each.architecture, each.mode): each.since for each in nightly.failing}
+    by_name = {(each.architecture, each.mode): each.since for each in nightly.failing if not each.claim}
     failed = [each for each in nightly.findings if each.kind == "failed"]
     by_metric = {(each.architecture, each.mode, each.metric): each.since for each in failed}
     for record in nightly.tonight:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from reporter.compare.differences import LEVEL, Differences
 from reporter.documents.reference_verdicts import AgainstReference
 from reporter.model import Quantity, Record
 from reporter.model.plurals import counted
-from reporter.model.records import EAGER, pair_name
+from reporter.model.records import EAGER
 from reporter.model.settings import FailOn
 from reporter.nightly.accept_command import accept_command
 from reporter.nightly.baseline import Baseline
+from reporter.nightly.dates import day, moment
 from reporter.nightly.findings import NOT_COMPARED
 from reporter.nightly.state import Failing, Finding, Kind
 from reporter.report import units
@@ -106,24 +106,6 @@ def not_compared_with_reference(nightly: NightlyComparison) -> list[str]:
     return most([f"- {line}" for line in found], lambda count: f"- and {count} more; see summary.json")
 
 
-def moment(started: str) -> str:
-    """A moment as it is printed: 25 November 2026, 02:17 UTC."""
-    try:
-        when = datetime.fromisoformat(started)
-    except ValueError:
-        return started or "an unknown date"
-    return f"{when.day} {when:%B %Y, %H:%M} UTC"
-
-
-def day(started: str) -> str:
-    """A day as it is printed: 25 November."""
-    try:
-        when = datetime.fromisoformat(started)
-    except ValueError:
-        return started
-    return f"{when.day} {when:%B}"
-
-
 def _changed(nightly: NightlyComparison) -> Iterator[str]:
     if nightly.is_first:
         yield f"first run: {_why_first(nightly.base)}"
@@ -143,7 +125,7 @@ def _changed(nightly: NightlyComparison) -> Iterator[str]:
 
 def _counts(nightly: NightlyComparison) -> Iterator[str]:
     """How many findings of each kind this run has, and how many an earlier one had; what still fails comes later."""
-    failing = {pair_name(each.architecture, each.mode) for each in nightly.failing}
+    failing = {each.name for each in nightly.failing}
     for kind, word in COUNTS.items():
         group = [each for each in nightly.findings if each.kind == kind and each.is_open]
         first = [each for each in group if each.since == nightly.now]
@@ -192,16 +174,26 @@ def _metrics(what: Sequence[Quantity | None]) -> str:
 
 def _still_failing(nightly: NightlyComparison) -> Iterator[str]:
     newly = {each.name for each in nightly.findings if each.kind == "failed" and each.since == nightly.now}
-    names = [(pair_name(each.architecture, each.mode), each) for each in nightly.failing]
-    for name, each in [(name, each) for name, each in names if name not in newly][:NAMED]:
+    rows = [each for each in nightly.failing if each.name not in newly]
+    for each in rows[:NAMED]:
         word = "failing" if each.since == nightly.now else f"still failing since {day(each.since)}"
-        yield f"{word}: {name} ({counted(each.readings, 'reading')}: {each.reason})"
+        counts = {"reading": each.readings, "curve point": each.points}
+        what = "".join(f"{counted(count, noun)}: " for noun, count in counts.items() if count)
+        yield f"{word}: {each.name} ({what}{each.reason})"
+    yield from _more(rows, "failing")
 
 
 def _without_baseline(nightly: NightlyComparison) -> Iterator[str]:
     for name in nightly.base.unreadable[:NAMED]:
         served = "; compared with the last values of history.jsonl" if name in nightly.substituted else ""
         yield f"no baseline for {name}: its record cannot be read{served}"
+    yield from _more(nightly.base.unreadable, "without a baseline")
+
+
+def _more(items: Sequence[object], word: str) -> Iterator[str]:
+    """How many there are besides those that are named."""
+    if len(items) > NAMED:
+        yield f"and {len(items) - NAMED} more {word}"
 
 
 def _noise_of_levels(nightly: NightlyComparison) -> Iterator[str]:

@@ -121,13 +121,28 @@ class Finding(FindingPlace):
 
 
 class Failing(Model):
-    """An architecture with readings that failed in a mode, and since when."""
+    """An architecture with readings, or else points of curves, that failed in a mode, and since when.
+
+    With `claim`, `architecture` is the name of a claim that failed.
+    """
 
     architecture: str
     mode: str = EAGER
-    readings: int
+    readings: int = 0
+    points: int = 0
+    claim: bool = False
     reason: str
     since: str
+
+    @property
+    def place(self) -> tuple[str, str, bool]:
+        """Architecture and mode, or the name of a claim."""
+        return self.architecture, self.mode, self.claim
+
+    @property
+    def name(self) -> str:
+        """The (architecture, mode) pair or the claim as texts name it."""
+        return f"claim {self.architecture}" if self.claim else pair_name(self.architecture, self.mode)
 
 
 class Red(Model):
@@ -140,8 +155,11 @@ class Red(Model):
 
     def covers(self, architecture: str, moment: str) -> bool:
         """Whether what was measured then, in the run or after it by the main job, may have such a finding."""
-        is_then = self.started <= moment and (moment <= self.ended or moment < self.until)
-        return architecture in self.architectures and is_then
+        return architecture in self.architectures and self.includes(moment)
+
+    def includes(self, moment: str) -> bool:
+        """Whether something was measured in the run, or after it by the main job."""
+        return self.started <= moment and (moment <= self.ended or moment < self.until)
 
 
 class Start(Model):

@@ -55,6 +55,20 @@ def without_drift(times: Log) -> Log:
     return np.asarray(times - drift[:, None])
 
 
+def with_level(times: Log, runs: int) -> Log:
+    """Which series have a value in each of the last `runs` runs, and a level before them."""
+    levels = np.isfinite(times[:-runs]).sum(axis=0) >= FEWEST_OF_LEVEL
+    return np.asarray(levels & np.isfinite(times[-runs:]).all(axis=0))
+
+
+def of_several(times: Log, fewest: int) -> Log:
+    """The series with a level before the last run, in the runs with values of at least `fewest` of them; else NaN."""
+    levels = np.isfinite(times[:-1]).sum(axis=0) >= FEWEST_OF_LEVEL
+    found = np.where(levels, times, math.nan)
+    found[np.isfinite(found).sum(axis=1) < fewest] = math.nan
+    return found
+
+
 def level_shift(times: Log, window: Window, relative: bool, least: float, alpha: float) -> LevelShift:
     """Test the mean change of the last runs against the level of at most `window.most` values before them.
 

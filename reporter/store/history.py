@@ -10,7 +10,7 @@ ONE_RUN_SECONDS lie between two of them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import accumulate
@@ -113,17 +113,19 @@ def last_values(
     path: Path,
     names: Collection[str],
     most_bytes: int = MOST_BYTES,
-    left_out: Callable[[str, str], bool] = lambda *_: False,
+    left_out: Callable[[str, str, Mapping[str, Any]], bool] = lambda *_: False,
 ) -> dict[str, dict[str, float]]:
     """The last value of each key of some architectures, on any machine; none from a file that cannot be read.
 
-    `left_out` is called with the architecture and the moment of a line, and is true for one that does not count.
+    `left_out` is called with the architecture, the moment and the settings of a line, and is true for one that does not
+    count; lines of schema 1 have no settings.
     """
     found: dict[str, dict[str, float]] = {}
     try:
         for line in _backwards(path, most_bytes) if names else ():
-            if line["architecture"] in names and not left_out(line["architecture"], str(line.get("generated"))):
-                values = found.setdefault(line["architecture"], {})
+            name, moment, settings = line["architecture"], str(line.get("generated")), line.get("settings")
+            if name in names and not left_out(name, moment, settings if isinstance(settings, dict) else {}):
+                values = found.setdefault(name, {})
                 for key, value in line["values"].items():
                     if _is_number(value):
                         values.setdefault(key, value)
