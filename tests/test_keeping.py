@@ -313,6 +313,12 @@ def test_the_rounds_of_a_run() -> None:
     assert Reading.model_validate_json(of.model_dump_json()) == of
 
 
+def test_the_run_that_was_stored_last_is_the_newest_also_after_the_clock_was_set_back() -> None:
+    reading = times(("2", 0.3), ("2", 0.301), ("2", 0.302), ("1", 0.1), ("1", 0.101), ("1", 0.102))
+    assert [run for run, _, _ in reading.by_run()] == ["2", "1"]
+    assert (reading.moved, reading.value) == ("2", pytest.approx(0.101))
+
+
 def test_an_old_reading_is_of_one_run_and_stays_apart_from_new_rounds() -> None:
     old = times(("", 0.1), ("", 0.2))
     assert [(run, started, len(parts)) for run, started, parts in old.by_run()] == [("", "", 2)]
