@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
+from reporter.host.exit_codes import INTERRUPTED
 from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.model.devices import accelerator_in
@@ -34,8 +36,11 @@ COUNTING = "counting"
 
 def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     """Measures what is missing, round by round over all architectures; every reading is on disk before the next."""
-    with closing(executor):
-        return _run(request, executor, progress)
+    try:
+        with closing(executor):
+            return _run(request, executor, progress)
+    finally:
+        mode_plan.clear_cache(request)  # last: after an interrupt the process may be ended while it is removed
 
 
 def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
@@ -63,7 +68,7 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     notices += [*node_engines.notices(tasks, slots), *(ledger.notice for ledger in ledgers.values())]
     for notice in filter(None, notices):
         progress.note(f"note: {notice}")
-    finished = False
+    ending: dict[str, Any] = {"finished": False}
     try:
         if planned:
             budget.gather(request, planned, executor, progress, outcome)
@@ -72,16 +77,15 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
             budget.close(request, planned, named, progress)
         else:
             budget.gather_alone(request, costs, executor, progress, outcome, environments=environments)
-        finished = True
+        ending = {"finished": True}
     except KeyboardInterrupt:
-        finished = True  # its exit code in the history shows that it was interrupted
+        ending = {"finished": True, "exit_code": INTERRUPTED}  # at once: the process may be ended before `main` adds it
         raise
     finally:
-        mode_plan.clear_cache(request)
         outcome.jobs += len(tasks)
         outcome.seconds = monotonic() - start
         now = moment()
-        measured = [ledger.history(now) | {"finished": finished} for ledger in ledgers.values() if ledger.spent]
+        measured = [ledger.history(now) | ending for ledger in ledgers.values() if ledger.spent]
         if record_files.append_history(request.folder, measured):
             progress.note(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(failure_counts.failed(ledger) + curve_plan.failures(ledger) for ledger in ledgers.values())
