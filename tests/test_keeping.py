@@ -290,6 +290,15 @@ def test_the_history_has_the_value_of_each_run(tmp_path: Path) -> None:
     assert record(tmp_path).readings[KEY].of_run(lines[0]["run"]).value == 3
 
 
+def test_the_load_of_an_earlier_run_is_not_reported_for_this_one(tmp_path: Path) -> None:
+    measured(tmp_path, 1)
+    found = record(tmp_path)
+    disturbed = found.readings[KEY].model_copy(update={"detail": {"foreign_load": [0.6]}})
+    record_files.save(tmp_path, found.model_copy(update={"readings": found.readings | {KEY: disturbed}}))
+    reading, outcome, rounds, _ = measured(tmp_path, 2)
+    assert (rounds, reading.background_load, outcome.foreign) == ([1], 0.6, 0.0)
+
+
 def times(*rounds: tuple[str, float], **more: Any) -> Reading:
     """Rounds of two samples, by run and value."""
     return Reading(

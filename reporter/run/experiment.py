@@ -91,7 +91,8 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     outcome.failed += sum(failure_counts.failed(ledger) + curve_plan.failures(ledger) for ledger in ledgers.values())
     records = (record for ledger in ledgers.values() if ledger.spent for record in ledger.records.values())
     timed = (reading for record in records for reading in record.readings.values())
-    outcome.foreign = max((reading.background_load for reading in timed if reading.disturbed), default=0.0)
+    mine = (each.of_run(request.run) if each.origins else each for each in timed if each.disturbed)
+    outcome.foreign = max((each.background_load for each in mine if each.disturbed), default=0.0)
     outcome.lost += sum(failure_counts.lacking(ledger) for ledger in ledgers.values())
     return outcome
 
