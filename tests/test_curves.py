@@ -188,6 +188,34 @@ def test_a_sweep_ends_where_throughput_no_longer_rises() -> None:
     assert not is_saturated([])
 
 
+def test_points_of_two_runs_do_not_end_a_sweep_and_are_marked() -> None:
+    """The machine may be slower in the second run; points of older records have no run."""
+    fast = [point(1, 10.0, run="a"), point(2, 19.0, run="a"), point(4, 30.0, run="a")]
+    slow = point(8, 31.0, run="b")
+    assert is_saturated([*fast, slow.model_copy(update={"run": "a"})])
+    assert not is_saturated([*fast, slow])
+    assert is_saturated([*fast, slow, point(16, 31.1, run="b")])
+    found = best([*fast, slow], CPU.quantities[0], {})
+    assert found
+    assert found.reason == "the points of this curve were measured in 2 runs"
+    assert found.reason in found.notes
+    assert language("ru").translate(found.reason) == "точки этой кривой измерены в разных запусках: 2"
+    assert [each.reason for each in [best(fast, CPU.quantities[0], {})] if each] == [None]
+    record = samples.record(samples.ROWS[0]).model_copy(update={"curves": Curves(batch=(*fast, slow))})
+    table = batch_fits.make(compare([record]), language("en"))
+    assert table is not None
+    cells = {column.key: cell for column, cell in zip(table.columns, table.rows[0], strict=True)}
+    assert cells["overhead"].note == cells["time_per_image"].note == found.reason
+
+
+def test_a_point_has_the_run_that_measured_it(tmp_path: Path) -> None:
+    first, second = (measured(tmp_path, batches=batches, run=run)[0] for run, batches in (("a", (1,)), ("b", (2,))))
+    assert [(each.batch, each.run) for each in second.curves.batch] == [(1, "a"), (2, "b")]
+    assert "run" not in point(1, 5.0).model_dump()
+    assert first.readings[CPU.name].reason is None
+    assert second.readings[CPU.name].reason == "the points of this curve were measured in 2 runs"
+
+
 @pytest.mark.parametrize(
     "others",
     [

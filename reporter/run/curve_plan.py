@@ -119,6 +119,7 @@ def keep(ledger: Ledger, job: Job, axis: Axis, point: CurvePoint) -> Reading | N
     """
     assert job.curve
     metric = ledger.request.metrics[job.metrics[0]]
+    point = point.model_copy(update={"run": ledger.request.run})
     if point.status != "skipped":
         own = _measured_again(ledger, metric, point.mode)
         ledger.measured_again[point.mode, metric.device] = own.with_point(axis, point)

@@ -12,6 +12,8 @@ from reporter.host.exit_codes import INTERRUPTED
 from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.model.devices import accelerator_in
+from reporter.model.readings import DISTURBING
+from reporter.model.scaling_curves import AXES
 from reporter.run import (
     budget,
     curve_plan,
@@ -89,12 +91,19 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
         if record_files.append_history(request.folder, measured):
             progress.note(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(failure_counts.failed(ledger) + curve_plan.failures(ledger) for ledger in ledgers.values())
-    records = (record for ledger in ledgers.values() if ledger.spent for record in ledger.records.values())
-    timed = (reading for record in records for reading in record.readings.values())
-    mine = (each.of_run(request.run) if each.origins else each for each in timed if each.disturbed)
-    outcome.foreign = max((each.background_load for each in mine if each.disturbed), default=0.0)
+    outcome.foreign = max((_disturbance(ledger) for ledger in ledgers.values() if ledger.spent), default=0.0)
     outcome.lost += sum(failure_counts.lacking(ledger) for ledger in ledgers.values())
     return outcome
+
+
+def _disturbance(ledger: Ledger) -> float:
+    """The largest background load that disturbed a time or a point of a curve in this run; 0 if none was disturbed."""
+    run, curves = ledger.request.run, ledger.record.curves
+    timed = (reading for record in ledger.records.values() for reading in record.readings.values())
+    loads = [reading.of_run(run).background_load for reading in timed if reading.disturbed]
+    points = (point for axis in AXES for point in curves.points(axis))
+    loads += [point.foreign_load or 0.0 for point in points if point.run == run]
+    return max((load for load in loads if load > DISTURBING), default=0.0)
 
 
 def _costs(request: Request, ledgers: Ledgers) -> Costs:
