@@ -33,7 +33,7 @@ Axis = Literal["batch", "size"]
 AXES: tuple[Axis, ...] = ("batch", "size")
 LARGEST_BATCH = 2**20
 MOST_POINTS = 10_000
-OPTIONAL = ("detail", "run")
+OPTIONAL = ("detail", "run", "needed")
 """The fields of a point that files have only where they are not empty."""
 SETTLED = ("ok", "oom", "unsupported")
 """The status of points that are not measured again."""
@@ -86,7 +86,8 @@ class CurvePoint(Model):
     status is ok, and `reason` then says why. `predicted` is the memory that the point needs as counted before it ran,
     beyond the weights; `foreign_load` is the share of the processors that other programs kept busy; `settings` has
     what it depends on besides. `detail` has the identity, precision and state of an accelerator, as that of a reading;
-    `run` is the run that measured it, None in older records. Files have both only where they are not empty.
+    `run` is the run that measured it, None in older records. `needed` are the bytes that have to be available for an
+    `oom` point to be tried again in a later run; None: it is not. Files have these only where they are not empty.
     """
 
     mode: Name
@@ -103,11 +104,12 @@ class CurvePoint(Model):
     settings: dict[str, JsonValue] = {}
     detail: dict[str, JsonValue] = {}
     run: Annotated[str, Field(max_length=64)] | None = None
+    needed: int | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = serialize(self)
-        return {key: value for key, value in content.items() if value or key not in OPTIONAL}
+        return {key: value for key, value in content.items() if key not in OPTIONAL or value not in (None, {})}
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
@@ -126,6 +128,11 @@ class CurvePoint(Model):
     @property
     def measured(self) -> bool:
         return self.latency is not None and self.throughput is not None
+
+    def is_settled(self, available: int) -> bool:
+        """Whether it is not measured again where so many bytes of memory are available."""
+        fits_now = self.status == "oom" and self.needed is not None and self.needed <= available
+        return self.status in SETTLED and not fits_now
 
     @property
     def place(self) -> tuple[str, str, int, str]:
@@ -175,10 +182,9 @@ class Curves(Model):
             if (point.mode, point.device) == (mode, device) and same_conditions(point.settings, conditions)
         )
 
-    @property
-    def settled(self) -> Curves:
-        """The points that need not be measured again under the same conditions."""
-        batch, size = (tuple(each for each in self.points(axis) if each.status in SETTLED) for axis in AXES)
+    def settled(self, available: int = 0) -> Curves:
+        """The points that need not be measured again under the same conditions, with so many bytes available."""
+        batch, size = (tuple(each for each in self.points(axis) if each.is_settled(available)) for axis in AXES)
         return Curves(batch=batch, size=size)
 
 
