@@ -208,6 +208,17 @@ def test_points_of_two_runs_do_not_end_a_sweep_and_are_marked() -> None:
     assert cells["overhead"].note == cells["time_per_image"].note == found.reason
 
 
+def test_points_are_measured_again_with_a_larger_effort_only(tmp_path: Path) -> None:
+    def lacking(seconds: float) -> bool:
+        conditions = CONDITIONS.model_copy(update={"seconds": seconds})
+        ledger = Ledger(own(), replace(of_curves(tmp_path, batches=(1, 2)), about=slot("here").about))
+        ledger.request = replace(ledger.request, conditions=conditions)
+        return bool([*curve_plan.jobs({"small": ledger})])
+
+    measured(tmp_path, batches=(1, 2))
+    assert [lacking(factor * CONDITIONS.seconds) for factor in (0.5, 1, 2)] == [False, False, True]
+
+
 def test_a_point_has_the_run_that_measured_it(tmp_path: Path) -> None:
     first, second = (measured(tmp_path, batches=batches, run=run)[0] for run, batches in (("a", (1,)), ("b", (2,))))
     assert [(each.batch, each.run) for each in second.curves.batch] == [(1, "a"), (2, "b")]

@@ -267,6 +267,29 @@ def test_seconds_and_goal_do_not_make_another_reading(tmp_path: Path) -> None:
     assert request.effort != before.effort  # what a job costs does depend on them
 
 
+def test_a_profile_is_measured_again_with_a_larger_effort_only(tmp_path: Path) -> None:
+    """It has no rounds that could be added; one without times and a count do not depend on the effort."""
+    keys = ("size", "kernels", "operators", "stages", "ceilings")
+
+    def taken(seconds: float) -> tuple[str, ...]:
+        conditions = CONDITIONS.model_copy(update={"seconds": seconds})
+        metrics = {key: METRICS[key] for key in keys}
+        request = Request(tmp_path, [own()], metrics, {"cpu": "cpu", "any": "cpu"}, conditions)
+        executor = Simulated([slot("here")])
+        experiment.run(request, executor, Lines(StringIO()))
+        return tuple(name for each in executor.done for name in each.job.metrics)
+
+    found = [taken(seconds) for seconds in (0.15, 0.15, 0.7, 0.15, 0.7)]
+    assert [sorted(each) for each in found] == [sorted(keys), [], sorted(keys[2:]), [], []]
+    reading = record(tmp_path).readings["stages"]
+    assert reading.settings["seconds"] == 0.7
+    assert "seconds" not in reading.conditions
+    old = reading.model_copy(update={"settings": reading.conditions})
+    files = record(tmp_path)
+    record_files.save(tmp_path, files.model_copy(update={"readings": files.readings | {"stages": old}}))
+    assert taken(0.7) == (), "it is not known of older records"
+
+
 def test_every_round_has_the_run_of_the_history(tmp_path: Path) -> None:
     for rounds in (1, 3):
         reading, *_ = measured(tmp_path, rounds)

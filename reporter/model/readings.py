@@ -175,7 +175,7 @@ class Reading(Model):
     @property
     def conditions(self) -> dict[str, JsonValue]:
         """The settings that make it another reading: all but how much was sampled, which old records list with them."""
-        timed = bool(self.rounds) or self.quantity.group == "latency"
+        timed = bool(self.rounds) or self.quantity.group in ("latency", "profile")
         if not timed or self.settings.keys().isdisjoint(EFFORT):
             return self.settings
         return {key: value for key, value in self.settings.items() if key not in EFFORT}

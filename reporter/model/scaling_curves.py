@@ -33,7 +33,7 @@ Axis = Literal["batch", "size"]
 AXES: tuple[Axis, ...] = ("batch", "size")
 LARGEST_BATCH = 2**20
 MOST_POINTS = 10_000
-OPTIONAL = ("detail", "run", "needed")
+OPTIONAL = ("detail", "run", "needed", "seconds")
 """The fields of a point that files have only where they are not empty."""
 SETTLED = ("ok", "oom", "unsupported")
 """The status of points that are not measured again."""
@@ -87,7 +87,8 @@ class CurvePoint(Model):
     beyond the weights; `foreign_load` is the share of the processors that other programs kept busy; `settings` has
     what it depends on besides. `detail` has the identity, precision and state of an accelerator, as that of a reading;
     `run` is the run that measured it, None in older records. `needed` are the bytes that have to be available for an
-    `oom` point to be tried again in a later run; None: it is not. Files have these only where they are not empty.
+    `oom` point to be tried again in a later run; None: it is not. `seconds` is --preset's limit of the sampling. Files
+    have these only where they are not empty.
     """
 
     mode: Name
@@ -105,6 +106,7 @@ class CurvePoint(Model):
     detail: dict[str, JsonValue] = {}
     run: Annotated[str, Field(max_length=64)] | None = None
     needed: int | None = None
+    seconds: float | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -129,10 +131,11 @@ class CurvePoint(Model):
     def measured(self) -> bool:
         return self.latency is not None and self.throughput is not None
 
-    def is_settled(self, available: int) -> bool:
-        """Whether it is not measured again where so many bytes of memory are available."""
+    def is_settled(self, available: int, seconds: float) -> bool:
+        """Whether it is not measured again with so many bytes of memory available and so many seconds of sampling."""
         fits_now = self.status == "oom" and self.needed is not None and self.needed <= available
-        return self.status in SETTLED and not fits_now
+        is_brief = self.measured and self.seconds is not None and self.seconds < seconds
+        return self.status in SETTLED and not fits_now and not is_brief
 
     @property
     def place(self) -> tuple[str, str, int, str]:
@@ -182,9 +185,11 @@ class Curves(Model):
             if (point.mode, point.device) == (mode, device) and same_conditions(point.settings, conditions)
         )
 
-    def settled(self, available: int = 0) -> Curves:
-        """The points that need not be measured again under the same conditions, with so many bytes available."""
-        batch, size = (tuple(each for each in self.points(axis) if each.is_settled(available)) for axis in AXES)
+    def settled(self, available: int = 0, seconds: float = 0.0) -> Curves:
+        """The points that need not be measured again under the same conditions; see `CurvePoint.is_settled`."""
+        batch, size = (
+            tuple(point for point in self.points(axis) if point.is_settled(available, seconds)) for axis in AXES
+        )
         return Curves(batch=batch, size=size)
 
 

@@ -70,7 +70,8 @@ def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
     sweep = sweeps and not request.batches
     asked = CurveJob(mode=mode, batches=request.batches, sizes=request.sizes, sweep=sweep)
     known = _measured_again(ledger, metric, mode) if request.fresh else current_points(ledger, metric, mode)
-    return asked.model_copy(update={"settled": known.settled(_available(ledger, metric))})
+    settled = known.settled(_available(ledger, metric), request.conditions.seconds)
+    return asked.model_copy(update={"settled": settled})
 
 
 def _available(ledger: Ledger, metric: Metric) -> int:
@@ -126,7 +127,7 @@ def keep(ledger: Ledger, job: Job, axis: Axis, point: CurvePoint) -> Reading | N
     """
     assert job.curve
     metric = ledger.request.metrics[job.metrics[0]]
-    point = point.model_copy(update={"run": ledger.request.run})
+    point = point.model_copy(update={"run": ledger.request.run, "seconds": ledger.request.conditions.seconds})
     if point.status != "skipped":
         own = _measured_again(ledger, metric, point.mode)
         ledger.measured_again[point.mode, metric.device] = own.with_point(axis, point)
