@@ -68,6 +68,8 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     if planned is None:
         progress.plan(jobs, outcome.slots, costs.total)
     notices += [*node_engines.notices(tasks, slots), *(ledger.notice for ledger in ledgers.values())]
+    saved = {job.architecture for job in jobs}
+    notices.append(input_sizes.notice([each.dropped for (_, name), each in ledgers.items() if name in saved]))
     for notice in filter(None, notices):
         progress.note(f"note: {notice}")
     ending: dict[str, Any] = {"finished": False}

@@ -53,7 +53,7 @@ class Ledger:
 
     def __init__(self, architecture: Architecture, request: Request, number: int = 0) -> None:
         self.request = request
-        self.spent, self.notice = 0.0, ""
+        self.spent, self.notice, self.dropped = 0.0, "", 0
         self._took: dict[str, list[float]] = {}
         self.measured_again: dict[tuple[str, str], Curves] = {}
         """With --fresh, the points of curves that this run tried, by mode and device."""
@@ -257,7 +257,8 @@ class Ledger:
         now["environment"] = self.request.about["environment"]
         resized = input_sizes.changed_fields(records[0], architecture, conditions)
         now |= resized | ({"started": moment()} if self.request.fresh or resized else {})
-        return [input_sizes.valid(record.model_copy(update=now), conditions) for record in records]
+        found, self.dropped = input_sizes.valid_modes([each.model_copy(update=now) for each in records], conditions)
+        return found
 
     def _own_devices(self, number: int) -> Mapping[str, str]:
         """Of several GPUs the one that it was measured on before, else its share in turn."""
