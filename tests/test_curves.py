@@ -188,6 +188,45 @@ def test_a_sweep_ends_where_throughput_no_longer_rises() -> None:
     assert not is_saturated([])
 
 
+def test_points_of_two_runs_do_not_end_a_sweep_and_are_marked() -> None:
+    """The machine may be slower in the second run; points of older records have no run."""
+    fast = [point(1, 10.0, run="a"), point(2, 19.0, run="a"), point(4, 30.0, run="a")]
+    slow = point(8, 31.0, run="b")
+    assert is_saturated([*fast, slow.model_copy(update={"run": "a"})])
+    assert not is_saturated([*fast, slow])
+    assert is_saturated([*fast, slow, point(16, 31.1, run="b")])
+    found = best([*fast, slow], CPU.quantities[0], {})
+    assert found
+    assert found.reason == "the points of this curve were measured in 2 runs"
+    assert found.reason in found.notes
+    assert language("ru").translate(found.reason) == "точки этой кривой измерены в разных запусках: 2"
+    assert [each.reason for each in [best(fast, CPU.quantities[0], {})] if each] == [None]
+    record = samples.record(samples.ROWS[0]).model_copy(update={"curves": Curves(batch=(*fast, slow))})
+    table = batch_fits.make(compare([record]), language("en"))
+    assert table is not None
+    cells = {column.key: cell for column, cell in zip(table.columns, table.rows[0], strict=True)}
+    assert cells["overhead"].note == cells["time_per_image"].note == found.reason
+
+
+def test_points_are_measured_again_with_a_larger_effort_only(tmp_path: Path) -> None:
+    def lacking(seconds: float) -> bool:
+        conditions = CONDITIONS.model_copy(update={"seconds": seconds})
+        ledger = Ledger(own(), replace(of_curves(tmp_path, batches=(1, 2)), about=slot("here").about))
+        ledger.request = replace(ledger.request, conditions=conditions)
+        return bool([*curve_plan.jobs({"small": ledger})])
+
+    measured(tmp_path, batches=(1, 2))
+    assert [lacking(factor * CONDITIONS.seconds) for factor in (0.5, 1, 2)] == [False, False, True]
+
+
+def test_a_point_has_the_run_that_measured_it(tmp_path: Path) -> None:
+    first, second = (measured(tmp_path, batches=batches, run=run)[0] for run, batches in (("a", (1,)), ("b", (2,))))
+    assert [(each.batch, each.run) for each in second.curves.batch] == [(1, "a"), (2, "b")]
+    assert "run" not in point(1, 5.0).model_dump()
+    assert first.readings[CPU.name].reason is None
+    assert second.readings[CPU.name].reason == "the points of this curve were measured in 2 runs"
+
+
 @pytest.mark.parametrize(
     "others",
     [
@@ -225,7 +264,7 @@ def test_points_replace_each_other_and_are_ordered() -> None:
     for each in (point(8, 8.0), point(1, 1.0), point(8, 9.0), point(2, None, "failed")):
         curves = curves.with_point("batch", each)
     assert [(each.batch, each.throughput) for each in curves.batch] == [(1, 1.0), (2, None), (8, 9.0)]
-    assert [each.batch for each in curves.settled.batch] == [1, 8], "one that failed is tried again"
+    assert [each.batch for each in curves.settled().batch] == [1, 8], "one that failed is tried again"
     assert curves.under("batch", "eager", "cpu", {}) == curves.batch
     assert curves.under("batch", "eager", "cpu", {"threads": 1}) == ()
     assert curves.under("batch", "bf16", "cpu", {}) == ()
@@ -704,6 +743,47 @@ def test_a_forecast_learns_from_the_point_before(factor: float, monkeypatch: pyt
         else:
             assert predicted * max(1.0, factor) * 1.5 > room
     assert ran
+
+
+def test_a_point_that_is_not_run_has_what_its_process_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = Tight(2**20, 1.0)
+    where.held = 2**19
+    monkeypatch.setattr(curve_points, "space", lambda _: where)
+    [(_, found)] = CurveTiming(subject(own()), CPU, CurveJob(mode="eager", batches=(1,))).run()
+    assert found.status == "oom"
+    assert found.predicted
+    assert found.needed == 2**19 + memory_forecast.SCRATCH + round(memory_forecast.FIRST_MARGIN * found.predicted)
+
+
+@pytest.mark.parametrize(
+    ("needed", "available", "again"), [(100, 99, False), (100, 100, True), (0, 0, True), (None, 10**9, False)]
+)
+def test_a_point_that_did_not_fit_is_tried_again_where_what_it_needs_is_available(
+    needed: int | None, available: int, again: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(own(), of_curves(tmp_path, batches=(1, 8)))
+    own_conditions = CONDITIONS.of(CPU, "cpu")
+    points = point(1, 4.0, settings=own_conditions), point(8, None, "oom", settings=own_conditions, needed=needed)
+    ledger.keep_curves(Curves(batch=points))
+    monkeypatch.setattr(curve_plan.process_memory, "available", lambda: available)
+    assert [job.settled.batch for *_, job in curve_plan.jobs({"small": ledger})] == ([points[:1]] if again else [])
+    assert ("needed" in points[1].model_dump()) == (needed is not None)
+
+
+def test_a_point_whose_worker_was_killed_is_tried_again_by_a_later_run_only(tmp_path: Path) -> None:
+    request = of_curves(tmp_path, batches=(1, 8))
+    ledger = Ledger(own(), request)
+    [job] = experiment.plan(request, {"small": ledger})
+    found = CurveMeasurement(job, ledger, Lines(StringIO()), Outcome())
+    found.start()
+    for batch in (1, 8):
+        trying = point(batch, None, "skipped", settings=CONDITIONS.of(CPU, "cpu"))
+        found.receive({"trying": "batch", "point": trying.model_dump(mode="json")})
+        assert found.drop_crashed(Verdict("oom", "the worker was killed (SIGKILL)")) == (batch == 1)
+    assert [(each.status, each.needed) for each in ledger.record.curves.batch] == [("oom", 0)] * 2
+    [later] = experiment.plan(request, {"small": Ledger(own(), replace(request, run="later"))})
+    assert later.curve
+    assert later.curve.settled == Curves()
 
 
 def test_the_forecast_is_linear_in_the_batch_and_the_area() -> None:

@@ -35,6 +35,7 @@ from reporter.model.attempts import attempt, one_line
 from reporter.model.modes import parse
 from reporter.model.readings import UnsupportedError
 from reporter.registry import execution_modes
+from reporter.report.language import language
 
 ENGINES = execution_modes.engines()
 CONVERTED = ("torchscript", "onnxruntime", "openvino")
@@ -399,6 +400,17 @@ def test_without_a_compiler_or_the_headers_of_python_compile_is_not_available(mo
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setenv("CXX", "nothing")
     assert "install g++ or clang++" in ENGINES["compile"].missing
+
+
+@pytest.mark.parametrize("name", ["TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE"])
+def test_compile_is_not_available_where_a_variable_disables_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch would run the model in eager mode, without an error."""
+    monkeypatch.setenv(name, "0")
+    assert ENGINES["compile"].missing == ""
+    monkeypatch.setenv(name, "1")
+    reason = ENGINES["compile"].missing
+    assert reason == f"torch.compile is disabled by {name}=1; unset this variable"
+    assert language("ru").translate(reason).startswith("torch.compile отключён")
 
 
 @pytest.mark.parametrize("command", [" ", '"g++', "nothing g++", ""])

@@ -159,11 +159,35 @@ def test_a_run_that_an_error_ends_is_no_part_of_the_history(
     with pytest.raises(error, match="the disk is full"):
         measured(tmp_path, ends=ending)
     path = tmp_path / "history.jsonl"
-    assert [json.loads(line)["finished"] for line in path.read_text().splitlines()] == [finished]
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["finished"], line.get("exit_code")) for line in lines] == [(finished, 130 if finished else None)]
     record_files.add_to_history(tmp_path, 0, {"exit_code": 130 if finished else 2})
     assert [run.value("small", KEY) for run in history.recent(path, ["here"])] == ([None] if finished else [])
     assert [job.round for job in measured(tmp_path)[1]] == [1]
     assert history.recent(path, ["here"])[-1].value("small", KEY) == 1.0
+
+
+def test_the_history_is_written_before_what_was_prepared_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an interrupt the process is ended soon, and compiled code may take longer to remove."""
+    seen: list[list[int]] = []
+    taken: list[Reading] = []
+
+    def clear(request: Request) -> None:
+        path = request.folder / "history.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        seen.append([json.loads(line)["exit_code"] for line in lines])
+
+    def interrupt(mode: str, reading: Reading) -> None:
+        taken.append(reading)
+        if len(taken) > 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiment.mode_plan, "clear_cache", clear)
+    with pytest.raises(KeyboardInterrupt):
+        measured(tmp_path, ends=interrupt)
+    assert seen == [[], [130]]
 
 
 def test_what_is_unsupported_is_not_tried_again(tmp_path: Path) -> None:

@@ -149,10 +149,12 @@ def test_variables_that_change_what_is_measured() -> None:
         "NVIDIA_TF32_OVERRIDE": "0", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1", "CUBLAS_WORKSPACE_CONFIG": ":16:8",
         "CUDNN_FRONTEND_ATTN_DP_WORKSPACE_LIMIT": "1", "OMP_PROC_BIND": "close", "KMP_AFFINITY": "compact",
         "GLIBC_TUNABLES": "glibc.malloc.arena_max=1", "MALLOC_ARENA_MAX": "1", "LD_PRELOAD": "libjemalloc.so",
-        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True", "PYTORCH_TUNABLEOP_ENABLED": "1",
+        "TORCH_COMPILE_DISABLE": "1", "TORCHDYNAMO_DISABLE": "1", "TORCHINDUCTOR_MAX_AUTOTUNE": "1",
     }  # fmt: skip
     others = {"HOME": "/", "ONEDNN_VERBOSE": "1", "DNNL_VERBOSE": "1", "MKL_VERBOSE": "1", "CUDNN_LOGLEVEL_DBG": "3",
-              "OMP_NUM_THREADS": "1", "OMP_DISPLAY_ENV": "1", "TORCH_HOME": "/", "TORCH_LOGS": "+dynamo"}  # fmt: skip
+              "OMP_NUM_THREADS": "1", "OMP_DISPLAY_ENV": "1", "TORCH_HOME": "/", "TORCH_LOGS": "+dynamo",
+              "TORCHINDUCTOR_CACHE_DIR": "/", "TORCHDYNAMO_VERBOSE": "1"}  # fmt: skip
     assert variables(counted | others) == dict(sorted(counted.items()))
     assert variables({"LD_PRELOAD": "a\x1b[1m\udcff" + "b" * 1000})["LD_PRELOAD"].startswith("a\\x1b[1m\\udcffbbb")
 

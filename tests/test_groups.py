@@ -61,6 +61,24 @@ def test_the_tightest_quota_of_all_groups_counts(tree: Tree, files: dict[str, st
     assert threads() == expected
 
 
+@pytest.mark.parametrize(
+    ("quota", "fact"),
+    [("50000", 0.5), ("150000", 1.5), ("100000", None), ("200000", None), ("1650000", None), ("max", None)],
+)
+def test_a_fractional_quota_is_a_fact_of_the_machine(
+    quota: str, fact: float | None, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a processor and a whole one are both one thread; keys of machines with whole quotas stay as they are."""
+    tree("0::/a\n", {"a/cpu.max": f"{quota} 100000"})
+    facts = machine.facts.__wrapped__()
+    assert facts.get("cpu_quota") == fact
+    monkeypatch.setattr(machine, "facts", lambda: facts)
+    key = machine.key()
+    without = {name: value for name, value in facts.items() if name != "cpu_quota"}
+    monkeypatch.setattr(machine, "facts", lambda: without)
+    assert (machine.key() == key) == (fact is None)
+
+
 def older(folder: str, quota: int, period: int = 100_000) -> dict[str, str]:
     return {f"{folder}cpu.cfs_quota_us": f"{quota}\n", f"{folder}cpu.cfs_period_us": f"{period}\n"}
 

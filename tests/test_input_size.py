@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import call
 from networks import CONDITIONS, own, small, subject
+from simulated import Simulated, slot
 from torch import nn
 
+from reporter.cli.progress import Lines
 from reporter.host.job import Job
 from reporter.host.machine import usable_threads
 from reporter.metrics.imagenet_accuracy import measure as looked_up
@@ -21,6 +24,7 @@ from reporter.model.modes import ONCE, alternation, speedup
 from reporter.model.settings import settings
 from reporter.registry.catalog import collect
 from reporter.registry.execution_modes import conditions_of
+from reporter.run import experiment
 from reporter.run.input_sizes import fields, usable, valid
 from reporter.run.ledger import Ledger
 from reporter.run.request import Request
@@ -321,6 +325,23 @@ def test_a_record_of_another_size_is_of_the_run_that_measured_it(tmp_path: Path)
     record_files.save(tmp_path, begun(None).model_copy(update={"started": "2026-01-01T00:00:00+00:00"}))
     assert begun(None).started == "2026-01-01T00:00:00+00:00"
     assert begun("48").started > "2026-01-02"
+
+
+def test_a_run_prints_what_another_size_drops_before_it_measures(tmp_path: Path) -> None:
+    """Also readings of metrics that it does not measure."""
+
+    def printed(size: str | None, *keys: str) -> str:
+        conditions, output = CONDITIONS.model_copy(update={"input_size": size}), StringIO()
+        metrics = {key: METRICS[key] for key in keys}
+        request = Request(tmp_path, [own()], metrics, {"cpu": "cpu", "any": "cpu"}, conditions)
+        experiment.run(request, Simulated([slot("here")]), Lines(output))
+        return output.getvalue()
+
+    assert "dropped" not in printed(None, "size", "latency_cpu", "latency_cpu_1thread")
+    assert "dropped" not in printed("48", "size"), "nothing is measured"
+    found = printed("48", "latency_cpu")
+    assert found.startswith("note: 2 values of 1 architecture in this folder will be dropped, because"), found
+    assert "dropped" not in printed("48", "latency_cpu")
 
 
 def test_readings_with_another_number_of_threads_are_dropped() -> None:

@@ -267,6 +267,29 @@ def test_seconds_and_goal_do_not_make_another_reading(tmp_path: Path) -> None:
     assert request.effort != before.effort  # what a job costs does depend on them
 
 
+def test_a_profile_is_measured_again_with_a_larger_effort_only(tmp_path: Path) -> None:
+    """It has no rounds that could be added; one without times and a count do not depend on the effort."""
+    keys = ("size", "kernels", "operators", "stages", "ceilings")
+
+    def taken(seconds: float) -> tuple[str, ...]:
+        conditions = CONDITIONS.model_copy(update={"seconds": seconds})
+        metrics = {key: METRICS[key] for key in keys}
+        request = Request(tmp_path, [own()], metrics, {"cpu": "cpu", "any": "cpu"}, conditions)
+        executor = Simulated([slot("here")])
+        experiment.run(request, executor, Lines(StringIO()))
+        return tuple(name for each in executor.done for name in each.job.metrics)
+
+    found = [taken(seconds) for seconds in (0.15, 0.15, 0.7, 0.15, 0.7)]
+    assert [sorted(each) for each in found] == [sorted(keys), [], sorted(keys[2:]), [], []]
+    reading = record(tmp_path).readings["stages"]
+    assert reading.settings["seconds"] == 0.7
+    assert "seconds" not in reading.conditions
+    old = reading.model_copy(update={"settings": reading.conditions})
+    files = record(tmp_path)
+    record_files.save(tmp_path, files.model_copy(update={"readings": files.readings | {"stages": old}}))
+    assert taken(0.7) == (), "it is not known of older records"
+
+
 def test_every_round_has_the_run_of_the_history(tmp_path: Path) -> None:
     for rounds in (1, 3):
         reading, *_ = measured(tmp_path, rounds)
@@ -290,6 +313,15 @@ def test_the_history_has_the_value_of_each_run(tmp_path: Path) -> None:
     assert record(tmp_path).readings[KEY].of_run(lines[0]["run"]).value == 3
 
 
+def test_the_load_of_an_earlier_run_is_not_reported_for_this_one(tmp_path: Path) -> None:
+    measured(tmp_path, 1)
+    found = record(tmp_path)
+    disturbed = found.readings[KEY].model_copy(update={"detail": {"foreign_load": [0.6]}})
+    record_files.save(tmp_path, found.model_copy(update={"readings": found.readings | {KEY: disturbed}}))
+    reading, outcome, rounds, _ = measured(tmp_path, 2)
+    assert (rounds, reading.background_load, outcome.foreign) == ([1], 0.6, 0.0)
+
+
 def times(*rounds: tuple[str, float], **more: Any) -> Reading:
     """Rounds of two samples, by run and value."""
     return Reading(
@@ -311,6 +343,12 @@ def test_the_rounds_of_a_run() -> None:
     assert (of.samples, of.rounds, of.value) == ((0.3, 0.3, 0.4, 0.4), (2, 2), pytest.approx(0.35))
     assert of.detail == {"share": [0.3, 0.4], "word": "a"}
     assert Reading.model_validate_json(of.model_dump_json()) == of
+
+
+def test_the_run_that_was_stored_last_is_the_newest_also_after_the_clock_was_set_back() -> None:
+    reading = times(("2", 0.3), ("2", 0.301), ("2", 0.302), ("1", 0.1), ("1", 0.101), ("1", 0.102))
+    assert [run for run, _, _ in reading.by_run()] == ["2", "1"]
+    assert (reading.moved, reading.value) == ("2", pytest.approx(0.101))
 
 
 def test_an_old_reading_is_of_one_run_and_stays_apart_from_new_rounds() -> None:

@@ -12,6 +12,7 @@ import pytest
 from commands import without_seconds
 from version_index import wheel
 
+from reporter.host import files
 from reporter.model import ReporterError
 from reporter.run.paired import package_sizes, pinned, reference_move
 from reporter.run.preparation import check_folder
@@ -83,6 +84,18 @@ def test_a_lock_file_gets_what_other_modes_need(tmp_path: Path, monkeypatch: pyt
         assert made.parts == ("numpy==1.0", "onnxruntime==1.0", "torch==9.9.1", "torchvision==9.9.2")
     assert asked == [[*locked, "onnxruntime"]], "and resolves once"
     assert (tmp_path / pinned.LOCK).read_text().splitlines() == [f"{pinned.HEADING}{VERSIONS}", *made.parts]
+
+
+def test_the_lock_file_of_a_run_in_progress_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = f"{pinned.HEADING}torch==9.9.0\ntorch==9.9.0\n"
+    (tmp_path / pinned.LOCK).write_text(before)
+    monkeypatch.setattr(pinned, "_resolved", lambda *_: VERSIONS.split())
+    monkeypatch.setattr(pinned, "_made", lambda frozen, _: Path(*frozen))
+    with files.lock(tmp_path), pytest.raises(ReporterError, match="is in use by process"):
+        pinned.environment(VERSIONS, tmp_path, print)
+    assert (tmp_path / pinned.LOCK).read_text() == before
+    pinned.environment(VERSIONS, tmp_path, print)
+    assert (tmp_path / pinned.LOCK).read_text() != before
 
 
 def test_torchvision_is_resolved_if_only_torch_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

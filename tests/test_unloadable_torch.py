@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 from functools import partial
 from multiprocessing import forkserver
 from pathlib import Path
@@ -12,7 +14,8 @@ import pytest
 import worker_entries
 from commands import ROOT, another_fork_server, call, run
 
-from reporter.run.executors import local
+from reporter.model import ReporterError
+from reporter.run.executors import loading, local
 
 MISSING_LIBRARY = 'raise OSError("libtorch_cpu.so: cannot open shared object file")'
 REASONS = {
@@ -104,3 +107,21 @@ def test_the_end_of_a_worker_does_not_end_the_fork_server_that_replaced_a_crashe
             executor.close()
         os.kill(servers[-1], 0)
     assert servers[0] == servers[1]
+
+
+@pytest.mark.parametrize(("limit", "seconds", "late"), [(0.05, 60, True), (30, 0, False)])
+def test_a_torch_that_does_not_load_in_time_is_one_line(
+    limit: float, seconds: int, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is killed; one that ends by itself is not late."""
+    monkeypatch.setattr(loading, "LOADING", limit)
+    with subprocess.Popen(["sleep", str(seconds)]) as server:
+
+        def start() -> None:
+            server.wait()
+            raise EOFError
+
+        with pytest.raises(ReporterError if late else EOFError) as raised, loading.limited(server.pid):
+            start()
+    assert (server.returncode == -signal.SIGKILL) == late
+    assert ("torch is not loaded after 0 s; check that" in str(raised.value)) == late

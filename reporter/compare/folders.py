@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
@@ -124,7 +123,7 @@ def _merged(*histories: Iterable[PastRun]) -> list[PastRun]:
 def _newest_runs(records: Iterable[Record]) -> set[tuple[str, str]]:
     """The machines and runs that measured the newest rounds of times, as far as their runs are known."""
     newest = (
-        (record.machine, max(reading.origins, key=attrgetter("started")).run)
+        (record.machine, reading.origins[-1].run)
         for record in records
         for reading in record.readings.values()
         if reading.origins and matching.is_time(reading.quantity)

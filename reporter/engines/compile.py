@@ -18,6 +18,8 @@ from reporter.model import Engine
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 """The variable with Inductor's cache folder, which it reads each time."""
+SWITCHES = ("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE")
+"""The variables with which, if one of them is 1, torch.compile does nothing."""
 PROFILED = "cpp.enable_kernel_profile"
 """The option with which the profiler lists the kernels that Inductor generates."""
 MOST_MODELS = 256
@@ -77,7 +79,10 @@ def _program(command: str) -> str:
 
 
 def unavailable() -> str:
-    """Inductor writes C++ code that includes the headers of Python."""
+    """Inductor writes C++ code that includes the headers of Python; a variable can disable torch.compile."""
+    switch = next((name for name in SWITCHES if os.environ.get(name) == "1"), None)
+    if switch:
+        return f"torch.compile is disabled by {switch}=1; unset this variable"
     if not compiler():
         return "no C++ compiler found; install g++ or clang++, or set CXX"
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():

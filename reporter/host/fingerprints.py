@@ -19,7 +19,8 @@ VARIABLES = (
     *("CUDA_DEVICE_MAX_CONNECTIONS", "MIOPEN_*", "ROCBLAS_*", "HIPBLASLT_*", "HSA_OVERRIDE_GFX_VERSION"),
     # torch
     *("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCH_BLAS_*", "TORCH_LINALG_*", "TORCH_CUDNN_*", "PYTORCH_JIT"),
-    *("PYTORCH_*ALLOC_CONF", "PYTORCH_NO_CUDA_MEMORY_CACHING", "PYTORCH_MPS_*"),
+    *("PYTORCH_*ALLOC_CONF", "PYTORCH_NO_CUDA_MEMORY_CACHING", "PYTORCH_MPS_*", "PYTORCH_TUNABLEOP_*"),
+    *("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_*", "TORCHINDUCTOR_*"),
     # threads and where they run
     *("OMP_*", "GOMP_*", "KMP_*"),
     # allocators and other libraries that are loaded first
@@ -27,9 +28,10 @@ VARIABLES = (
 )
 """Names of variables that change which kernels run, or how fast; set ones are stored with the readings they affect."""
 HARMLESS = ("*VERBOSE*", "*JIT_DUMP*", "*JIT_PROFILE*", "*LOG*", "*_NUM_THREADS", "OMP_DISPLAY_*", "KMP_SETTINGS",
-            "KMP_VERSION", "KMP_WARNINGS", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")  # fmt: skip
-"""Those of them that only print, or set the number of threads, which a measurement fixes itself; and two that
-scikit-learn sets when it is imported: the process of a user may have imported it or not."""
+            "KMP_VERSION", "KMP_WARNINGS", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK",
+            "TORCHINDUCTOR_CACHE_DIR")  # fmt: skip
+"""Those of them that only print, or set the number of threads or Inductor's folder, which a measurement fixes itself;
+and two that scikit-learn sets when it is imported: the process of a user may have imported it or not."""
 LONGEST = 500
 
 

@@ -62,6 +62,7 @@ def facts() -> dict[str, Any]:
         "processor": processor,
         "features": features,
         "threads": usable_threads(),
+        **fractional_quota(),
         "memory_gib": _memory_gib(),
         "gpus": gpus(),
         **({"gpu_details": visible()} if gpus() else {}),
@@ -125,6 +126,12 @@ def affinity() -> frozenset[int]:
 def usable_threads() -> int:
     """Processors that this process may use: its affinity, or fewer by the quota of a control group, rounded up."""
     return max(1, math.ceil(min(len(affinity()), cgroups.processors())))
+
+
+def fractional_quota() -> dict[str, float]:
+    """The quota of a control group where it leaves a fraction of a processor, which the number of threads hides."""
+    quota = cgroups.processors()
+    return {"cpu_quota": round(quota, 3)} if quota < len(affinity()) and quota % 1 else {}
 
 
 def threads_of_job() -> int:

@@ -175,24 +175,25 @@ class Reading(Model):
     @property
     def conditions(self) -> dict[str, JsonValue]:
         """The settings that make it another reading; earlier records also list effort and unused threads."""
-        effort = EFFORT if self.rounds or self.quantity.group == "latency" else ()
+        effort = EFFORT if self.rounds or self.quantity.group in ("latency", "profile") else ()
         settings = thread_counts.conditions_of(self.quantity.key, self.settings)
         if settings.keys().isdisjoint(effort):
             return settings
         return {name: value for name, value in settings.items() if name not in effort}
 
     def by_run(self) -> list[tuple[str, str, list[Sequence[float]]]]:
-        """The samples of each round, by run: (run, start of its first round, rounds), the oldest run first.
+        """The samples of each round, by run: (run, start of its first round, rounds), the run stored last at the end.
 
-        Rounds of unknown origin, as in records of reporter 0.1.0, are of one run with the name "".
+        Their starts do not decide: the clock may have been set back. Rounds of unknown origin are of one run named "".
         """
         parts = sample_statistics.split(self.samples, self.rounds) if self.samples else []
         if parts and len({origin.run for origin in self.origins}) == 1:
             return [(self.origins[0].run, self.origins[0].started, parts)]
         runs: dict[str, tuple[str, list[Sequence[float]]]] = {}
         for origin, part in zip(self.origins or (UNKNOWN,) * len(parts), parts, strict=True):
-            runs.setdefault(origin.run, (origin.started, []))[1].append(part)
-        return sorted(((run, *found) for run, found in runs.items()), key=lambda found: found[1])
+            runs[origin.run] = found = runs.pop(origin.run, (origin.started, []))
+            found[1].append(part)
+        return [(run, *of_run) for run, of_run in runs.items()]
 
     def of_run(self, run: str) -> Self:
         """The reading with the rounds of one run only."""

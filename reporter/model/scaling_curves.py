@@ -33,6 +33,8 @@ Axis = Literal["batch", "size"]
 AXES: tuple[Axis, ...] = ("batch", "size")
 LARGEST_BATCH = 2**20
 MOST_POINTS = 10_000
+OPTIONAL = ("detail", "run", "needed", "seconds")
+"""The fields of a point that files have only where they are not empty."""
 SETTLED = ("ok", "oom", "unsupported")
 """The status of points that are not measured again."""
 LOST: tuple[Status, ...] = ("failed", "timeout")
@@ -84,7 +86,9 @@ class CurvePoint(Model):
     status is ok, and `reason` then says why. `predicted` is the memory that the point needs as counted before it ran,
     beyond the weights; `foreign_load` is the share of the processors that other programs kept busy; `settings` has
     what it depends on besides. `detail` has the identity, precision and state of an accelerator, as that of a reading;
-    files have it only where it is not empty.
+    `run` is the run that measured it, None in older records. `needed` are the bytes that have to be available for an
+    `oom` point to be tried again in a later run; None: it is not. `seconds` is --preset's limit of the sampling. Files
+    have these only where they are not empty.
     """
 
     mode: Name
@@ -100,11 +104,14 @@ class CurvePoint(Model):
     foreign_load: float | None = None
     settings: dict[str, JsonValue] = {}
     detail: dict[str, JsonValue] = {}
+    run: Annotated[str, Field(max_length=64)] | None = None
+    needed: int | None = None
+    seconds: float | None = None
 
     @model_serializer(mode="wrap")
-    def _without_empty_detail(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = serialize(self)
-        return content if self.detail else {key: value for key, value in content.items() if key != "detail"}
+        return {key: value for key, value in content.items() if key not in OPTIONAL or value not in (None, {})}
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
@@ -123,6 +130,12 @@ class CurvePoint(Model):
     @property
     def measured(self) -> bool:
         return self.latency is not None and self.throughput is not None
+
+    def is_settled(self, available: int, seconds: float) -> bool:
+        """Whether it is not measured again with so many bytes of memory available and so many seconds of sampling."""
+        fits_now = self.status == "oom" and self.needed is not None and self.needed <= available
+        is_brief = self.measured and self.seconds is not None and self.seconds < seconds
+        return self.status in SETTLED and not fits_now and not is_brief
 
     @property
     def place(self) -> tuple[str, str, int, str]:
@@ -172,15 +185,19 @@ class Curves(Model):
             if (point.mode, point.device) == (mode, device) and same_conditions(point.settings, conditions)
         )
 
-    @property
-    def settled(self) -> Curves:
-        """The points that need not be measured again under the same conditions."""
-        batch, size = (tuple(each for each in self.points(axis) if each.status in SETTLED) for axis in AXES)
+    def settled(self, available: int = 0, seconds: float = 0.0) -> Curves:
+        """The points that need not be measured again under the same conditions; see `CurvePoint.is_settled`."""
+        batch, size = (
+            tuple(point for point in self.points(axis) if point.is_settled(available, seconds)) for axis in AXES
+        )
         return Curves(batch=batch, size=size)
 
 
 def best(points: Iterable[CurvePoint], quantity: Quantity, settings: dict[str, JsonValue]) -> Reading | None:
-    """The highest throughput of some points with its batch size and device; None where no point was measured."""
+    """The highest throughput of some points with its batch size and device; None where no point was measured.
+
+    If several runs measured the points, the reading has this as its reason.
+    """
     measured = [point for point in points if point.measured]
     if not measured:
         return None
@@ -189,7 +206,14 @@ def best(points: Iterable[CurvePoint], quantity: Quantity, settings: dict[str, J
     detail: dict[str, JsonValue] = {**top.detail, "batch": top.batch}
     if top.foreign_load is not None:
         detail[FOREIGN_LOAD] = [top.foreign_load]
-    return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), settings=settings, detail=detail)
+    about = {"settings": settings, "detail": detail, "reason": several_runs(measured)}
+    return Reading(quantity=quantity, samples=samples, rounds=(len(samples),), **about)
+
+
+def several_runs(points: Iterable[CurvePoint]) -> str | None:
+    """How many runs measured some points, if not one: a machine may be faster in one run than in another."""
+    count = len({point.run for point in points if point.measured})
+    return f"the points of this curve were measured in {count} runs" if count > 1 else None
 
 
 def missing_curve(curves: Curves, mode: str) -> Reading | None:
@@ -214,7 +238,10 @@ def swept(points: Iterable[CurvePoint]) -> list[CurvePoint]:
 
 
 def is_saturated(points: Iterable[CurvePoint]) -> bool:
-    """Whether a sweep is over: a point was not measured, or twice the batch gave less than 5 % more throughput."""
+    """Whether a sweep is over: a point was not measured, or twice the batch gave less than 5 % more throughput.
+
+    Throughput is compared within one run only.
+    """
     return _is_over(swept(points))
 
 
@@ -223,5 +250,5 @@ def _is_over(sweep: Sequence[CurvePoint]) -> bool:
         return False
     if not sweep[-1].measured or sweep[-1].batch == LARGEST_BATCH:
         return True
-    rates = [point.throughput or 0.0 for point in sweep[-2:]]
+    rates = [point.throughput or 0.0 for point in sweep[-2:] if point.run == sweep[-1].run]
     return len(rates) > 1 and rates[1] < GAIN * rates[0]

@@ -124,9 +124,12 @@ class CurveMeasurement(Measurement):
         return curve_plan.keep(self.ledger, self.job, axis, point)
 
     def _blame(self, verdict: Verdict) -> None:
+        """Stores the verdict as the status of the point; a worker may be killed for what other programs take."""
         if self._pending:
             axis, point = self._pending
-            self._keep(axis, point.model_copy(update={"status": verdict.status, "reason": verdict.reason}))
+            needed = 0 if verdict.status == "oom" else None
+            about = {"status": verdict.status, "reason": verdict.reason, "needed": needed}
+            self._keep(axis, point.model_copy(update=about))
 
     def _give_up(self, verdict: Verdict) -> None:
         """Stores the reason as the status of all points that are missing; the best throughput has that of the first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reporter.host import machine, process_memory
 from reporter.host.job import CurveJob, Job
 from reporter.model import Metric, Reading, Verdict
 from reporter.model.devices import is_named
@@ -69,7 +70,14 @@ def wanted(ledger: Ledger, metric: Metric, mode: str) -> CurveJob:
     sweep = sweeps and not request.batches
     asked = CurveJob(mode=mode, batches=request.batches, sizes=request.sizes, sweep=sweep)
     known = _measured_again(ledger, metric, mode) if request.fresh else current_points(ledger, metric, mode)
-    return asked.model_copy(update={"settled": known.settled})
+    settled = known.settled(_available(ledger, metric), request.conditions.seconds)
+    return asked.model_copy(update={"settled": settled})
+
+
+def _available(ledger: Ledger, metric: Metric) -> int:
+    """The bytes that a worker can take on a CPU; 0 where that is not known here: on another machine, and of GPUs."""
+    here = metric.device == "cpu" and ledger.record.machine == machine.key()
+    return process_memory.available() if here else 0
 
 
 def drop_earlier(ledger: Ledger, metric: Metric, asked: CurveJob) -> None:
@@ -119,6 +127,7 @@ def keep(ledger: Ledger, job: Job, axis: Axis, point: CurvePoint) -> Reading | N
     """
     assert job.curve
     metric = ledger.request.metrics[job.metrics[0]]
+    point = point.model_copy(update={"run": ledger.request.run, "seconds": ledger.request.conditions.seconds})
     if point.status != "skipped":
         own = _measured_again(ledger, metric, point.mode)
         ledger.measured_again[point.mode, metric.device] = own.with_point(axis, point)

@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
+from reporter.host.exit_codes import INTERRUPTED
 from reporter.host.job import Job
 from reporter.model import Metric
 from reporter.model.devices import accelerator_in
+from reporter.model.readings import DISTURBING
+from reporter.model.scaling_curves import AXES
 from reporter.run import (
     budget,
     curve_plan,
@@ -34,8 +38,11 @@ COUNTING = "counting"
 
 def run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     """Measures what is missing, round by round over all architectures; every reading is on disk before the next."""
-    with closing(executor):
-        return _run(request, executor, progress)
+    try:
+        with closing(executor):
+            return _run(request, executor, progress)
+    finally:
+        mode_plan.clear_cache(request)  # last: after an interrupt the process may be ended while it is removed
 
 
 def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
@@ -61,9 +68,11 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
     if planned is None:
         progress.plan(jobs, outcome.slots, costs.total)
     notices += [*node_engines.notices(tasks, slots), *(ledger.notice for ledger in ledgers.values())]
+    saved = {job.architecture for job in jobs}
+    notices.append(input_sizes.notice([each.dropped for (_, name), each in ledgers.items() if name in saved]))
     for notice in filter(None, notices):
         progress.note(f"note: {notice}")
-    finished = False
+    ending: dict[str, Any] = {"finished": False}
     try:
         if planned:
             budget.gather(request, planned, executor, progress, outcome)
@@ -72,24 +81,31 @@ def _run(request: Request, executor: Executor, progress: Progress) -> Outcome:
             budget.close(request, planned, named, progress)
         else:
             budget.gather_alone(request, costs, executor, progress, outcome, environments=environments)
-        finished = True
+        ending = {"finished": True}
     except KeyboardInterrupt:
-        finished = True  # its exit code in the history shows that it was interrupted
+        ending = {"finished": True, "exit_code": INTERRUPTED}  # at once: the process may be ended before `main` adds it
         raise
     finally:
-        mode_plan.clear_cache(request)
         outcome.jobs += len(tasks)
         outcome.seconds = monotonic() - start
         now = moment()
-        measured = [ledger.history(now) | {"finished": finished} for ledger in ledgers.values() if ledger.spent]
+        measured = [ledger.history(now) | ending for ledger in ledgers.values() if ledger.spent]
         if record_files.append_history(request.folder, measured):
             progress.note(f"note: {request.folder / 'history.jsonl'}: the last line was cut short and does not count")
     outcome.failed += sum(failure_counts.failed(ledger) + curve_plan.failures(ledger) for ledger in ledgers.values())
-    records = (record for ledger in ledgers.values() if ledger.spent for record in ledger.records.values())
-    timed = (reading for record in records for reading in record.readings.values())
-    outcome.foreign = max((reading.background_load for reading in timed if reading.disturbed), default=0.0)
+    outcome.foreign = max((_disturbance(ledger) for ledger in ledgers.values() if ledger.spent), default=0.0)
     outcome.lost += sum(failure_counts.lacking(ledger) for ledger in ledgers.values())
     return outcome
+
+
+def _disturbance(ledger: Ledger) -> float:
+    """The largest background load that disturbed a time or a point of a curve in this run; 0 if none was disturbed."""
+    run, curves = ledger.request.run, ledger.record.curves
+    timed = (reading for record in ledger.records.values() for reading in record.readings.values())
+    loads = [reading.of_run(run).background_load for reading in timed if reading.disturbed]
+    points = (point for axis in AXES for point in curves.points(axis))
+    loads += [point.foreign_load or 0.0 for point in points if point.run == run]
+    return max((load for load in loads if load > DISTURBING), default=0.0)
 
 
 def _costs(request: Request, ledgers: Ledgers) -> Costs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from reporter.host.machine import usable_threads
@@ -11,7 +12,7 @@ from reporter.model.modes import ALTERNATION, ONCE
 from reporter.model.plurals import counted
 from reporter.model.readings import SPEEDUP
 from reporter.model.records import EAGER
-from reporter.model.scaling_curves import CurvePoint, Curves
+from reporter.model.scaling_curves import AXES, CurvePoint, Curves
 from reporter.model.settings import Conditions
 from reporter.registry.catalog import collect
 
@@ -70,6 +71,30 @@ def valid(record: Record, conditions: Conditions) -> Record:
     if len(kept) == len(record.readings) and curves == record.curves:
         return record
     return record.model_copy(update={"readings": kept, "curves": curves})
+
+
+def valid_modes(records: Sequence[Record], conditions: Conditions) -> tuple[list[Record], int]:
+    """The records of all modes without these readings; how many values they lose, readings and points of curves."""
+    found = [valid(record, conditions) for record in records]
+    return found, _values(records) - _values(found)
+
+
+def _values(records: Sequence[Record]) -> int:
+    readings = sum(reading.measured for record in records for reading in record.readings.values())
+    eager = next((record.curves for record in records if record.mode == EAGER), Curves())
+    return readings + sum(point.measured for axis in AXES for point in eager.points(axis))
+
+
+def notice(dropped: Sequence[int]) -> str:
+    """The line for the values that records lose, by architecture; empty if none loses any."""
+    losing = [count for count in dropped if count]
+    if not losing:
+        return ""
+    values, architectures = counted(sum(losing), "value"), counted(len(losing), "architecture")
+    return (
+        f"{values} of {architectures} in this folder will be dropped, because a record has readings of one image size "
+        "and one number of threads only; to keep them, interrupt this run and name another folder with --out"
+    )
 
 
 def _valid_curves(record: Record, conditions: Conditions) -> Curves:

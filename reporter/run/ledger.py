@@ -31,7 +31,7 @@ from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER, pair_name
 from reporter.model.scaling_curves import Curves
 from reporter.registry.execution_modes import conditions_of
-from reporter.run import input_sizes, mode_plan
+from reporter.run import effort, input_sizes, mode_plan
 from reporter.run.blank_records import blank, settings_of
 from reporter.run.history_lines import history_line
 from reporter.run.joined_rounds import joined, with_loss
@@ -54,7 +54,7 @@ class Ledger:
 
     def __init__(self, architecture: Architecture, request: Request, number: int = 0) -> None:
         self.request = request
-        self.spent, self.notice = 0.0, ""
+        self.spent, self.notice, self.dropped = 0.0, "", 0
         self._took: dict[str, list[float]] = {}
         self.measured_again: dict[tuple[str, str], Curves] = {}
         """With --fresh, the points of curves that this run tried, by mode and device."""
@@ -171,7 +171,7 @@ class Ledger:
             reading = reading.model_copy(update={"origins": (origin,) * len(reading.rounds)})
             joins = before and reading.rounds and (before.measured or before.lost)
             reading = joined(before, reading) if before and joins else reading
-        kept = self._of_its_images(reading)
+        kept = effort.noted(self._of_its_images(reading), job.conditions)
         if once:
             kept = with_device(stored, kept, kind)
             self.checked |= {(mode, kind)} if key == OUTPUT_ERROR.key else set()
@@ -230,7 +230,8 @@ class Ledger:
             return 0
         if reading.status == "skipped" and not reading.settings:  # a budget left it out: it was never tried
             return 0
-        if has_digest(reading) and (mode, setting_of(key)) not in self._recorded:  # as where the file was removed
+        lost = has_digest(reading) and (mode, setting_of(key)) not in self._recorded  # as where the file was removed
+        if lost or not effort.suffices(reading, asked.conditions):
             return 0
         if metric.timed and reading.status == "unsupported":
             return asked.conditions.rounds  # with the same settings and versions it would be again
@@ -258,7 +259,8 @@ class Ledger:
         now["environment"] = self.request.about["environment"]
         resized = input_sizes.changed_fields(records[0], architecture, conditions)
         now |= resized | ({"started": moment()} if self.request.fresh or resized else {})
-        return [input_sizes.valid(record.model_copy(update=now), conditions) for record in records]
+        found, self.dropped = input_sizes.valid_modes([each.model_copy(update=now) for each in records], conditions)
+        return found
 
     def _own_devices(self, number: int) -> Mapping[str, str]:
         """Of several GPUs the one that it was measured on before, else its share in turn."""

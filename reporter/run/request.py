@@ -172,7 +172,7 @@ class Outcome:
 
     `failed` counts readings without a number, `lost` those with fewer rounds than asked for because some failed;
     `slots` is how many jobs ran at a time, `foreign` the largest share of the processors that other programs kept busy
-    during a measurement that they disturbed.
+    during a measurement of this run that they disturbed.
     """
 
     seconds: float = 0.0

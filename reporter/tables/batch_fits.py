@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reporter.model.scaling_curves import several_runs
 from reporter.report import units
 from reporter.report.comparison import Comparison
 from reporter.report.drawing.curve_lines import CurveLine, lines
@@ -27,8 +28,15 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     rows.add(Column("mode", _("Mode")), modes)
     rows.text("device", _("Device"), [line.device for line in found])
     fits = [line.fit for line in found]
-    overheads = [_cell(fit.intercept, fit.intercept_interval, language) if fit else _missing() for fit in fits]
-    slopes = [_cell(fit.slope, fit.slope_interval, language) if fit else _missing() for fit in fits]
+    mixed = [language.translate(several_runs(line.points) or "") for line in found]
+    overheads = [
+        _cell(fit.intercept, fit.intercept_interval, language, note) if fit else _missing()
+        for fit, note in zip(fits, mixed, strict=True)
+    ]
+    slopes = [
+        _cell(fit.slope, fit.slope_interval, language, note) if fit else _missing()
+        for fit, note in zip(fits, mixed, strict=True)
+    ]
     unit = _(MILLISECONDS.word)
     for key, title, cells in (
         ("overhead", _("Overhead"), overheads),
@@ -48,13 +56,13 @@ def make(comparison: Comparison, language: Language) -> Table | None:
     return rows.table("batch_fits", _("Latency over the batch size: overhead and time per image"), _notes(language))
 
 
-def _cell(value: float, interval: Interval | None, language: Language) -> Cell:
+def _cell(value: float, interval: Interval | None, language: Language, note: str) -> Cell:
     """A coefficient with its interval; without one it is marked."""
     low, high = interval or (None, None)
     if interval is None:
-        return Cell(f"{units.rough(language, value, MILLISECONDS)} ≈", value)
+        return Cell(f"{units.rough(language, value, MILLISECONDS)} ≈", value, note=note)
     margin = units.rough(language, (interval[1] - interval[0]) / 2, MILLISECONDS)
-    return Cell(f"{units.text(language, value, MILLISECONDS, interval)} ± {margin}", value, low, high)
+    return Cell(f"{units.text(language, value, MILLISECONDS, interval)} ± {margin}", value, low, high, note=note)
 
 
 def _lost(line: CurveLine, language: Language) -> Cell:

@@ -113,7 +113,7 @@ def profile(record: Record) -> dict[str, Any]:
 
 def _curves(record: Record) -> dict[str, Any]:
     """The points of both curves, and the line through the latencies over the batch size in each mode."""
-    left_out = {"samples", "settings", "predicted", "foreign_load", "detail"}
+    left_out = {"samples", "settings", "predicted", "foreign_load", "detail", "run", "needed", "seconds"}
     points: dict[str, Any] = {
         axis: [point.model_dump(mode="json", exclude=left_out) for point in record.curves.points(axis)] for axis in AXES
     }

@@ -75,6 +75,7 @@ def machine_labels(language: Language) -> dict[str, str]:
         "processor": _("Processor"),
         "features": _("Instruction sets"),
         "threads": _("CPU threads"),
+        "cpu_quota": _("CPU quota of the control group"),
         "memory_gib": _("Memory, GiB"),
         "gpus": _("GPUs"),
         "gpu_details": _("GPU details"),

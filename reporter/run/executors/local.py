@@ -25,6 +25,7 @@ from reporter.model import ReporterError, Verdict
 from reporter.model.attempts import attempt
 from reporter.model.devices import accelerator_in
 from reporter.model.settings import Settings
+from reporter.run.executors import loading
 from reporter.run.request import Request
 from reporter.run.slots import NO_CUDA, Event, Message, Slot, converse
 
@@ -186,9 +187,13 @@ class LocalExecutor:
             self._finish(slot, Verdict("skipped", "the run was ended"))
 
     def _start(self, process: BaseProcess) -> None:
-        """Starts a worker; where loading torch ends the fork server, the workers load it, and their end is reported."""
+        """Starts a worker; where loading torch ends the fork server, the workers load it, and their end is reported.
+
+        ReporterError where torch is not loaded in time.
+        """
         try:
-            process.start()
+            with loading.limited(forkserver._forkserver._forkserver_pid):  # type: ignore[attr-defined]
+                process.start()
         except (EOFError, OSError):
             if not self._served:
                 raise

@@ -23,13 +23,12 @@ from reporter.host.job import STOP, TURN, Job
 from reporter.model import Reading, ReporterError, Verdict
 from reporter.model.fields import legible
 from reporter.run import time_limit
+from reporter.run.executors.loading import LOADING
 from reporter.run.executors.local import LONGEST_WAIT, ending
 from reporter.run.paired import bootstrap
 from reporter.stats.samples import interval
 
 FEWEST_PAIRS = 2
-LOADING = 300.0
-"""Seconds that a side has to import torch."""
 NOT_TIMED = Verdict("skipped", "not timed, as the other environment failed")
 LEAKING = ("PYTHONPATH", "PYTHONHOME", "PYTHONEXECUTABLE", "PYTHONPLATLIBDIR", "PYTHONINSPECT", "__PYVENV_LAUNCHER__")
 """Variables that would have another Python import from where this one does, or not end."""

@@ -52,7 +52,8 @@ def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = (),
 
     An environment that is made has torchvision, in the version that fits torch if none is named, and the packages
     `needs`, too; a lock file without one of them gets it, and keeps the versions of all others.
-    ReporterError, in one line, if it is neither versions nor an environment, or cannot be installed.
+    ReporterError, in one line, if it is neither versions nor an environment, or cannot be installed, and if another run
+    uses the folder whose lock file would be replaced.
     """
     versions = named.split()
     place = Path(os.path.expanduser(named))  # Path.expanduser raises without a home
@@ -75,8 +76,9 @@ def environment(named: str, folder: Path, note: Note, needs: Sequence[str] = (),
         wanted, packages = _read(lock)[1], needs
         if all(_names(name, wanted) for name in packages):
             return _made(wanted, note)
-    frozen = _resolved([*wanted, *(name for name in packages if not _names(name, wanted))], note)
-    files.write(lock, f"{HEADING}{' '.join(sorted(versions))}\n" + "".join(f"{line}\n" for line in frozen))
+    with files.lock(folder):  # the file is that of the run that is in progress there
+        frozen = _resolved([*wanted, *(name for name in packages if not _names(name, wanted))], note)
+        files.write(lock, f"{HEADING}{' '.join(sorted(versions))}\n" + "".join(f"{line}\n" for line in frozen))
     return _made(frozen, note)
 
 

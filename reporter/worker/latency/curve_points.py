@@ -72,6 +72,7 @@ class CurveTiming:
                 lost = next(filter(_was_lost, self.asked.settled.points(axis)), None)
                 if lost and lost.order < wanted.order:
                     found = _without(wanted, Verdict("oom", f"not run: a smaller one did not fit ({lost.reason})"))
+                    found = found.model_copy(update={"needed": lost.needed})
                 else:
                     found = self._measured(wanted)
                 self.asked = self.asked.model_copy(update={"settled": self.asked.settled.with_point(axis, found)})
@@ -117,7 +118,8 @@ class CurveTiming:
         forecast = self._prepared_forecast()
         predicted = forecast.predicted(point.batch, point.image)
         if misfit := forecast.misfit(predicted):
-            return _without(point, Verdict("oom", misfit)).model_copy(update={"predicted": predicted})
+            needs = {"predicted": predicted, "needed": forecast.of_process(predicted)}
+            return _without(point, Verdict("oom", misfit)).model_copy(update=needs)
         forecast.start()
         before = machine.load()
         variant, found, states = self._samples(point)

@@ -114,11 +114,18 @@ class Forecast:
 
     def misfit(self, predicted: int) -> str | None:
         """Why a point does not fit; None if it does. Memory that the process holds already is used again."""
-        needed = self._besides + round(predicted * self.margin)
+        needed = self._needed(predicted)
         free = self.where.available() + max(0, self.where.used() - self._base)
         if needed <= free:
             return None
         return f"needs about {_mebibytes(needed)} MiB, and {_mebibytes(free)} MiB are available; it was not run"
+
+    def of_process(self, predicted: int) -> int | None:
+        """The bytes that a process of its own needs for a point on a CPU; None on an accelerator."""
+        return None if self.subject.place.runtime else self._base + self._needed(predicted)
+
+    def _needed(self, predicted: int) -> int:
+        return self._besides + round(predicted * self.margin)
 
     def start(self) -> None:
         """Before a point runs."""
