@@ -176,10 +176,7 @@ class Reading(Model):
     def conditions(self) -> dict[str, JsonValue]:
         """The settings that make it another reading; earlier records also list effort and unused threads."""
         effort = EFFORT if self.rounds or self.quantity.group in ("latency", "profile") else ()
-        settings = thread_counts.conditions_of(self.quantity.key, self.settings)
-        if settings.keys().isdisjoint(effort):
-            return settings
-        return {name: value for name, value in settings.items() if name not in effort}
+        return thread_counts.conditions_of(self.quantity.key, self.settings, effort)
 
     def by_run(self) -> list[tuple[str, str, list[Sequence[float]]]]:
         """The samples of each round, by run: (run, start of its first round, rounds), the run stored last at the end.

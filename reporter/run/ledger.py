@@ -22,7 +22,6 @@ from reporter.model import (
     ReporterError,
     Status,
     absent,
-    thread_counts,
 )
 from reporter.model.device_readings import of_device, was_tried, with_device
 from reporter.model.devices import WITHOUT, accelerator_in, device_type, is_accelerator
@@ -30,6 +29,7 @@ from reporter.model.modes import ONCE, OUTPUT_ERROR, quantities
 from reporter.model.readings import same_conditions
 from reporter.model.records import EAGER, pair_name
 from reporter.model.scaling_curves import Curves
+from reporter.model.thread_counts import conditions_of as of_key
 from reporter.registry.execution_modes import conditions_of
 from reporter.run import effort, input_sizes, mode_plan
 from reporter.run.blank_records import blank, settings_of
@@ -225,7 +225,7 @@ class Ledger:
         reading = self._of(mode).readings.get(key)
         device, asked = self.devices.get(metric.device, "cpu"), self.request
         own = asked.conditions_of(self.record.architecture).of(metric, device)
-        now = thread_counts.conditions_of(key, own) | conditions_of(mode, asked.engines)
+        now = of_key(key, own) | conditions_of(mode, asked.engines)
         if reading is None or reading.status not in REUSED or not same_conditions(reading.conditions, now):
             return 0
         if reading.status == "skipped" and not reading.settings:  # a budget left it out: it was never tried
@@ -233,9 +233,9 @@ class Ledger:
         lost = has_digest(reading) and (mode, setting_of(key)) not in self._recorded  # as where the file was removed
         if lost or not effort.suffices(reading, asked.conditions):
             return 0
-        if metric.timed and reading.status == "unsupported":
-            return asked.conditions.rounds  # with the same settings and versions it would be again
-        return len(reading.rounds) if metric.timed else 1
+        if metric.timed:  # what is unsupported with the same settings and versions would be again
+            return asked.conditions.rounds if reading.status == "unsupported" else len(reading.rounds)
+        return 1
 
     def _earlier(self, architecture: Architecture) -> list[Record] | None:
         path = record_files.record_path(self.request.folder, self.request.about["machine"], architecture.name)
@@ -251,12 +251,11 @@ class Ledger:
             return None
         shown = {**records[0].settings, **self.request.presented}
         if shown != records[0].settings:  # also if nothing is measured
-            record_files.save_all(
-                self.request.folder, [each.model_copy(update={"settings": shown}) for each in records]
-            )
+            now_shown = [each.model_copy(update={"settings": shown}) for each in records]
+            record_files.save_all(self.request.folder, now_shown)
         conditions = self.request.conditions_of(architecture.name)
         now = {"settings": settings_of(architecture, self.request), "definition": architecture.definition}
-        now["environment"] = self.request.about["environment"]
+        now |= {"environment": self.request.about["environment"]}
         resized = input_sizes.changed_fields(records[0], architecture, conditions)
         now |= resized | ({"started": moment()} if self.request.fresh or resized else {})
         found, self.dropped = input_sizes.valid_modes([each.model_copy(update=now) for each in records], conditions)
@@ -298,5 +297,5 @@ class Ledger:
 
     def _is_without(self, key: str, status: Status, reason: str, mode: str = EAGER) -> bool:
         """Whether a reading is missing, or was left out, never tried, for a reason that is no longer the right one."""
-        reading = self._of(mode).readings.get(key)
-        return reading is None or (not was_tried(reading) and (reading.status, reading.reason) != (status, reason))
+        found = self._of(mode).readings.get(key)
+        return found is None or (not was_tried(found) and (found.status, found.reason) != (status, reason))
