@@ -10,6 +10,7 @@ import zipfile
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import BLANK_CHARTS, ROOT, call, run
@@ -17,12 +18,15 @@ from networks import own, subject
 from test_importing import console_script, trapped_folder
 
 from reporter.architectures.torchvision import discover
+from reporter.host.job import Job
 from reporter.metrics import finetune
-from reporter.model import Architecture
+from reporter.model import Architecture, Metric
 from reporter.model.modes import CHANNELS_LAST, output_decision
+from reporter.model.settings import PRESETS, Conditions
 from reporter.registry import plugins, selection
+from reporter.registry.catalog import collect
 from reporter.store import record_files
-from reporter.worker import lookup
+from reporter.worker import entry, lookup
 
 QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager")
 NETS = """
@@ -362,3 +366,17 @@ def test_a_package_may_have_its_own_of_what_only_torchvision_has(monkeypatch: py
         found = {entry.name: entry for entry in selection.select(word, discover)}
         assert found["vit_b_16"] is mine
     assert lookup.find("vit_b_16") is mine
+
+
+def test_a_worker_leaves_out_a_metric_that_its_environment_does_not_have() -> None:
+    """As in the reference of --against, whose reporter is this one without the packages that add to it."""
+    sent: list[dict[str, Any]] = []
+    job = Job(
+        architecture="alexnet",
+        metrics=("convolutions", "size"),
+        device="cpu",
+        conditions=Conditions(**PRESETS["quick"]),
+        process="counting",
+    )
+    assert entry._known(job, collect("reporter.metrics", Metric), sent.append).metrics == ("size",)
+    assert sent == [{"unknown": "convolutions"}]
