@@ -20,11 +20,12 @@ from test_importing import console_script, trapped_folder
 from reporter.architectures.torchvision import discover
 from reporter.host.job import Job
 from reporter.metrics import finetune
-from reporter.model import Architecture, Metric
+from reporter.model import Architecture, Dataset, Engine, Metric, Quantity
 from reporter.model.modes import CHANNELS_LAST, output_decision
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry import plugins, selection
 from reporter.registry.catalog import collect
+from reporter.registry.entry_faults import fault
 from reporter.store import record_files
 from reporter.worker import entry, lookup
 
@@ -126,7 +127,7 @@ ENGINE_POINTS = """
 broken = broken_engines.engines
 """
 BROKEN = """
-from reporter.model import Architecture, Metric
+from reporter.model import Architecture, Dataset, Engine, Metric, Quantity
 
 TEXT = "no network"
 CLASH = Architecture("resnet18", "Tiny", 2026, "none", print)
@@ -149,8 +150,8 @@ COMPLAINTS = (
     "'torn' of broken-nets is left out: SyntaxError: ",
     "'text' of broken-nets is left out: broken_nets:TEXT is 'no network', no Architecture and no module",
     "'clash' of broken-nets is left out: the name 'resnet18' is taken",
-    "'colon' of broken-nets is left out: broken_nets:COLON: Architecture(name='a:b'",
-    "'odd' of broken-nets is left out: broken_nets:METRIC: Metric(name='odd'",
+    "'colon' of broken-nets is left out: broken_nets:COLON: Architecture 'a:b': name is 'a:b'; it should",
+    "'odd' of broken-nets is left out: broken_nets:METRIC: Metric 'odd': quantities is ('no quantity',); it should be",
     "'missing' of broken-nets is left out: AttributeError: ",
 )
 
@@ -380,3 +381,62 @@ def test_a_worker_leaves_out_a_metric_that_its_environment_does_not_have() -> No
     )
     assert entry._known(job, collect("reporter.metrics", Metric), sent.append).metrics == ("size",)
     assert sent == [{"unknown": "convolutions"}]
+
+
+def quantity(**more: Any) -> Quantity:
+    about = {"title": "Few", "unit": "1", "group": "size", "better": "lower", "definition": "Few."}
+    return Quantity(**{"key": "convolutions", **about, **more})
+
+
+def engine(name: str = "mine", **more: Any) -> Engine:
+    return Engine(name, "Mine", print, **more)
+
+
+def metric(name: str = "convolutions", quantities: Any = None, **more: Any) -> Metric:
+    return Metric(name, (quantity(),) if quantities is None else quantities, print, **{"process": "mine", **more})
+
+
+FAULTS = [
+    (metric(quantities=()), "quantities is (); it should be a tuple with at least one Quantity"),
+    (metric(process=""), "process is ''; it should be text"),
+    (metric(device="gpu"), "device is 'gpu'; it should be one of cpu, cuda, xpu, mps, any, none"),
+    (
+        engine(precisions="bf16"),
+        "precisions is 'bf16'; it should be a tuple of amp, bf16, fp16, int8, tf32 besides fp32",
+    ),
+    (engine(precisions=("fp32", "bf16")), "precisions is ('fp32', 'bf16'); it should be a tuple of"),
+    (engine(precisions=("fp8",)), "precisions is ('fp8',); it should be a tuple of"),
+    (engine(memory_formats=("bf16",)), "memory_formats is ('bf16',); it should be a tuple of channels_last"),
+    (engine(devices="cpu"), "devices is 'cpu'; it should be a tuple of"),
+    (engine(modules="json"), "modules is 'json'; it should be a tuple of names of modules"),
+    (engine(precision_modules={"int8": "json"}), "precision_modules is {'int8': 'json'}; it should map"),
+    *((engine(name), f"name is {name!r}; it should be") for name in ("default", "int8", "a+b", "a,b", "eager", "")),
+]
+
+
+@pytest.mark.parametrize(("entry", "line"), FAULTS)
+def test_a_faulty_entry_is_left_out_with_one_line(entry: Any, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, some of them ended `reporter list` and `--modes all` for everybody."""
+    kind = type(entry)
+    point = EntryPoint("x", f"made:{line}", f"reporter.{kind.__name__.lower()}s")
+    monkeypatch.setattr(EntryPoint, "load", lambda _: entry)
+    monkeypatch.setattr(plugins, "points", lambda: {point.group: (point,)})
+    monkeypatch.setattr(plugins, "_complaints", {})
+    assert list(plugins.offered(point.group, kind)) == []
+    [complaint] = plugins.complaints()
+    assert line in complaint
+
+
+def test_no_entry_of_the_package_is_faulty() -> None:
+    folders = {"architectures": Architecture, "datasets": Dataset, "engines": Engine, "metrics": Metric}
+    entries = [entry for folder, kind in folders.items() for entry in collect(f"reporter.{folder}", kind).values()]
+    assert [line for entry in entries if (line := fault(entry))] == []
+
+
+def test_an_engine_whose_checks_fail_cannot_be_used() -> None:
+    def fail(*_: str) -> str:
+        raise RuntimeError("no runtime")
+
+    assert engine(unavailable=fail).missing == engine(refuses=fail).missing == "RuntimeError: no runtime"
+    assert engine(modules=("no_such.core",)).missing == "no_such.core not installed; install it"
+    assert engine(unavailable=lambda: None).missing == ""

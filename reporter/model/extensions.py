@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reporter.model import sources
 from reporter.model.architecture import FinetuningMethod
+from reporter.model.attempts import attempt
 from reporter.model.readings import Number, Quantity, Reading, Status
 
 if TYPE_CHECKING:
@@ -118,10 +119,10 @@ class Engine:
 
     It returns a callable and does not change `model`, an evaluating `nn.Module` in eager mode. `example` is the images
     that it will be called with (N x 3 x H x W, in the data type and memory format of the mode). `precision` is "fp32"
-    or one of `precisions`; an engine that converts weights itself gets a fp32 model. `cache` is None, or an empty or
-    earlier used folder for what it prepared. `calibration` is None or more images like `example` (N x 3 x H x W, N a
-    multiple of its batch size), from which int8 takes the ranges of activations. `prepare` raises UnsupportedError,
-    with one line, where the model cannot be converted.
+    or one of `precisions`, which contains some of amp, bf16, fp16, int8 and tf32; an engine that converts weights
+    itself gets a fp32 model. `cache` is None, or an empty or earlier used folder for what it prepared. `calibration` is
+    None or more images like `example` (N x 3 x H x W, N a multiple of its batch size), from which int8 takes the ranges
+    of activations. `prepare` raises UnsupportedError, with one line, where the model cannot be converted.
 
     The callable takes such images and returns what the model returns, as tensors on the CPU or the device of `example`,
     which later calls do not overwrite. It uses as many threads as torch does at the time of `prepare`, and none of them
@@ -157,11 +158,12 @@ class Engine:
 
     def lacks(self, precision: str) -> str:
         """Why it cannot be used here in a precision, with what to install; empty if it can be used."""
-        absent = [module for module in self._needed(precision) if find_spec(module) is None]
+        absent = [module for module in self._needed(precision) if not _is_installed(module)]
         if absent:
             install = f"install the extra {self.extra!r}, in a checkout pip install '.[{self.extra}]'"
             return f"{', '.join(absent)} not installed; {install if self.extra else 'install it'}"
-        return self.unavailable() or self.refuses(precision)
+        found, verdict = attempt(lambda: self.unavailable() or self.refuses(precision))
+        return str(verdict.reason if verdict.reason else found or "")
 
     def version(self, precision: str = "fp32") -> dict[str, str]:
         """The versions of the packages that it needs, by module; of torch for an engine that needs no other package."""
@@ -231,6 +233,12 @@ def absent(quantities: Iterable[Quantity], status: Status, reason: str) -> Itera
     """Readings that could not be had, each with the reason."""
     for quantity in quantities:
         yield Reading(quantity=quantity, status=status, reason=reason)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module is found; that of a package, of which the package is imported, is not if that fails."""
+    found, _ = attempt(lambda: find_spec(module))
+    return found is not None
 
 
 def _version(module: str) -> str:
