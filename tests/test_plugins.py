@@ -25,7 +25,7 @@ from reporter.model.modes import CHANNELS_LAST, output_decision
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry import plugins, selection
 from reporter.registry.catalog import collect
-from reporter.registry.entry_faults import fault
+from reporter.registry.entry_faults import conflict, fault
 from reporter.store import record_files
 from reporter.worker import entry, lookup
 
@@ -440,3 +440,29 @@ def test_an_engine_whose_checks_fail_cannot_be_used() -> None:
     assert engine(unavailable=fail).missing == engine(refuses=fail).missing == "RuntimeError: no runtime"
     assert engine(modules=("no_such.core",)).missing == "no_such.core not installed; install it"
     assert engine(unavailable=lambda: None).missing == ""
+
+
+def test_metrics_of_one_process_have_one_device_and_are_all_timed_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, a time in the process of the counts was measured in one round."""
+    added = [
+        metric("first", [quantity(key="first")], process="counting", timed=True),
+        metric("second", [quantity(key="second")], process="counting", device="cpu"),
+        metric("third", [quantity(key="third")], process="mine", device="cpu"),
+        metric("fourth", [quantity(key="fourth")], process="mine", device="any"),
+        metric("fifth", [quantity(key="fifth")], process="mine", device="cpu"),
+    ]
+    point = EntryPoint("x", "made:apart", "reporter.metrics")
+    monkeypatch.setattr(EntryPoint, "load", lambda _: added)
+    monkeypatch.setattr(plugins, "points", lambda: {point.group: (point,)})
+    monkeypatch.setattr(plugins, "_complaints", {})
+    found = collect("reporter.metrics", Metric)
+    assert list(found)[-2:] == ["third", "fifth"]
+    timed, device, among_them = plugins.complaints()
+    assert "its timed is True, that of " in timed
+    assert "its device is 'cpu', that of " in device
+    assert "its device is 'any', that of 'third' in process 'mine' is 'cpu'; name another process" in among_them
+
+
+def test_metrics_of_the_package_may_share_their_processes() -> None:
+    metrics = list(collect("reporter.metrics", Metric).values())
+    assert {conflict(each, metrics) for each in metrics} == {""}

@@ -68,16 +68,17 @@ class Inference:
 class Metric:
     """How quantities are measured: `measure(subject)` yields a `Reading` for each.
 
-    `subject` is a `reporter.worker.subject.Subject`: the model, its inputs, the device and the conditions.
-    Metrics with the same `process` share one fresh process; a `timed` one is repeated in rounds over all architectures.
-    `device` is where it is taken: on the CPU, on a GPU, on the faster of those that were chosen (`any`), or on none,
-    because it counts. `depends` names the conditions besides the machine that its readings depend on; `finetuning` is
-    the mode of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names,
-    because it is looked up and costs no measuring time; `on_request`: only if --metrics names it. `inference` is there
-    if it is the time of an inference, which can be measured in every execution mode; `curve` if it is the best of a
-    curve over the batch size. `profile`: it is measured in every execution mode too, with the same quantities.
-    `training`: it is the time of a training step, which is measured in the modes that can train. `fallback(subject)`
-    yields, without running the model, readings that are stored if the worker ends before it has measured them.
+    `subject` is a `reporter.worker.subject.Subject`: the model, its inputs, the device and the conditions. Metrics with
+    the same `process`, any text, share one fresh process, and have the same `device` and `timed`; a `timed` one is
+    repeated in rounds over all architectures. `device` is where it is taken: on the CPU, on a GPU, on the faster of
+    those that were chosen (`any`), or on none, because it counts. `depends` names the conditions besides the machine
+    that its readings depend on; `finetuning` is the mode of --finetune that asks for it, where it needs one. `always`:
+    taken in every run, whatever --metrics names, because it is looked up and costs no measuring time; `on_request`:
+    only if --metrics names it. `inference` is there if it is the time of an inference, which can be measured in every
+    execution mode; `curve` if it is the best of a curve over the batch size. `profile`: it is measured in every
+    execution mode too, with the same quantities. `training`: it is the time of a training step, which is measured in
+    the modes that can train. `fallback(subject)` yields, without running the model, readings that are stored if the
+    worker ends before it has measured them.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from reporter.model import Engine, Metric, Quantity
@@ -21,6 +21,16 @@ def fault(entry: Any) -> str:
     Other faults are reported in the row of the entry.
     """
     return next(_faults(entry), "")
+
+
+def conflict(entry: Any, others: Iterable[Any]) -> str:
+    """Why a metric cannot share its process with others that have the same one; empty if it can."""
+    for other in others if isinstance(entry, Metric) else ():
+        for name in ("device", "timed"):
+            mine, theirs = getattr(entry, name), getattr(other, name)
+            if entry.process == other.process and mine != theirs:
+                return f"its {name} is {mine!r}, that of {other.name!r} in process {other.process!r} is {theirs!r}"
+    return ""
 
 
 def _faults(entry: Any) -> Iterator[str]:
