@@ -21,6 +21,7 @@ from reporter.architectures.torchvision import discover
 from reporter.host.job import Job
 from reporter.metrics import finetune
 from reporter.model import Architecture, Dataset, Engine, Metric, Quantity
+from reporter.model.attempts import attempt
 from reporter.model.modes import CHANNELS_LAST, output_decision
 from reporter.model.settings import PRESETS, Conditions
 from reporter.registry import plugins, selection
@@ -466,3 +467,19 @@ def test_metrics_of_one_process_have_one_device_and_are_all_timed_or_not(monkeyp
 def test_metrics_of_the_package_may_share_their_processes() -> None:
     metrics = list(collect("reporter.metrics", Metric).values())
     assert {conflict(each, metrics) for each in metrics} == {""}
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({"unit": "ms"}, "Quantity.unit: invalid value 'ms'; it should be '1', 's', "),
+        ({"title": ""}, "Quantity.title: invalid value ''; it should have at least 1 character"),
+        ({"group": "g" * 70}, f"Quantity.group: invalid value {'g' * 59!r:.60}…; it should be "),
+    ],
+)
+def test_a_mistake_in_a_quantity_is_reported_with_its_field(more: dict[str, Any], line: str) -> None:
+    """The first line of the message of pydantic is "1 validation error for Quantity"."""
+    _, verdict = attempt(lambda: quantity(**more))
+    assert (verdict.reason or "").startswith(f"ValidationError: {line}")
+    _, verdict = attempt(lambda: Quantity(key="convolutions"))  # type: ignore[call-arg]
+    assert verdict.reason == "ValidationError: Quantity.title: Field required"
