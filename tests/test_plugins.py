@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
@@ -483,3 +484,13 @@ def test_a_mistake_in_a_quantity_is_reported_with_its_field(more: dict[str, Any]
     assert (verdict.reason or "").startswith(f"ValidationError: {line}")
     _, verdict = attempt(lambda: Quantity(key="convolutions"))  # type: ignore[call-arg]
     assert verdict.reason == "ValidationError: Quantity.title: Field required"
+
+
+def test_the_check_of_a_data_set_gets_the_path_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[Path] = []
+    entry = Dataset("birds", "Birds", print, "here", folder="birds", check=checked.append)
+    found = {"birds": entry, "elsewhere": replace(entry, folder="/elsewhere"), "all": replace(entry, folder="")}
+    monkeypatch.setattr(selection, "datasets", lambda: found)
+    for name in found:
+        selection.check_images(name, str(tmp_path))
+    assert checked == [tmp_path / "birds", Path("/elsewhere"), tmp_path]

@@ -96,7 +96,7 @@ def check_images(name: str, data_root: str | None) -> None:
     entry, found = dataset(name), images(name, data_root)
     if entry.check:
         try:
-            entry.check(Path(entry.folder))
+            entry.check(data_folder(entry, data_root) / entry.folder)
         except (OSError, ValueError) as error:
             raise ReporterError(f"--dataset: {error}") from None
     elif found.folder and found.fetched:
