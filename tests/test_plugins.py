@@ -21,7 +21,7 @@ from test_importing import console_script, trapped_folder
 from reporter.architectures.torchvision import discover
 from reporter.host.job import Job
 from reporter.metrics import finetune
-from reporter.model import Architecture, Dataset, Engine, Metric, Quantity
+from reporter.model import Architecture, Dataset, Engine, Metric, Quantity, exact
 from reporter.model.attempts import attempt
 from reporter.model.modes import CHANNELS_LAST, output_decision
 from reporter.model.settings import PRESETS, Conditions
@@ -129,7 +129,7 @@ ENGINE_POINTS = """
 broken = broken_engines.engines
 """
 BROKEN = """
-from reporter.model import Architecture, Dataset, Engine, Metric, Quantity
+from reporter.model import Architecture, Dataset, Engine, Metric, Quantity, exact
 
 TEXT = "no network"
 CLASH = Architecture("resnet18", "Tiny", 2026, "none", print)
@@ -494,3 +494,13 @@ def test_the_check_of_a_data_set_gets_the_path_of_its_folder(tmp_path: Path, mon
     for name in found:
         selection.check_images(name, str(tmp_path))
     assert checked == [tmp_path / "birds", Path("/elsewhere"), tmp_path]
+
+
+def test_a_metric_that_gives_too_few_readings_is_named_as_the_reason() -> None:
+    """Before, the reason was that its worker had ended."""
+    both = quantity(), quantity(key="poolings")
+    few = Metric("few", both, lambda _: iter([exact(both[0], 3)]), process="mine")
+    given, missing = entry.measure(few, subject(own()))
+    assert given.value == 3
+    assert (missing.quantity.key, missing.status) == ("poolings", "failed")
+    assert missing.reason == "the metric gave no reading of poolings"

@@ -38,7 +38,8 @@ class Dataset:
     `side` is the size in pixels at which networks are trained, where larger images would show no more. If `pooled`, the
     split into training and held-out images is not that of the publisher, and every seed draws another one.
 
-    `check` is called with the path of `folder` before anything is measured; ValueError or OSError if `load` cannot read it.
+    `check` is called with the path of `folder` before anything is measured; ValueError or OSError if `load` cannot read
+    it.
 
     `classes` is the number of classes, of which `load` may give a sample that lacks some; if it depends on the files,
     `count_classes` returns it for the path of `folder`. Without either, it is the largest label plus one.

@@ -24,7 +24,7 @@ def fault(entry: Any) -> str:
 
 
 def conflict(entry: Any, others: Iterable[Any]) -> str:
-    """Why a metric cannot share its process with others that have the same one; empty if it can."""
+    """What keeps a metric from sharing its process with others that have the same one; empty if nothing does."""
     for other in others if isinstance(entry, Metric) else ():
         for name in ("device", "timed"):
             mine, theirs = getattr(entry, name), getattr(other, name)

@@ -186,10 +186,12 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
         verdict = Verdict("unsupported", reason) if reason else verdict
     if verdict.status == "failed" and metric.takes_input and subject.refused_size:
         verdict = Verdict("unsupported", subject.refused_size)
-    if verdict.status != "ok":
-        known = {reading.quantity.key for reading in readings}
-        missing = [quantity for quantity in metric.quantities if quantity.key not in known]
-        readings += absent(missing, verdict.status, verdict.reason or "")
+    known = {reading.quantity.key for reading in readings}
+    for quantity in (each for each in metric.quantities if each.key not in known):
+        if verdict.status == "ok":
+            readings += absent([quantity], "failed", f"the metric gave no reading of {quantity.key}")
+        else:
+            readings += absent([quantity], verdict.status, verdict.reason or "")
     settings = subject.conditions.of(metric, subject.place.name)
     # Texts as where a record is read: a name of a file that is not UTF-8 could not be written.
     return [reading.model_copy(update={"settings": settings, "detail": plain(reading.detail)}) for reading in readings]
