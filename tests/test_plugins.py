@@ -365,10 +365,15 @@ def test_a_package_may_have_its_own_of_what_only_torchvision_has(monkeypatch: py
     """Then it is meant by the name, in globs and in sets alike, as a worker finds it."""
     mine = Architecture("vit_b_16", "ViT", 2026, "none", print)
     monkeypatch.setattr(selection, "catalog_entries", lambda: {"vit_b_16": mine})
+    point = EntryPoint("vit", "made:vit", "reporter.architectures")
+    monkeypatch.setattr(plugins, "offered", lambda *_: [(point, mine)])
+    monkeypatch.setattr(plugins, "_complaints", {})
     for word in ("vit_b_16", "vit_b_*", "torchvision", "all"):
         found = {entry.name: entry for entry in selection.select(word, discover)}
         assert found["vit_b_16"] is mine
     assert lookup.find("vit_b_16") is mine
+    [line] = plugins.complaints()
+    assert line.endswith(" replaces the vit_b_16 of torchvision")
 
 
 def test_a_worker_leaves_out_a_metric_that_its_environment_does_not_have() -> None:

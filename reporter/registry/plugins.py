@@ -41,13 +41,18 @@ def taken(entry: Any, others: Iterable[Any]) -> str:
 
 def complain(point: EntryPoint, why: str) -> None:
     """Notes why something of an entry point is left out."""
+    notice(point, f"is left out: {why}")
+
+
+def notice(point: EntryPoint, text: str) -> None:
+    """Notes something about an entry point; `text` follows its name."""
     package = point.dist.name if point.dist else "an unknown package"
-    line = f"{point.group}: {point.name!r} of {package} is left out: {why}"
+    line = f"{point.group}: {point.name!r} of {package} {text}"
     _complaints.setdefault(point.group, {})[line] = None
 
 
 def complaints(*groups: str) -> list[str]:
-    """A line for all that was left out so far, of some groups or of all."""
+    """A line for all that was left out or noted so far, of some groups or of all."""
     return [line for group in groups or GROUPS for line in _complaints.get(group, {})]
 
 

@@ -144,6 +144,9 @@ def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architectu
     if word in catalog_entries():
         return [catalog_entries()[word]]
     found = {entry.name: catalog_entries().get(entry.name, entry) for entry in discover()}
+    for point, entry in plugins.offered(GROUP, Architecture):
+        if found.get(entry.name) is entry:
+            plugins.notice(point, f"replaces the {entry.name} of torchvision")
     everything = catalog_entries() | found
     if word == "torchvision":
         return found.values()
