@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import linecache
 import os
 import subprocess
 import sys
@@ -21,11 +23,11 @@ from test_importing import console_script, trapped_folder
 from reporter.architectures.torchvision import discover
 from reporter.host.job import Job
 from reporter.metrics import finetune
-from reporter.model import Architecture, Dataset, Engine, Metric, Quantity, exact
+from reporter.model import Architecture, Dataset, Engine, Metric, Quantity, exact, sources
 from reporter.model.attempts import attempt
 from reporter.model.modes import CHANNELS_LAST, output_decision
 from reporter.model.settings import PRESETS, Conditions
-from reporter.registry import plugins, selection
+from reporter.registry import execution_modes, plugins, selection
 from reporter.registry.catalog import collect
 from reporter.registry.entry_faults import conflict, fault
 from reporter.store import record_files
@@ -129,7 +131,7 @@ ENGINE_POINTS = """
 broken = broken_engines.engines
 """
 BROKEN = """
-from reporter.model import Architecture, Dataset, Engine, Metric, Quantity, exact
+from reporter.model import Architecture, Metric
 
 TEXT = "no network"
 CLASH = Architecture("resnet18", "Tiny", 2026, "none", print)
@@ -509,3 +511,51 @@ def test_a_metric_that_gives_too_few_readings_is_named_as_the_reason() -> None:
     assert given.value == 3
     assert (missing.quantity.key, missing.status) == ("poolings", "failed")
     assert missing.reason == "the metric gave no reading of poolings"
+
+
+WORK = """
+def work(*given, **named):
+    return range({count})  # {comment}
+"""
+
+
+def work_of(folder: Path, monkeypatch: pytest.MonkeyPatch, count: int = 1, comment: str = "") -> Any:
+    """The function of a module that is written anew, and imported as in another run."""
+    (folder / "added_work.py").write_text(WORK.format(count=count, comment=comment))
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "added_work", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    linecache.checkcache()
+    return importlib.import_module("added_work").work
+
+
+def test_the_code_of_a_plug_in_is_a_condition_of_its_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, corrected code kept the readings of the wrong one."""
+    conditions = Conditions(**PRESETS["quick"])
+    found = []
+    for count, comment in ((1, ""), (1, "a remark"), (23, "")):
+        work = work_of(tmp_path, monkeypatch, count, comment)
+        made = Engine("mine", "Mine", work)
+        data = {"mine": Dataset("mine", "Mine", work, "here")}
+        monkeypatch.setattr(selection, "datasets", lambda data=data: data)
+        of_engine = execution_modes.conditions_of("mine", {"mine": made})
+        added = replace(metric(), measure=work)
+        found.append((
+            conditions.of(added, "cpu")["code"], of_engine["engine_code"], selection.images("mine", None).before
+        ))  # fmt: skip
+    assert found[0] == found[1]
+    assert not set(found[1]) & set(found[2])
+    assert None not in found[0]
+
+
+def test_a_worker_stores_the_digest_of_the_code_of_a_metric() -> None:
+    few = Metric("few", (quantity(),), lambda _: iter([exact(quantity(), 3)]), process="mine")
+    [reading] = entry.measure(few, subject(own()))
+    assert reading.settings["code"] == Conditions(**PRESETS["quick"]).of(few, "cpu")["code"]
+
+
+def test_the_code_of_the_package_is_no_condition() -> None:
+    """Its version is one; records of earlier versions stay valid."""
+    entries = [*collect("reporter.metrics", Metric).values(), *collect("reporter.engines", Engine).values()]
+    assert [each.name for each in entries if each.code] == []
+    assert [name for name, each in selection.datasets().items() if sources.of_others(each.load)] == []

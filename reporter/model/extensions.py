@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,6 +99,12 @@ class Metric:
     training: bool = False
     fallback: Callable[[Any], Iterator[Reading]] | None = None
 
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """The condition on its code: a digest of it, if it is not part of this package."""
+        digest = sources.of_others(self.measure)
+        return {"code": digest} if digest else {}
+
     @property
     def is_compared_in_turns(self) -> bool:
         """Whether two environments can be compared by it: a time that many samples are taken of in each round."""
@@ -152,6 +159,12 @@ class Engine:
     refuses: Callable[[str], str] = lambda precision: ""
     precision_modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     train: Callable[..., tuple[Any, AbstractContextManager[Any]]] | None = None
+
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """The condition on its code: a digest of it, if it is not part of this package."""
+        digest = sources.of_others(self.prepare)
+        return {"engine_code": digest} if digest else {}
 
     @property
     def missing(self) -> str:

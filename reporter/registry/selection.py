@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reporter.architectures.timm import PREFIX, require
 from reporter.host.fingerprints import Images
-from reporter.model import Architecture, Dataset, ReporterError
+from reporter.model import Architecture, Dataset, ReporterError, sources
 from reporter.model.names import nearest
 from reporter.model.option_values import is_utf_8
 from reporter.registry import plugins
@@ -87,7 +87,7 @@ def images(name: str, data_root: str | None) -> Images:
     """The files of a data set, whether they are there or not."""
     chosen = dataset(name)
     if not chosen.folder:
-        return Images()
+        return Images(code=sources.of_others(chosen.load))
     return Images(data_folder(chosen, data_root) / chosen.folder, fetched=not Path(chosen.folder).is_absolute())
 
 
