@@ -388,7 +388,7 @@ def test_a_worker_leaves_out_a_metric_that_its_environment_does_not_have() -> No
         conditions=Conditions(**PRESETS["quick"]),
         process="counting",
     )
-    assert entry._known(job, collect("reporter.metrics", Metric), sent.append).metrics == ("size",)
+    assert entry._without_unknown(job, collect("reporter.metrics", Metric), sent.append).metrics == ("size",)
     assert sent == [{"unknown": "convolutions"}]
 
 

@@ -59,15 +59,15 @@ def _faults_of_engine(engine: Engine) -> Iterator[str]:
     reserved = (EAGER, CHANNELS_LAST, *PRECISIONS, *SETS, "fp32")
     if engine.name in reserved or set(engine.name) & set("+,") or engine.name != engine.name.strip():
         yield f"name is {engine.name!r}; it should be a word without '+' and ',', and none of {', '.join(reserved)}"
-    for name, known in (
+    for name, allowed in (
         ("precisions", PRECISIONS),
         ("converts", PRECISIONS),
         ("memory_formats", (CHANNELS_LAST,)),
         ("devices", DEVICE_TYPES),
     ):
-        if not _is_tuple_of(getattr(engine, name), known):
-            besides = " besides fp32" if known == PRECISIONS else ""
-            yield f"{name} is {getattr(engine, name)!r:.60}; it should be a tuple of {', '.join(known)}{besides}"
+        if not _is_tuple_of(getattr(engine, name), allowed):
+            besides = " besides fp32" if allowed == PRECISIONS else ""
+            yield f"{name} is {getattr(engine, name)!r:.60}; it should be a tuple of {', '.join(allowed)}{besides}"
     if not _is_tuple_of(engine.modules):
         yield f"modules is {engine.modules!r:.60}; it should be a tuple of names of modules"
     needed: Any = engine.precision_modules
@@ -79,8 +79,8 @@ def _are(values: Collection[Any], kind: type) -> bool:
     return all(isinstance(each, kind) for each in values)
 
 
-def _is_tuple_of(values: Any, known: Collection[str] | None = None) -> bool:
-    """Whether it is a tuple or list of texts, which are all `known` if that is given."""
+def _is_tuple_of(values: Any, allowed: Collection[str] | None = None) -> bool:
+    """Whether it is a tuple or list of texts, which are all `allowed` if that is given."""
     if not isinstance(values, tuple | list) or not _are(values, str) or "" in values:
         return False
-    return known is None or set(values) <= set(known)
+    return allowed is None or set(values) <= set(allowed)

@@ -104,7 +104,7 @@ def run(
     concurrent_jobs.share(job.concurrent)
     torch_state.settle(threads=job.conditions.threads)
     catalogue = collect("reporter.metrics", Metric)
-    job = _known(job, catalogue, send)
+    job = _without_unknown(job, catalogue, send)
     if not job.metrics:
         send({"busy": 0.0, "building": 0.0})
         return
@@ -139,7 +139,7 @@ def run(
     send({"busy": perf_counter() - start - others, "building": subject.building, **spent})
 
 
-def _known(job: Job, catalogue: Mapping[str, Metric], send: Send) -> Job:
+def _without_unknown(job: Job, catalogue: Mapping[str, Metric], send: Send) -> Job:
     """The job without metrics that this environment does not have, of which it sends the names."""
     for name in job.metrics:
         if name not in catalogue:
