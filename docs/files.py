@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from reporter import documents
-from reporter.compare import baseline_file, folders
+from reporter.compare import baseline_file, folders, ratio_history
 from reporter.compare.differences import Basis, Change, Differences, Gap, Timing
 from reporter.compare.environments import About, Import
 from reporter.documents import Document
@@ -21,6 +21,7 @@ from reporter.documents.comparisons import Ab, ComparisonDocument, FindingRow, S
 from reporter.documents.run_files import HistoryLine, Summary
 from reporter.host import files
 from reporter.model import Metric, Reading, Record, modes
+from reporter.nightly import state
 from reporter.registry.catalog import collect
 from reporter.report.between_runs import ab_verdicts
 from reporter.report.between_runs.folders_document import folders_document
@@ -61,6 +62,84 @@ EXAMPLE = """Example:
 {text}
 ```
 """
+METRICS = """## Metric keys
+
+The keys of readings and values. `--metrics` takes keys and groups. `1` is the unit of counts and fractions. In an
+execution mode, `speedup_KEY` (1) is the time of eager over that of the mode, or the rate of the mode over that of
+eager, and `alternation_KEY` (1) the time of an engine in alternation with eager over its time alone.
+
+| key | unit | group | meaning |
+| --- | --- | --- | --- |
+{table}
+"""
+OTHER = """## Other output
+
+Except for `accepted.json`, these have no schema number. Keys are only added.
+
+**`reporter list --json`** has lists: `architectures` (`name`, `family`, `year`, `input_size`; of timm also `weights`,
+the tag of the weights, their `imagenet_top1` and `license`), `datasets` (`name`, `title`), `metrics` (`key`, `group`,
+`unit`, `title`) and `modes` (`mode`, `title`, `available`, `reason`: why it is not available, or that it is emulated,
+and `extra`, the extra to install).
+
+**`reporter choose --json`**:
+
+| key | meaning |
+| --- | --- |
+| `machine` | The machine that the times are of. |
+| `limits`, `licenses` | The limits by criterion in base units, and the words of `--license`. |
+| `order`, `sort` | The order of the pairs in words, and the criterion of `--sort` or null. |
+| `coverage` | How many architectures have a published accuracy of their weights (`weights`), of weights or a paper (`published`), and all (`networks`). |
+| `fits` | The pairs that fit all limits, best first. |
+| `undecided` | Pairs whose interval includes a limit; `straddles` lists the criteria. |
+| `unknown` | Pairs that lack a limited value; `reasons` has the reason for each criterion. |
+| `out` | Pairs that do not fit; `above` lists the criteria, or `license`. |
+| `relaxed`, `strictest` | If none fits: for each limit that alone excludes pairs the value that one of them keeps, and the strictest value of each limit that some pair keeps: `key`, `limit`, `option`, `architecture`, `mode`. |
+| `without_effect` | Limits that exclude no pair: `option`, `key`, and `closest`, the value closest to the limit. |
+| `unmeasured` | The limited criteria of which no pair has a value. |
+| `unreliable` | The criteria of which no value is reliable: all are noisy or have no interval. |
+| `within_one_process` | The criteria whose intervals are of fewer than three rounds. |
+| `wrong`, `unchecked`, `on_request` | Pairs (`architecture`, `mode`) that are left out: the output error exceeds its limit, cannot be checked, or the mode has int8 and is not named by `--modes`. |
+| `unreadable` | A line for each record that cannot be read. |
+
+Each pair has `architecture`, `mode`, `family`, `year`, `input_size`, and
+
+| key | meaning |
+| --- | --- |
+| `imagenet_top1`, `source` | The published accuracy, a fraction, and what it is of: `weights`, `paper` or null. |
+| `imagenet_best_top1`, `best_weights` | The best published accuracy of any weights, and their name. |
+| `accuracy_size`, `best_accuracy_size` | The image size of these accuracies. |
+| `other_size`, `best_other_size` | Whether it is another one than the architecture was measured at. |
+| `weights`, `license` | The weights that `imagenet_top1` is of, and their license. |
+| `fp32` | Whether the mode has the precision of the published accuracy. |
+| `speedup`, `speedup_interval`, `speedup_status` | Eager over the mode, with the interval and the status. |
+| `output_error` | The output error of the mode. |
+| `values`, `figures` | By criterion, the value; and the same with `value`, `low`, `high` and `status`. |
+| `batch` | The best batch size of the curve: `device`, `batch`, `latency`, `throughput`, `low`, `high`, `status`; or null. |
+
+**`--progress json`** writes an object per line to standard error. Each has `event`; those of a measurement have also
+`done` and `total` jobs, and `seconds_left`. A job is described by `architecture`, `process`, `round` and, if it
+measures some, `modes`; a reading by `metric`, `unit`, `value`, `status` and `reason`.
+
+| event | keys |
+| --- | --- |
+| `plan` | `at_once`: how many jobs run at a time |
+| `started`, `finished` | the job; `finished` also `seconds` |
+| `reading` | `architecture` and the reading; another execution mode than eager is named with it |
+| `pair` | of paired measurements: the job, and `sides`, a reading by the name of the side |
+| `architecture` | `architecture`: all its jobs are finished |
+| `claim` | `claim`, and `reason` if its evidence failed |
+| `running` | `running`: the jobs; at least every 30 s |
+| `note`, `message`, `error` | `text`; `error` is why the command ends |
+
+**`ratios.jsonl`** has a line for each run with `--against` and each `reporter move`: {ratios}. Each of `rows` has
+{ratio}. `kind` is `run` or `move`, `ratio` the time of the run, or of the reference `moved_to`, over that of
+`reference`; `input_size` is there if it is not the architecture's own.
+
+**`accepted.json`** has `schema` and the list `accepted`. An entry has {acceptance}: what the finding is about, since
+when it is there, when it was accepted, the start of the run that had it, and the text of `--reason`.
+
+**`against.json`** is the object `against` of `summary.json`: [AgainstReference](#againstreference).
+"""  # noqa: E501  rows of tables
 CHANGES = """## Changes from schema 1
 
 - `compare --json`, `ab --json`: `ratio`, `low` and `high` are those of the values in the row. They were factors of
@@ -85,7 +164,26 @@ def page() -> str:
     made.append("## Parts\n")
     for part in shared:
         made += [f"### {part.__name__}\n", f"{part.__doc__}\n", *described(part)]
-    return "\n".join([*made, CHANGES])
+    return "\n".join([*made, METRICS.format(table=metric_keys()), other(), CHANGES])
+
+
+def metric_keys() -> str:
+    """A row for each key of the metrics of this package, and of what is measured once for an execution mode."""
+    found = [quantity for metric in collect("reporter.metrics", Metric).values() for quantity in metric.quantities]
+    unique = {each.key: each for each in (*found, *modes.ONCE)}
+    return "\n".join(
+        f"| `{key}` | {each.unit} | `{each.group}` | {each.title}: {each.definition} |"
+        for key, each in sorted(unique.items())
+    )
+
+
+def other() -> str:
+    """What is written besides, with the keys of the models that have no document."""
+    names = {
+        "ratios": ratio_history.RatioLine, "ratio": ratio_history.RatioRow, "acceptance": state.Acceptance
+    }  # fmt: skip
+    listed = {name: ", ".join(f"`{key}`" for key in model.model_fields) for name, model in names.items()}
+    return OTHER.format(**listed)
 
 
 def sections() -> Iterator[tuple[str, int, type[Document], str, Sequence[str], str]]:

@@ -15,16 +15,23 @@ import pytest
 from click.testing import CliRunner
 from commands import ROOT, TINY, WIDE, run
 from nights import Nights, failed, made, slower, with_reading
+from samples import few
 from test_compare import LATENCY, NETWORKS, SLOWED, changed, copied, simulated
 
 from reporter import documents
+from reporter.cli import choosing, mode_list
 from reporter.cli.commands.compare import compare_command
+from reporter.cli.progress import JsonLines
 from reporter.compare import baseline_file, folders
+from reporter.compare.ratio_history import RatioLine, RatioRow
 from reporter.documents.comparisons import Ab, ComparisonDocument, StoredComparison
 from reporter.documents.run_files import HistoryLine, Summary
 from reporter.host import files
-from reporter.model import Record
+from reporter.model import Metric, Record
+from reporter.model.modes import ONCE
 from reporter.model.settings import FailOn
+from reporter.nightly.state import Acceptance
+from reporter.registry.catalog import collect
 from reporter.report.between_runs import changes as words
 from reporter.store import record_files
 
@@ -264,3 +271,28 @@ def test_the_command_itself(tmp_path: Path) -> None:
     assert lines[-1]["settings"]["preset"] == "quick"
     assert run("--out", out, "--label", "commit").returncode == 2
     Summary.model_validate(read(out / "summary.json"))
+
+
+def section(title: str) -> str:
+    return TEXT.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_every_metric_key_is_listed_with_its_unit() -> None:
+    rows = [line.split(" | ")[:2] for line in section("Metric keys").splitlines() if line.startswith("| `")]
+    quantities = [each for metric in collect("reporter.metrics", Metric).values() for each in metric.quantities]
+    assert dict(rows) == {f"| `{each.key}`": each.unit for each in (*quantities, *ONCE)}
+
+
+def test_the_keys_of_other_output_are_listed(tmp_path: Path) -> None:
+    """Those of the progress are the names in `JsonLines`."""
+    saved(tmp_path, list(few()), "2.14.1")
+    found = choosing.chosen(tmp_path, {"parameters": 1e12, "macs": 1e10})
+    pairs = [row for part in choosing.PARTS for row in found[part]]
+    assert pairs
+    listed = mode_list.listed()[0]
+    keys = {*found, *found["coverage"], *(key for row in pairs for key in row), *listed}
+    keys |= {*RatioLine.model_fields, *RatioRow.model_fields, *Acceptance.model_fields}
+    events = re.search(r"Events: ([^.]*)\.", JsonLines.__doc__ or "")
+    assert events
+    keys |= set(events[1].split(", "))
+    assert sorted(key for key in keys if f"`{key}`" not in section("Other output")) == []

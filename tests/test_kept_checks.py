@@ -454,3 +454,15 @@ def test_a_crash_before_anything_is_announced_is_not_that_of_what_ran_on_a_lost_
     assert not measurement.drop_crashed(KILLED)
     assert not ledger.record.curves
     assert not any(record.readings for record in ledger.records.values())
+
+
+def test_a_metric_that_the_environment_of_a_worker_lacks_costs_only_itself(tmp_path: Path) -> None:
+    """As on a node of a cluster on which the package that adds it is not installed."""
+    request = asked(tmp_path, (SINGLE, ONE_THREAD))
+    ledger = Ledger(own(), request)
+    job = experiment.plan(request, {"small": ledger})[0].model_copy(update={"metrics": (SINGLE, ONE_THREAD)})
+    measurement = Measurement(job, ledger, Lines(StringIO()), Outcome())
+    measurement.receive({"unknown": SINGLE})
+    reading = ledger.record.readings[SINGLE]
+    assert (reading.status, SINGLE in (reading.reason or "")) == ("failed", True)
+    assert measurement.remaining == job.model_copy(update={"metrics": (ONE_THREAD,), "without": ()})

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import linecache
 import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import BLANK_CHARTS, ROOT, call, run
@@ -17,12 +21,17 @@ from networks import own, subject
 from test_importing import console_script, trapped_folder
 
 from reporter.architectures.torchvision import discover
+from reporter.host.job import Job
 from reporter.metrics import finetune
-from reporter.model import Architecture
+from reporter.model import Architecture, Dataset, Engine, Metric, Quantity, exact, sources
+from reporter.model.attempts import attempt
 from reporter.model.modes import CHANNELS_LAST, output_decision
-from reporter.registry import plugins, selection
+from reporter.model.settings import PRESETS, Conditions
+from reporter.registry import execution_modes, plugins, selection
+from reporter.registry.catalog import collect
+from reporter.registry.entry_faults import conflict, fault
 from reporter.store import record_files
-from reporter.worker import lookup
+from reporter.worker import entry, lookup
 
 QUICK = ("--preset", "quick", "--weights", "random", "--modes", "eager")
 NETS = """
@@ -145,8 +154,8 @@ COMPLAINTS = (
     "'torn' of broken-nets is left out: SyntaxError: ",
     "'text' of broken-nets is left out: broken_nets:TEXT is 'no network', no Architecture and no module",
     "'clash' of broken-nets is left out: the name 'resnet18' is taken",
-    "'colon' of broken-nets is left out: broken_nets:COLON: Architecture(name='a:b'",
-    "'odd' of broken-nets is left out: broken_nets:METRIC: Metric(name='odd'",
+    "'colon' of broken-nets is left out: broken_nets:COLON: Architecture 'a:b': name is 'a:b'; it should",
+    "'odd' of broken-nets is left out: broken_nets:METRIC: Metric 'odd': quantities is ('no quantity',); it should be",
     "'missing' of broken-nets is left out: AttributeError: ",
 )
 
@@ -358,7 +367,195 @@ def test_a_package_may_have_its_own_of_what_only_torchvision_has(monkeypatch: py
     """Then it is meant by the name, in globs and in sets alike, as a worker finds it."""
     mine = Architecture("vit_b_16", "ViT", 2026, "none", print)
     monkeypatch.setattr(selection, "catalog_entries", lambda: {"vit_b_16": mine})
+    point = EntryPoint("vit", "made:vit", "reporter.architectures")
+    monkeypatch.setattr(plugins, "offered", lambda *_: [(point, mine)])
+    monkeypatch.setattr(plugins, "_complaints", {})
     for word in ("vit_b_16", "vit_b_*", "torchvision", "all"):
         found = {entry.name: entry for entry in selection.select(word, discover)}
         assert found["vit_b_16"] is mine
     assert lookup.find("vit_b_16") is mine
+    [line] = plugins.complaints()
+    assert line.endswith(" replaces the vit_b_16 of torchvision")
+
+
+def test_a_worker_leaves_out_a_metric_that_its_environment_does_not_have() -> None:
+    """As in the reference of --against, whose reporter is this one without the packages that add to it."""
+    sent: list[dict[str, Any]] = []
+    job = Job(
+        architecture="alexnet",
+        metrics=("convolutions", "size"),
+        device="cpu",
+        conditions=Conditions(**PRESETS["quick"]),
+        process="counting",
+    )
+    assert entry._without_unknown(job, collect("reporter.metrics", Metric), sent.append).metrics == ("size",)
+    assert sent == [{"unknown": "convolutions"}]
+
+
+def quantity(**more: Any) -> Quantity:
+    about = {"title": "Few", "unit": "1", "group": "size", "better": "lower", "definition": "Few."}
+    return Quantity(**{"key": "convolutions", **about, **more})
+
+
+def engine(name: str = "mine", **more: Any) -> Engine:
+    return Engine(name, "Mine", print, **more)
+
+
+def metric(name: str = "convolutions", quantities: Any = None, **more: Any) -> Metric:
+    return Metric(name, (quantity(),) if quantities is None else quantities, print, **{"process": "mine", **more})
+
+
+FAULTS = [
+    (metric(quantities=()), "quantities is (); it should be a tuple with at least one Quantity"),
+    (metric(process=""), "process is ''; it should be text"),
+    (metric(device="gpu"), "device is 'gpu'; it should be one of cpu, cuda, xpu, mps, any, none"),
+    (
+        engine(precisions="bf16"),
+        "precisions is 'bf16'; it should be a tuple of amp, bf16, fp16, int8, tf32 besides fp32",
+    ),
+    (engine(precisions=("fp32", "bf16")), "precisions is ('fp32', 'bf16'); it should be a tuple of"),
+    (engine(precisions=("fp8",)), "precisions is ('fp8',); it should be a tuple of"),
+    (engine(memory_formats=("bf16",)), "memory_formats is ('bf16',); it should be a tuple of channels_last"),
+    (engine(devices="cpu"), "devices is 'cpu'; it should be a tuple of"),
+    (engine(modules="json"), "modules is 'json'; it should be a tuple of names of modules"),
+    (engine(precision_modules={"int8": "json"}), "precision_modules is {'int8': 'json'}; it should map"),
+    *((engine(name), f"name is {name!r}; it should be") for name in ("default", "int8", "a+b", "a,b", "eager", "")),
+]
+
+
+@pytest.mark.parametrize(("entry", "line"), FAULTS)
+def test_a_faulty_entry_is_left_out_with_one_line(entry: Any, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, some of them ended `reporter list` and `--modes all` for everybody."""
+    kind = type(entry)
+    point = EntryPoint("x", f"made:{line}", f"reporter.{kind.__name__.lower()}s")
+    monkeypatch.setattr(EntryPoint, "load", lambda _: entry)
+    monkeypatch.setattr(plugins, "points", lambda: {point.group: (point,)})
+    monkeypatch.setattr(plugins, "_complaints", {})
+    assert list(plugins.offered(point.group, kind)) == []
+    [complaint] = plugins.complaints()
+    assert line in complaint
+
+
+def test_no_entry_of_the_package_is_faulty() -> None:
+    folders = {"architectures": Architecture, "datasets": Dataset, "engines": Engine, "metrics": Metric}
+    entries = [entry for folder, kind in folders.items() for entry in collect(f"reporter.{folder}", kind).values()]
+    assert [line for entry in entries if (line := fault(entry))] == []
+
+
+def test_an_engine_whose_checks_fail_cannot_be_used() -> None:
+    def fail(*_: str) -> str:
+        raise RuntimeError("no runtime")
+
+    assert engine(unavailable=fail).missing == engine(refuses=fail).missing == "RuntimeError: no runtime"
+    assert engine(modules=("no_such.core",)).missing == "no_such.core not installed; install it"
+    assert engine(unavailable=lambda: None).missing == ""
+
+
+def test_metrics_of_one_process_have_one_device_and_are_all_timed_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, a time in the process of the counts was measured in one round."""
+    added = [
+        metric("first", [quantity(key="first")], process="counting", timed=True),
+        metric("second", [quantity(key="second")], process="counting", device="cpu"),
+        metric("third", [quantity(key="third")], process="mine", device="cpu"),
+        metric("fourth", [quantity(key="fourth")], process="mine", device="any"),
+        metric("fifth", [quantity(key="fifth")], process="mine", device="cpu"),
+    ]
+    point = EntryPoint("x", "made:apart", "reporter.metrics")
+    monkeypatch.setattr(EntryPoint, "load", lambda _: added)
+    monkeypatch.setattr(plugins, "points", lambda: {point.group: (point,)})
+    monkeypatch.setattr(plugins, "_complaints", {})
+    found = collect("reporter.metrics", Metric)
+    assert list(found)[-2:] == ["third", "fifth"]
+    timed, device, among_them = plugins.complaints()
+    assert "its timed is True, that of " in timed
+    assert "its device is 'cpu', that of " in device
+    assert "its device is 'any', that of 'third' in process 'mine' is 'cpu'; name another process" in among_them
+
+
+def test_metrics_of_the_package_may_share_their_processes() -> None:
+    metrics = list(collect("reporter.metrics", Metric).values())
+    assert {conflict(each, metrics) for each in metrics} == {""}
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({"unit": "ms"}, "Quantity.unit: invalid value 'ms'; it should be '1', 's', "),
+        ({"title": ""}, "Quantity.title: invalid value ''; it should have at least 1 character"),
+        ({"group": "g" * 70}, f"Quantity.group: invalid value {'g' * 59!r:.60}…; it should be "),
+    ],
+)
+def test_a_mistake_in_a_quantity_is_reported_with_its_field(more: dict[str, Any], line: str) -> None:
+    """The first line of the message of pydantic is "1 validation error for Quantity"."""
+    _, verdict = attempt(lambda: quantity(**more))
+    assert (verdict.reason or "").startswith(f"ValidationError: {line}")
+    _, verdict = attempt(lambda: Quantity(key="convolutions"))  # type: ignore[call-arg]
+    assert verdict.reason == "ValidationError: Quantity.title: Field required"
+
+
+def test_the_check_of_a_data_set_gets_the_path_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[Path] = []
+    entry = Dataset("birds", "Birds", print, "here", folder="birds", check=checked.append)
+    found = {"birds": entry, "elsewhere": replace(entry, folder="/elsewhere"), "all": replace(entry, folder="")}
+    monkeypatch.setattr(selection, "datasets", lambda: found)
+    for name in found:
+        selection.check_images(name, str(tmp_path))
+    assert checked == [tmp_path / "birds", Path("/elsewhere"), tmp_path]
+
+
+def test_a_metric_that_gives_too_few_readings_is_named_as_the_reason() -> None:
+    """Before, the reason was that its worker had ended."""
+    both = quantity(), quantity(key="poolings")
+    few = Metric("few", both, lambda _: iter([exact(both[0], 3)]), process="mine")
+    given, missing = entry.measure(few, subject(own()))
+    assert given.value == 3
+    assert (missing.quantity.key, missing.status) == ("poolings", "failed")
+    assert missing.reason == "the metric gave no reading of poolings"
+
+
+WORK = """
+def work(*given, **named):
+    return range({count})  # {comment}
+"""
+
+
+def work_of(folder: Path, monkeypatch: pytest.MonkeyPatch, count: int = 1, comment: str = "") -> Any:
+    """The function of a module that is written anew, and imported as in another run."""
+    (folder / "added_work.py").write_text(WORK.format(count=count, comment=comment))
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "added_work", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    linecache.checkcache()
+    return importlib.import_module("added_work").work
+
+
+def test_the_code_of_a_plug_in_is_a_condition_of_its_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, corrected code kept the readings of the wrong one."""
+    conditions = Conditions(**PRESETS["quick"])
+    found = []
+    for count, comment in ((1, ""), (1, "a remark"), (23, "")):
+        work = work_of(tmp_path, monkeypatch, count, comment)
+        made = Engine("mine", "Mine", work)
+        data = {"mine": Dataset("mine", "Mine", work, "here")}
+        monkeypatch.setattr(selection, "datasets", lambda data=data: data)
+        of_engine = execution_modes.conditions_of("mine", {"mine": made})
+        added = replace(metric(), measure=work)
+        found.append((
+            conditions.of(added, "cpu")["code"], of_engine["engine_code"], selection.images("mine", None).before
+        ))  # fmt: skip
+    assert found[0] == found[1]
+    assert not set(found[1]) & set(found[2])
+    assert None not in found[0]
+
+
+def test_a_worker_stores_the_digest_of_the_code_of_a_metric() -> None:
+    few = Metric("few", (quantity(),), lambda _: iter([exact(quantity(), 3)]), process="mine")
+    [reading] = entry.measure(few, subject(own()))
+    assert reading.settings["code"] == Conditions(**PRESETS["quick"]).of(few, "cpu")["code"]
+
+
+def test_the_code_of_the_package_is_no_condition() -> None:
+    """Its version is one; records of earlier versions stay valid."""
+    entries = [*collect("reporter.metrics", Metric).values(), *collect("reporter.engines", Engine).values()]
+    assert [each.name for each in entries if each.code] == []
+    assert [name for name, each in selection.datasets().items() if sources.of_others(each.load)] == []

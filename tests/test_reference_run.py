@@ -126,7 +126,9 @@ class Simulated:
     def sides(self, *_: object, keep: Sequence[str] = (), **__: object) -> Iterator[list[Any]]:
         self.opened += 1
         self.kept.add(keep)
-        yield [SimpleNamespace(name=name, about=about(name), number=number) for number, name in enumerate("ab")]
+        yield [
+            SimpleNamespace(name=name, about=about(name), number=number, unknown=[]) for number, name in enumerate("ab")
+        ]
 
     def measure(self, sides: list[Any], jobs: tuple[Job, Job], _: float) -> list[Verdict]:
         self.before()
@@ -428,6 +430,34 @@ def test_of_counts_each_side_has_its_share_of_the_time(simulated: Simulated, mon
         over = "not begun: the 60 s for this architecture were over"
         assert [(each.status, each.reason) for side in found for each in side] == [("timeout", over)] * 2
         assert len(begun) == 2, "neither side is started"
+
+
+def test_a_metric_of_a_package_that_the_reference_lacks_is_no_failure(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the worker of the reference has counted besides is kept."""
+
+    def alone(side: Any, _: Job, seconds: float) -> Verdict:
+        side.readings, side.unknown = [COUNT], [] if side.number else ["convolutions"]
+        return Verdict("ok", None)
+
+    monkeypatch.setattr(interleaving, "alone", alone)
+    added = COUNT.quantity.model_copy(update={"key": "convolutions"})
+    job: Any = SimpleNamespace(architecture="net")
+    with simulated.sides() as sides:
+        reference, tonight = reference_counts.count(job, sides, [COUNT.quantity, added])
+    assert [(each.quantity.key, each.status) for each in reference] == [
+        ("parameters", "ok"), ("convolutions", "unsupported"),
+    ]  # fmt: skip
+    assert "has no metric 'convolutions'" in (reference[1].reason or "")
+    assert tonight[1].status == "failed"
+
+
+def test_a_side_without_the_only_metric_of_a_job_does_not_support_it() -> None:
+    side: Any = object.__new__(interleaving.Side)
+    side.ended, side.readings = 0, []
+    for side.unknown, status in ((["convolutions"], "unsupported"), ([], "failed")):
+        assert interleaving.Side.finish(side).status == status
 
 
 def test_a_verdict_that_lacks_time_is_not_blamed_on_the_machine(simulated: Simulated, tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ OPTIONS: tuple[Callable[[Function], Function], ...] = (
     comma_list(
         "--modes",
         metavar="M,…",
-        help="Execution modes, such as bf16+channels_last; or default, all. See `reporter list --modes`.",
+        help="Execution modes, such as bf16+channels_last; or default, or all: each precision, alone and with "
+        "channels_last, and each engine, without channels_last. See `reporter list --modes`.",
     ),
     click.option(
         "--input-size", metavar="N|HxW", help="Images of this size in pixels, not of each architecture's own."

@@ -47,15 +47,18 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 class Images:
-    """The files of a data set in a folder; `fetched` where those that are missing may be put there while measuring."""
+    """The files of a data set in a folder; `fetched` where those that are missing may be put there while measuring.
 
-    def __init__(self, folder: Path | None = None, fetched: bool = False) -> None:
-        self.folder, self.fetched = folder, fetched
+    `code` is a digest of the code that generates the images of a data set without a folder, or empty.
+    """
+
+    def __init__(self, folder: Path | None = None, fetched: bool = False, code: str = "") -> None:
+        self.folder, self.fetched, self.code = folder, fetched, code
 
     @cached_property
     def before(self) -> str | None:
-        """The digest of the files before anything is measured."""
-        return files(self.folder) if self.folder else None
+        """The digest of the files, or of the code, before anything is measured."""
+        return files(self.folder) if self.folder else self.code or None
 
     @cached_property
     def used(self) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from reporter.host.file_names import FileName
-from reporter.model import Metric, Quantity, Reading
+from reporter.model import Metric, Quantity, Reading, Status, Verdict
 from reporter.model.modes import ONCE, quantities
 from reporter.model.records import EAGER
 from reporter.model.scaling_curves import Curves, is_saturated
@@ -96,6 +96,13 @@ class Job(BaseModel):
     def is_once(self, quantity: Quantity) -> bool:
         """Whether it measures a quantity once for a mode, and not in each round."""
         return quantity in ONCE and not self.is_eager
+
+
+def unknown_metrics(status: Status, names: Sequence[str]) -> Verdict:
+    """Why metrics of installed packages are not measured by a worker of another environment."""
+    return Verdict(
+        status, f"the environment of the worker has no metric {names[0]!r}; install the package that adds it"
+    )
 
 
 def wanted(job: Job, metrics: Mapping[str, Metric]) -> Iterator[tuple[str, Metric, Quantity]]:

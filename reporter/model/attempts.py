@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from reporter.model.fields import legible
 from reporter.model.readings import ReporterError, Status, UnsupportedError, Verdict
 
@@ -29,6 +31,8 @@ ESCAPES = re.compile(
 """ANSI escape sequences (colors, cursor movements, window titles), and control characters that end no line."""
 LONGEST_REASON = 300
 """Characters of a reason; the error of CUDA's allocator has 579, half of them advice."""
+LONGEST_VALUE = 60
+"""Characters of an invalid value in a reason."""
 RAISED_AT = re.compile(r"(Exception from|Check '.*' failed at) \S+:\d+:")
 """A line of an error of OpenVINO with a place in its source code; the cause follows on a line of its own."""
 TRACEBACK = re.compile(r"^Traceback ", re.MULTILINE)
@@ -90,9 +94,21 @@ def first_line(error: BaseException) -> str:
 def _text(error: BaseException) -> str:
     """The message of an error, whose own method may raise or return something else."""
     try:
-        return str(error)
+        return _first_fault(error) if isinstance(error, ValidationError) else str(error)
     except Exception:
         return ""
+
+
+def _first_fault(error: ValidationError) -> str:
+    """The first field of a model that is wrong, and what it may be: the first line of the message names neither."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, (error.title, *first["loc"])))
+    if first["type"] == "missing":
+        return f"{place}: {first['msg']}"
+    given = repr(first["input"])
+    shown = given if len(given) <= LONGEST_VALUE else f"{given[:LONGEST_VALUE]}…"
+    wanted = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    return f"{place}: invalid value {shown}; {wanted.replace('String should', 'it should')}"
 
 
 def one_line(text: str, most: int = LONGEST_REASON) -> str:

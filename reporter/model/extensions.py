@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reporter.model import sources
 from reporter.model.architecture import FinetuningMethod
+from reporter.model.attempts import attempt
 from reporter.model.readings import Number, Quantity, Reading, Status
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Dataset:
     `side` is the size in pixels at which networks are trained, where larger images would show no more. If `pooled`, the
     split into training and held-out images is not that of the publisher, and every seed draws another one.
 
-    `check` is called with `folder` before anything is measured; ValueError or OSError if `load` cannot read it.
+    `check` is called with the path of `folder` before anything is measured; ValueError or OSError if `load` cannot read
+    it.
 
     `classes` is the number of classes, of which `load` may give a sample that lacks some; if it depends on the files,
     `count_classes` returns it for the path of `folder`. Without either, it is the largest label plus one.
@@ -69,16 +71,17 @@ class Inference:
 class Metric:
     """How quantities are measured: `measure(subject)` yields a `Reading` for each.
 
-    `subject` is a `reporter.worker.subject.Subject`: the model, its inputs, the device and the conditions.
-    Metrics with the same `process` share one fresh process; a `timed` one is repeated in rounds over all architectures.
-    `device` is where it is taken: on the CPU, on a GPU, on the faster of those that were chosen (`any`), or on none,
-    because it counts. `depends` names the conditions besides the machine that its readings depend on; `finetuning` is
-    the mode of --finetune that asks for it, where it needs one. `always`: taken in every run, whatever --metrics names,
-    because it is looked up and costs no measuring time; `on_request`: only if --metrics names it. `inference` is there
-    if it is the time of an inference, which can be measured in every execution mode; `curve` if it is the best of a
-    curve over the batch size. `profile`: it is measured in every execution mode too, with the same quantities.
-    `training`: it is the time of a training step, which is measured in the modes that can train. `fallback(subject)`
-    yields, without running the model, readings that are stored if the worker ends before it has measured them.
+    `subject` is a `reporter.worker.subject.Subject`: the model, its inputs, the device and the conditions. Metrics with
+    the same `process`, any text, share one fresh process, and have the same `device` and `timed`; a `timed` one is
+    repeated in rounds over all architectures. `device` is where it is taken: on the CPU, on a GPU, on the faster of
+    those that were chosen (`any`), or on none, because it counts. `depends` names the conditions besides the machine
+    that its readings depend on; `finetuning` is the mode of --finetune that asks for it, where it needs one. `always`:
+    taken in every run, whatever --metrics names, because it is looked up and costs no measuring time; `on_request`:
+    only if --metrics names it. `inference` is there if it is the time of an inference, which can be measured in every
+    execution mode; `curve` if it is the best of a curve over the batch size. `profile`: it is measured in every
+    execution mode too, with the same quantities. `training`: it is the time of a training step, which is measured in
+    the modes that can train. `fallback(subject)` yields, without running the model, readings that are stored if the
+    worker ends before it has measured them.
     """
 
     name: str
@@ -96,6 +99,12 @@ class Metric:
     profile: bool = False
     training: bool = False
     fallback: Callable[[Any], Iterator[Reading]] | None = None
+
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """The condition on its code: a digest of it, if it is not part of this package."""
+        digest = sources.of_others(self.measure)
+        return {"code": digest} if digest else {}
 
     @property
     def is_compared_in_turns(self) -> bool:
@@ -120,10 +129,10 @@ class Engine:
 
     It returns a callable and does not change `model`, an evaluating `nn.Module` in eager mode. `example` is the images
     that it will be called with (N x 3 x H x W, in the data type and memory format of the mode). `precision` is "fp32"
-    or one of `precisions`; an engine that converts weights itself gets a fp32 model. `cache` is None, or an empty or
-    earlier used folder for what it prepared. `calibration` is None or more images like `example` (N x 3 x H x W, N a
-    multiple of its batch size), from which int8 takes the ranges of activations. `prepare` raises UnsupportedError,
-    with one line, where the model cannot be converted.
+    or one of `precisions`, which contains some of amp, bf16, fp16, int8 and tf32; an engine that converts weights
+    itself gets a fp32 model. `cache` is None, or an empty or earlier used folder for what it prepared. `calibration` is
+    None or more images like `example` (N x 3 x H x W, N a multiple of its batch size), from which int8 takes the ranges
+    of activations. `prepare` raises UnsupportedError, with one line, where the model cannot be converted.
 
     The callable takes such images and returns what the model returns, as tensors on the CPU or the device of `example`,
     which later calls do not overwrite. It uses as many threads as torch does at the time of `prepare`, and none of them
@@ -152,6 +161,12 @@ class Engine:
     precision_modules: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     train: Callable[..., tuple[Any, AbstractContextManager[Any]]] | None = None
 
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """The condition on its code: a digest of it, if it is not part of this package."""
+        digest = sources.of_others(self.prepare)
+        return {"engine_code": digest} if digest else {}
+
     @property
     def missing(self) -> str:
         """Why it cannot be used here in fp32, with what to install; empty if it can be used."""
@@ -159,11 +174,12 @@ class Engine:
 
     def lacks(self, precision: str) -> str:
         """Why it cannot be used here in a precision, with what to install; empty if it can be used."""
-        absent = [module for module in self._needed(precision) if find_spec(module) is None]
+        absent = [module for module in self._needed(precision) if not _is_installed(module)]
         if absent:
             install = f"install the extra {self.extra!r}, in a checkout pip install '.[{self.extra}]'"
             return f"{', '.join(absent)} not installed; {install if self.extra else 'install it'}"
-        return self.unavailable() or self.refuses(precision)
+        found, verdict = attempt(lambda: self.unavailable() or self.refuses(precision))
+        return str(verdict.reason if verdict.reason else found or "")
 
     def version(self, precision: str = "fp32") -> dict[str, str]:
         """The versions of the packages that it needs, by module; of torch for an engine that needs no other package."""
@@ -233,6 +249,12 @@ def absent(quantities: Iterable[Quantity], status: Status, reason: str) -> Itera
     """Readings that could not be had, each with the reason."""
     for quantity in quantities:
         yield Reading(quantity=quantity, status=status, reason=reason)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module is found; that of a package, of which the package is imported, is not if that fails."""
+    found, _ = attempt(lambda: find_spec(module))
+    return found is not None
 
 
 def _version(module: str) -> str:

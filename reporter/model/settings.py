@@ -74,7 +74,7 @@ class Conditions(BaseModel):
         named |= {"variables"} if where else set()
         named |= {"input_size"} if metric.takes_input else set()
         named |= {"threads"} if where and device == "cpu" and metric.uses_threads else set()
-        return self.model_dump(mode="json", include=named, exclude_none=True) | where
+        return self.model_dump(mode="json", include=named, exclude_none=True) | where | metric.code
 
     def of_mode(self) -> dict[str, Any]:
         """What the preparation and the output error of an execution mode depend on."""

@@ -54,6 +54,11 @@ def of_function(function: Callable[..., Any]) -> str:
     return _digest([*found.given, *(texts[place] for place in sorted(texts))])
 
 
+def of_others(function: Callable[..., Any]) -> str:
+    """The same, but empty for a function of this package, whose version is in the record."""
+    return "" if _described(function).path.is_relative_to(OURS) else of_function(function)
+
+
 def of_file(function: Callable[..., Any], more: str = "") -> str:
     """A digest of the whole file of a function, byte by byte."""
     made = function.func if isinstance(function, partial) else function

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from reporter.model import ReporterError
 from reporter.registry import plugins
+from reporter.registry.entry_faults import conflict
 
 
 class Named(Protocol):
@@ -36,6 +37,8 @@ def collect(package: str, kind: type[Entry]) -> dict[str, Entry]:
     for point, entry in plugins.offered(package, kind):
         if taken := plugins.taken(entry, entries.values()):
             plugins.complain(point, f"the name {taken!r} is taken")
+        elif apart := conflict(entry, entries.values()):
+            plugins.complain(point, f"{apart}; name another process")
         else:
             entries[entry.name] = entry
     return entries

@@ -221,7 +221,7 @@ def emulated(mode: Mode, kind: Kind) -> str:
 
 
 def conditions_of(mode: str, engines_by_name: Mapping[str, Engine] | None = None) -> dict[str, Any]:
-    """What the readings of a mode depend on besides those of eager: the versions of its engine's packages.
+    """What the readings of a mode depend on besides those of eager: the packages of its engine, and a plug-in's code.
 
     `engines_by_name` are the engines of the machine that measures it if that is not this one.
     """
@@ -230,7 +230,7 @@ def conditions_of(mode: str, engines_by_name: Mapping[str, Engine] | None = None
     engines_by_name = engines() if engines_by_name is None else engines_by_name
     parsed = parse(mode, engines_by_name)
     engine = engines_by_name.get(parsed.engine)
-    return {"engine": engine.version(parsed.precision)} if engine else {}
+    return {"engine": engine.version(parsed.precision), **engine.code} if engine else {}
 
 
 def kinds_here() -> tuple[Kind, ...]:

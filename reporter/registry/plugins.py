@@ -12,12 +12,11 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from reporter.host.captured import captured
-from reporter.model import Quantity, ReporterError
+from reporter.model import ReporterError
 from reporter.model.attempts import attempt
+from reporter.registry.entry_faults import fault
 
 GROUPS = ("reporter.architectures", "reporter.datasets", "reporter.metrics", "reporter.engines")
-WORK = ("build", "load", "measure", "prepare")
-"""The functions of an entry, by kind."""
 _complaints: dict[str, dict[str, None]] = {}
 
 
@@ -42,13 +41,18 @@ def taken(entry: Any, others: Iterable[Any]) -> str:
 
 def complain(point: EntryPoint, why: str) -> None:
     """Notes why something of an entry point is left out."""
+    notice(point, f"is left out: {why}")
+
+
+def notice(point: EntryPoint, text: str) -> None:
+    """Notes something about an entry point; `text` follows its name."""
     package = point.dist.name if point.dist else "an unknown package"
-    line = f"{point.group}: {point.name!r} of {package} is left out: {why}"
+    line = f"{point.group}: {point.name!r} of {package} {text}"
     _complaints.setdefault(point.group, {})[line] = None
 
 
 def complaints(*groups: str) -> list[str]:
-    """A line for all that was left out so far, of some groups or of all."""
+    """A line for all that was left out or noted so far, of some groups or of all."""
     return [line for group in groups or GROUPS for line in _complaints.get(group, {})]
 
 
@@ -73,16 +77,9 @@ def _load(point: EntryPoint, kind: type) -> tuple[Any, ...]:
     if not isinstance(found, tuple | list) or not all(isinstance(entry, kind) for entry in found):
         raise ReporterError(f"{point.value} is {made!r:.80}, no {kind.__name__} and no module with ENTRIES of them")
     for entry in found:
-        if not _is_valid(entry):
-            raise ReporterError(f"{point.value}: {entry!r:.80} is not what a {kind.__name__} must be")
+        if wrong := fault(entry):
+            raise ReporterError(f"{point.value}: {kind.__name__} {entry.name!r:.80}: {wrong}")
     return tuple(found)
-
-
-def _is_valid(entry: Any) -> bool:
-    """Whether it has a name, a function and quantities; other faults of an entry are reported in its row."""
-    work = next((getattr(entry, name) for name in WORK if hasattr(entry, name)), None)
-    named = isinstance(entry.name, str) and bool(entry.name) and ":" not in entry.name
-    return named and callable(work) and all(isinstance(each, Quantity) for each in getattr(entry, "quantities", ()))
 
 
 def _names(entry: Any) -> set[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reporter.architectures.timm import PREFIX, require
 from reporter.host.fingerprints import Images
-from reporter.model import Architecture, Dataset, ReporterError
+from reporter.model import Architecture, Dataset, ReporterError, sources
 from reporter.model.names import nearest
 from reporter.model.option_values import is_utf_8
 from reporter.registry import plugins
@@ -87,7 +87,7 @@ def images(name: str, data_root: str | None) -> Images:
     """The files of a data set, whether they are there or not."""
     chosen = dataset(name)
     if not chosen.folder:
-        return Images()
+        return Images(code=sources.of_others(chosen.load))
     return Images(data_folder(chosen, data_root) / chosen.folder, fetched=not Path(chosen.folder).is_absolute())
 
 
@@ -96,7 +96,7 @@ def check_images(name: str, data_root: str | None) -> None:
     entry, found = dataset(name), images(name, data_root)
     if entry.check:
         try:
-            entry.check(Path(entry.folder))
+            entry.check(data_folder(entry, data_root) / entry.folder)
         except (OSError, ValueError) as error:
             raise ReporterError(f"--dataset: {error}") from None
     elif found.folder and found.fetched:
@@ -144,6 +144,9 @@ def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architectu
     if word in catalog_entries():
         return [catalog_entries()[word]]
     found = {entry.name: catalog_entries().get(entry.name, entry) for entry in discover()}
+    for point, entry in plugins.offered(GROUP, Architecture):
+        if entry and found.get(entry.name) is entry:
+            plugins.notice(point, f"replaces the {entry.name} of torchvision")
     everything = catalog_entries() | found
     if word == "torchvision":
         return found.values()

@@ -246,8 +246,7 @@ class Ledger:
         except ReporterError as error:
             self.notice = f"{error}; it is kept as {files.set_aside(path).name}"
             return None
-        same = self.request.reuses(records[0].environment)
-        if not same or not architecture.is_defined_by(records[0].definition):
+        if not (self.request.reuses(records[0].environment) and architecture.is_defined_by(records[0].definition)):
             return None
         shown = {**records[0].settings, **self.request.presented}
         if shown != records[0].settings:  # also if nothing is measured

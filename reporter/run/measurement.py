@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import product
 from time import monotonic
 
-from reporter.host.job import Job, wanted
+from reporter.host.job import Job, unknown_metrics, wanted
 from reporter.model import Metric, Quantity, Reading, Verdict, absent
 from reporter.model.devices import device_type
 from reporter.model.modes import OUTPUT_ERROR, exceeds, is_larger, unchecked
@@ -94,6 +94,11 @@ class Measurement:
         if "fallback" in message:
             fallback = Reading.model_validate(message["fallback"])
             self._fallbacks[fallback.quantity.key] = fallback
+            return
+        if "unknown" in message:
+            name = message["unknown"]
+            missing = {place: about for place, about in self._missing.items() if about[0] == name}
+            self._store(missing, unknown_metrics("failed", [name]))
             return
         if "reading" not in message:
             self.outcome.busy += message["busy"]

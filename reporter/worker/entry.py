@@ -97,12 +97,17 @@ def run(
     A network that cannot be found is the reason for all of them. Messages: {"fallback": ...} for each reading that is
     stored if the worker ends too early, {"measuring": name} before each metric, {"reading": ...} for each reading, and
     at the end {"busy": s, "building": s}, seconds inside measuring calls and seconds spent on building networks. Of
-    modes and curves there are also "preparing" and "checking", which are no part of "busy".
+    modes and curves there are also "preparing" and "checking", which are no part of "busy". {"unknown": name} for a
+    metric of a package that this environment does not have.
     """
     limit_memory(job.device)
     concurrent_jobs.share(job.concurrent)
     torch_state.settle(threads=job.conditions.threads)
     catalogue = collect("reporter.metrics", Metric)
+    job = _without_unknown(job, catalogue, send)
+    if not job.metrics:
+        send({"busy": 0.0, "building": 0.0})
+        return
     subject, verdict = attempt(partial(_subject, job, sample, named))
     if subject and job.modes and (reason := subject.refused_size):
         verdict = Verdict("unsupported", reason)
@@ -132,6 +137,14 @@ def run(
                 send({"reading": reading.model_dump(mode="json")})
     others = subject.building + sum(spent.values())
     send({"busy": perf_counter() - start - others, "building": subject.building, **spent})
+
+
+def _without_unknown(job: Job, catalogue: Mapping[str, Metric], send: Send) -> Job:
+    """The job without metrics that this environment does not have, of which it sends the names."""
+    for name in job.metrics:
+        if name not in catalogue:
+            send({"unknown": name})
+    return job.model_copy(update={"metrics": tuple(name for name in job.metrics if name in catalogue)})
 
 
 def _subject(job: Job, sample: timing.Sampler, named: Named) -> Subject:
@@ -173,10 +186,12 @@ def measure(metric: Metric, subject: Subject) -> list[Reading]:
         verdict = Verdict("unsupported", reason) if reason else verdict
     if verdict.status == "failed" and metric.takes_input and subject.refused_size:
         verdict = Verdict("unsupported", subject.refused_size)
-    if verdict.status != "ok":
-        known = {reading.quantity.key for reading in readings}
-        missing = [quantity for quantity in metric.quantities if quantity.key not in known]
-        readings += absent(missing, verdict.status, verdict.reason or "")
+    known = {reading.quantity.key for reading in readings}
+    for quantity in (each for each in metric.quantities if each.key not in known):
+        if verdict.status == "ok":
+            readings += absent([quantity], "failed", f"the metric gave no reading of {quantity.key}")
+        else:
+            readings += absent([quantity], verdict.status, verdict.reason or "")
     return _with_conditions(readings, metric, subject)
 
 

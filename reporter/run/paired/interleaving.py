@@ -19,7 +19,7 @@ from typing import Any
 
 from reporter.compare.environments import About
 from reporter.host.credentials import inherited
-from reporter.host.job import STOP, TURN, Job
+from reporter.host.job import STOP, TURN, Job, unknown_metrics
 from reporter.model import Reading, ReporterError, Verdict
 from reporter.model.fields import legible
 from reporter.run import time_limit
@@ -63,6 +63,7 @@ class Side:
         self._awaited = ""
         self.ended: int | None = None
         self.readings: list[Reading] = []
+        self.unknown: list[str] = []
 
     def hello(self) -> None:
         """Waits until torch is loaded; ReporterError, with what would be right, where the side cannot measure."""
@@ -81,7 +82,7 @@ class Side:
 
     def start(self, job: Job, deadline: float) -> None:
         """Starts a fresh worker on a job that must be done at `deadline`, a time of `monotonic`."""
-        self.ended, self.readings, self._deadline, self._worker = None, [], deadline, 0
+        self.ended, self.readings, self.unknown, self._deadline, self._worker = None, [], [], deadline, 0
         self._awaited = "ready"
         self._send(job.model_dump_json().encode() + b"\n")
 
@@ -118,11 +119,7 @@ class Side:
         while self.ended is None:
             self._next()
         verdict = ending(self.ended)
-        return (
-            verdict
-            if self.readings or verdict.status != "ok"
-            else Verdict("failed", "the worker ended without this reading")
-        )
+        return verdict if self.readings or verdict.status != "ok" else lost(self.unknown)
 
     def _send(self, line: bytes) -> None:
         assert self._process.stdin is not None
@@ -154,6 +151,7 @@ class Side:
         self._worker = message.get("process", self._worker)
         self._awaited = "" if self._awaited in message else self._awaited
         self.ended = message.get("ended", self.ended)
+        self.unknown += [message["unknown"]] if "unknown" in message else []
         if "reading" in message:
             self.readings.append(Reading.model_validate(message["reading"]))
         return message
@@ -191,6 +189,13 @@ class Side:
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         printed = f" ({legible(lines[-1].strip())})" if lines else ""
         return f"it ended with exit code {code} before it was ready{printed}; name a Python that can import torch"
+
+
+def lost(unknown: Sequence[str]) -> Verdict:
+    """Why a worker that ended by itself lacks a reading; `unknown` are metrics that its environment does not have."""
+    if unknown:
+        return unknown_metrics("unsupported", unknown)
+    return Verdict("failed", "the worker ended without this reading")
 
 
 def python(option: str, environment: Path) -> Path:

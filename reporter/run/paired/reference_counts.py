@@ -68,9 +68,8 @@ def _counted(side: Side, job: Job, quantities: Sequence[Quantity], seconds: floa
         verdict = Verdict("timeout", f"not done in its share of the {limit:.0f} s for this architecture")
     there = {reading.quantity.key for reading in side.readings}
     missing = [quantity for quantity in quantities if quantity.key not in there]
-    ended = verdict.status == "ok"
-    status, reason = ("failed", "the worker ended without this reading") if ended else (verdict.status, verdict.reason)
-    return [*side.readings, *absent(missing, status, reason or "")]
+    verdict = interleaving.lost(side.unknown) if verdict.status == "ok" else verdict
+    return [*side.readings, *absent(missing, verdict.status, verdict.reason or "")]
 
 
 def add(
