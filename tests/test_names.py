@@ -21,7 +21,8 @@ from reporter.model import Record
 from reporter.model.fields import legible
 from reporter.nightly import screen
 from reporter.nightly.baseline import Baseline
-from reporter.nightly.findings import failing, findings
+from reporter.nightly.findings import findings
+from reporter.nightly.run_failures import failing
 from reporter.registry.catalog import collect
 from reporter.report import build
 from reporter.report.between_runs import ab_verdicts
@@ -120,7 +121,7 @@ def test_comparisons(name: str, reason: str) -> None:
     assert f"`{printing.inert(name)}`" in in_markdown(found) or "`" in name or "|" in name or " " in name
     now = "2026-11-02T02:17:00+00:00"
     night = screen.NightlyComparison(
-        new, Baseline(tuple(base)), found, findings(found, new, None, (), now), failing(new, None, now), now=now
+        new, Baseline(tuple(base)), found, findings(found, new, None, (), now), failing(new, {}, None, now), now=now
     )
     shown = [screen.headline(night), *screen.lines(night.findings, "results")]
     assert_inert(printing.text(shown), names)

@@ -145,8 +145,9 @@ def _meant(word: str, discover: Discover, timm: Discover) -> Iterable[Architectu
         return [catalog_entries()[word]]
     found = {entry.name: catalog_entries().get(entry.name, entry) for entry in discover()}
     for point, entry in plugins.offered(GROUP, Architecture):
-        if entry and found.get(entry.name) is entry:
-            plugins.notice(point, f"replaces the {entry.name} of torchvision")
+        name = entry.name
+        if found.get(name) is entry:
+            plugins.notice(point, f"replaces the {name} of torchvision")
     everything = catalog_entries() | found
     if word == "torchvision":
         return found.values()

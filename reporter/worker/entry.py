@@ -220,10 +220,14 @@ def _with_conditions(readings: Iterable[Reading], metric: Metric, subject: Subje
     Texts are as where a record is read: a name of a file that is not UTF-8 could not be written.
     """
     own = subject.conditions.of(metric, subject.place.name)
-    settings = [thread_counts.conditions_of(reading.quantity.key, own) for reading in readings]
     return [
-        reading.model_copy(update={"settings": each, "detail": plain(reading.detail)})
-        for reading, each in zip(readings, settings, strict=True)
+        reading.model_copy(
+            update={
+                "settings": thread_counts.conditions_of(reading.quantity.key, own),
+                "detail": plain(reading.detail),
+            }
+        )
+        for reading in readings
     ]
 
 
