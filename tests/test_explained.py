@@ -715,7 +715,7 @@ def test_the_operators_of_a_mode_have_the_sign_of_its_latency() -> None:
     for row in table.rows:
         expected = doubtful[str(row[0].value), str(row[at["threads"]].value)]
         for text in (row[at[key]].text for key in ("seconds_before", "seconds_now", "gained")):
-            assert text.endswith(" ≈") == expected
+            assert text.endswith(" ≈") == (expected and text != "0"), "no time is exact"
             assert not expected or significant(text) <= 2
 
 
