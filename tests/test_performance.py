@@ -27,7 +27,6 @@ from reporter.tables import ceiling_shares
 RUN = "results/reference"
 NONE = "The committed run has no operators yet."
 ENGLISH = language("en")
-MILLISECONDS = units.Scale(1e-3, "ms")
 
 
 @cache
@@ -56,13 +55,17 @@ def _mode(comparison: Comparison) -> str:
     best = max(mode_kernels.explained(comparison), key=lambda each: each.gain.ratio, default=None)
     if best is None or not best.operators:
         return ""
+    reading = best.record.readings[f"{SPEEDUP}latency_{best.setting}"]
+    readings = best.record.readings[f"latency_{best.setting}"], reading
+
+    def time(seconds: float) -> str:
+        return doubted(units.derived(ENGLISH, seconds, units.MILLISECONDS, *readings), *readings)
+
     parts = [
-        f"{row.kind} takes {units.text(ENGLISH, row.now, MILLISECONDS)} instead of "
-        f"{units.text(ENGLISH, row.before, MILLISECONDS)} ms ({mode_kernels.names(row.kernels_before)} → "
-        f"{mode_kernels.names(row.kernels)})"
+        f"{row.kind} takes {time(row.now)} instead of {time(row.before)} ms "
+        f"({mode_kernels.names(row.kernels_before)} → {mode_kernels.names(row.kernels)})"
         for row in best.operators[:2]
     ]
-    reading = best.record.readings[f"{SPEEDUP}latency_{best.setting}"]
     gain = doubted(mode_ranking.stated(best.gain, ENGLISH), reading)
     return f"{best.record.architecture} is {gain} times as fast in {best.record.mode}: {'; '.join(parts)}."
 

@@ -62,7 +62,7 @@ def _speedup(explained: mode_kernels.Explained, language: Language) -> Cell:
 
 
 def _time(seconds: float, explained: mode_kernels.Explained, language: Language) -> Cell:
-    """A part of the latency of a mode, or of that times its speedup, marked if either is doubtful; a plain 0 if none."""
+    """A part of the latency of a mode, or of that times its speedup, marked if either is doubtful; 0 is exact."""
     key = f"latency_{explained.setting}"
     readings = [explained.record.readings.get(each) for each in (key, f"{SPEEDUP}{key}")]
     sign = next(filter(None, map(mark, readings)), "") if seconds else ""
