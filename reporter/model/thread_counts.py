@@ -9,6 +9,7 @@ from reporter.model.devices import ONE_THREAD
 
 COUNTS = frozenset({"arithmetic_intensity", "operators", "stages"})
 """Keys that are counted, of metrics that depend on the threads."""
+ENDING = f"_{ONE_THREAD}"
 Value = TypeVar("Value")
 
 
@@ -17,8 +18,8 @@ def conditions_of(key: str, settings: dict[str, Value], without: Collection[str]
 
     That is a reading with one thread, and a count. Those in `without` are left out, too.
     """
-    independent = key in COUNTS or key.endswith(f"_{ONE_THREAD}")
-    left_out = {*without, "threads"} if independent else without
-    if settings.keys().isdisjoint(left_out):
+    if "threads" in settings and (key in COUNTS or key.endswith(ENDING)):
+        without = {*without, "threads"}
+    if settings.keys().isdisjoint(without):
         return settings
-    return {name: value for name, value in settings.items() if name not in left_out}
+    return {name: value for name, value in settings.items() if name not in without}
